@@ -1,0 +1,16 @@
+"""Development and demonstration on one machine."""
+
+import environ
+
+from config.settings.base import *  # noqa: F403
+
+env = environ.Env()
+
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = ["*"]
+DEVELOPMENT_MAILBOX = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True

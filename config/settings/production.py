@@ -1,0 +1,22 @@
+"""Production only tightens; what has no default fails at boot."""
+
+import environ
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import STORAGES  # noqa: F401
+
+env = environ.Env()
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+PUBLIC_URL = env.str("PUBLIC_URL")
+TOKEN_KEY = env.str("TOKEN_KEY")
+METRICS_TOKEN = env.str("METRICS_TOKEN")
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1)
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True

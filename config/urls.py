@@ -1,0 +1,23 @@
+"""Every path of the product."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from smartqueue.common import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/accounts/", include("smartqueue.accounts.interfaces.urls")),
+    path("api/notifications/", include("smartqueue.notifications.interfaces.urls")),
+    path("api/locations/", include("smartqueue.locations.interfaces.urls")),
+    path("api/business/", include("smartqueue.business.interfaces.urls")),
+    path("api/agents/", include("smartqueue.agents.interfaces.urls")),
+    path("api/", include("smartqueue.queues.interfaces.urls")),
+    path("", include("smartqueue.web.urls")),
+]

@@ -1,0 +1,90 @@
+"""Who acts: one `Actor` whichever door was used (REST, page, socket, task)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from uuid import UUID
+
+from smartqueue.accounts.enums import ActorKind, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A role in one organization, in all its branches (`branch_ids` None) or in some."""
+
+    organization_id: UUID
+    role: Role
+    branch_ids: frozenset[UUID] | None = None
+
+    def covers(self, branch_id: UUID | None) -> bool:
+        """Whether the role reaches a branch; None asks about the organization as a whole."""
+        return self.branch_ids is None or branch_id in self.branch_ids
+
+
+MembershipResolver = Callable[[UUID], tuple[Membership, ...]]
+
+
+def _no_memberships(user_id: UUID) -> tuple[Membership, ...]:
+    return ()
+
+
+_resolver: MembershipResolver = _no_memberships
+
+
+def register_membership_resolver(resolver: MembershipResolver) -> None:
+    """Fill the port through which an actor learns its roles; `business` does, when it is ready."""
+    global _resolver
+    _resolver = resolver
+
+
+@dataclass(frozen=True)
+class Actor:
+    """
+    The caller, with all memberships; they are read once, when first asked for.
+
+    `ticket_id` is set for the holder of a ticket's token, `branch_id` for a kiosk.
+    """
+
+    kind: ActorKind
+    user_id: UUID | None = None
+    is_platform_admin: bool = False
+    session_id: UUID | None = None
+    ticket_id: UUID | None = None
+    branch_id: UUID | None = None
+    language: str = field(default="fr", compare=False)
+
+    @cached_property
+    def memberships(self) -> tuple[Membership, ...]:
+        """Every role this person has."""
+        return _resolver(self.user_id) if self.user_id else ()
+
+    def membership_in(self, organization_id: UUID) -> Membership | None:
+        """Return the role in one organization, if any."""
+        for membership in self.memberships:
+            if membership.organization_id == organization_id:
+                return membership
+        return None
+
+    def has_role(
+        self, organization_id: UUID, roles: frozenset[Role], branch_id: UUID | None = None
+    ) -> bool:
+        """Whether one of `roles` is held in the organization and reaches the branch."""
+        membership = self.membership_in(organization_id)
+        return membership is not None and membership.role in roles and membership.covers(branch_id)
+
+    @property
+    def label(self) -> str:
+        """A reference for events and the journal: "user:<id>", "ticket:<id>", "system"."""
+        match self.kind:
+            case ActorKind.USER:
+                return f"user:{self.user_id}"
+            case ActorKind.TICKET:
+                return f"ticket:{self.ticket_id}"
+            case ActorKind.KIOSK:
+                return f"kiosk:{self.branch_id}"
+            case _:
+                return self.kind.value
+
+
+ANONYMOUS = Actor(kind=ActorKind.ANONYMOUS)
+SYSTEM = Actor(kind=ActorKind.SYSTEM)

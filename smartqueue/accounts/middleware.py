@@ -1,0 +1,30 @@
+"""The entrance of HTTP: one access token, session cookie or ticket token in, one `Actor` out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from smartqueue.accounts import entrance
+from smartqueue.common.middleware import client_address
+from smartqueue.outbox import context
+
+
+class ActorMiddleware:
+    """Sets `request.actor`, built when first looked at, and whether it came from a cookie."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        attributes: Any = request
+        origin = context.Origin(client_address(request), attributes.request_id)
+        token = context.current.set(origin)
+        bearer = request.headers.get("Authorization", "")
+        attributes.uses_session = not bearer and "X-Ticket-Token" not in request.headers
+        attributes.actor = SimpleLazyObject(lambda: entrance.actor_of_request(request))
+        try:
+            return self.get_response(request)
+        finally:
+            context.current.reset(token)

@@ -1,0 +1,225 @@
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db.models import F, Q
+
+from smartqueue.accounts.enums import Role
+from smartqueue.business.enums import Category
+from smartqueue.common.models import IdModel, TenantModel
+
+
+def validate_zone(value: str) -> None:
+    """Refuse a name that the time zone database does not have."""
+    if value not in available_timezones():
+        raise ValidationError("unknown time zone", code="unknown_zone")
+
+
+class Organization(IdModel):
+    """A customer of the platform: a town hall, a hospital, a bank. It is itself public."""
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    category = models.CharField(max_length=20, choices=Category.choices)
+    description = models.TextField(blank=True)
+    phone = models.CharField(max_length=16, blank=True)
+    website = models.URLField(blank=True)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TenantModel):
+    """A person's role in an organization; no branches means all of them."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="memberships"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=8, choices=Role.choices)
+    branches: models.ManyToManyField["Branch", Any] = models.ManyToManyField(
+        "Branch", blank=True, related_name="memberships"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user"], name="membership_once"),
+        ]
+
+
+class Invitation(TenantModel):
+    """A role that waits for somebody who has no account yet."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="invitations"
+    )
+    identifier = models.CharField(max_length=254)
+    role = models.CharField(max_length=8, choices=Role.choices)
+    branches: models.ManyToManyField["Branch", Any] = models.ManyToManyField(
+        "Branch", blank=True, related_name="+"
+    )
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "identifier"],
+                condition=Q(accepted_at__isnull=True),
+                name="invitation_open_once",
+            ),
+        ]
+
+
+class Branch(TenantModel):
+    """One address of an organization."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="branches"
+    )
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=80, unique=True)
+    point = models.PointField(geography=True)
+    address = models.CharField(max_length=200, blank=True)
+    commune = models.ForeignKey(
+        "locations.Commune", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    timezone = models.CharField(max_length=40, default="Africa/Dakar", validators=[validate_zone])
+    phone = models.CharField(max_length=16, blank=True)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "name"], name="branch_by_organization")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpeningHours(TenantModel):
+    """One interval of a weekday on which a branch is open; 0 is Monday."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="opening_hours")
+    weekday = models.PositiveSmallIntegerField()
+    opens_at = models.TimeField()
+    closes_at = models.TimeField()
+
+    class Meta:
+        ordering = ["weekday", "opens_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(weekday__lte=6), name="opening_hours_weekday"),
+            models.CheckConstraint(
+                condition=Q(closes_at__gt=F("opens_at")), name="opening_hours_interval"
+            ),
+            models.UniqueConstraint(
+                fields=["branch", "weekday", "opens_at"], name="opening_hours_once"
+            ),
+        ]
+
+
+class OpeningException(TenantModel):
+    """A date on which a branch is closed (no times) or open at other times."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="opening_exceptions")
+    date = models.DateField()
+    opens_at = models.TimeField(null=True, blank=True)
+    closes_at = models.TimeField(null=True, blank=True)
+    reason = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["date", "opens_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "date", "opens_at"],
+                name="opening_exception_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(opens_at__isnull=True, closes_at__isnull=True)
+                | Q(closes_at__gt=F("opens_at")),
+                name="opening_exception_interval",
+            ),
+        ]
+
+
+class HolidayOverride(TenantModel):
+    """An organization's word on a holiday: moved here, added, or worked through."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="holiday_overrides"
+    )
+    date = models.DateField()
+    name = models.CharField(max_length=120, blank=True)
+    is_holiday = models.BooleanField()
+
+    class Meta:
+        ordering = ["date"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "date"], name="holiday_override_once"),
+        ]
+
+
+class Service(TenantModel):
+    """What a business offers; `price_minor` is in minor units of `currency`."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="services"
+    )
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    duration_minutes = models.PositiveSmallIntegerField()
+    price_minor = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="XOF")
+    required_papers = models.TextField(blank=True)
+    languages = ArrayField(models.CharField(max_length=3), default=list, blank=True)
+    created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(duration_minutes__gte=1, duration_minutes__lte=480),
+                name="service_duration",
+            ),
+            models.CheckConstraint(condition=Q(price_minor__gte=0), name="service_price"),
+        ]
+        indexes = [models.Index(fields=["organization", "name"], name="service_by_organization")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Counter(TenantModel):
+    """A service point where an agent serves."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="counters")
+    name = models.CharField(max_length=40)
+    created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "name"],
+                condition=Q(retired_at__isnull=True),
+                name="counter_name_in_branch",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

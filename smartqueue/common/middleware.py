@@ -1,0 +1,76 @@
+"""What every request gets first: a time, an id, an origin, one line in the log."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from psycopg_pool import PoolTimeout
+
+from smartqueue.common import clock, tenancy
+from smartqueue.common.rest.problems import problem_response, unavailable
+
+logger = logging.getLogger("smartqueue.request")
+
+MAX_REQUEST_ID = 40
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """
+    Return the caller's address: the one that the outermost trusted proxy saw.
+
+    With TRUSTED_PROXY_COUNT proxies in front, only that many last entries of X-Forwarded-For
+    were written by them; anything before is the client's own word.
+    """
+    direct: str | None = request.META.get("REMOTE_ADDR") or None
+    count: int = settings.TRUSTED_PROXY_COUNT
+    if count == 0:
+        return direct
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    return forwarded[-count] if len(forwarded) >= count and forwarded[-count] else direct
+
+
+def _request_id(request: HttpRequest) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    if given and len(given) <= MAX_REQUEST_ID and given.replace("-", "").isalnum():
+        return given
+    return uuid.uuid4().hex
+
+
+class RequestMiddleware:
+    """Stamps the request, keeps tenant scopes from leaking, answers 503 when PostgreSQL is away."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        request.now = clock.now()  # type: ignore[attr-defined]  # the entrance's clock
+        request_id = request.request_id = _request_id(request)  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        with tenancy.restored():
+            response = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id
+        if request.path not in {"/healthz", "/readyz", "/metrics"}:
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+                },
+            )
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a lost database with 503 and Retry-After, on pages too."""
+        if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
+            logger.error("database unavailable", extra={"error": type(exception).__name__})
+            return problem_response(request, unavailable())
+        return None

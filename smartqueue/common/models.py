@@ -1,0 +1,33 @@
+"""Abstract models that every app builds on."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django_scopes import ScopedManager
+
+from smartqueue.common.ids import new_id
+
+
+class IdModel(models.Model):
+    """A row with a time-ordered UUID."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class TenantModel(IdModel):
+    """
+    A row of one organization; reading it without a scope raises.
+
+    Subclasses declare `organization`, so that the constraint names are theirs.
+    """
+
+    if TYPE_CHECKING:
+        objects: ClassVar[Any]
+    else:
+        objects = ScopedManager(organization="organization_id")
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,51 @@
+"""The base of every REST view: parse, one call, answer."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from smartqueue.common.errors import NotFound, NotSignedIn
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def _refuse_forged(request: HttpRequest) -> None:
+    """A session cookie is sent by any page that asks; such a request must carry the CSRF token."""
+    check = _CsrfCheck(lambda _: HttpResponse())
+    check.process_request(request)
+    if check.process_view(request, lambda _: HttpResponse(), (), {}):
+        raise NotFound
+
+
+class ApiView(APIView):
+    """
+    A view of the API. Only public or signed-in is declared here; rights are the policies' word.
+
+    `request.actor` and `request.now` come from the entrance.
+    """
+
+    public: ClassVar[bool] = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        actor = request._request.actor  # type: ignore[attr-defined]
+        if request._request.uses_session and request.method not in {"GET", "HEAD", "OPTIONS"}:  # type: ignore[attr-defined]
+            _refuse_forged(request._request)
+        if not self.public and actor.user_id is None:
+            raise NotSignedIn
+
+
+class ApiListView(ApiView, GenericAPIView[Any]):
+    """A paged, filtered, ordered list; `get_queryset` calls a query."""
+
+    def list_response(self, request: Request) -> Any:
+        """Return one page of the filtered queryset."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -1,0 +1,122 @@
+"""`Idempotency-Key` on the POSTs that create or act."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from smartqueue.common.db import run_in_unit
+from smartqueue.common.errors import Conflict, InvalidInput, Problem
+from smartqueue.common.ids import new_id
+
+HEADER = "Idempotency-Key"
+
+Method = Callable[..., Response]
+
+
+class RequestInProgress(Conflict):
+    code = "request_in_progress"
+    title = _("The same request is still being carried out. Ask again in a moment.")
+
+
+class KeyReused(Problem):
+    status = 422
+    code = "idempotency_key_reused"
+    title = _("This idempotency key was used with another body. Take a new key.")
+
+
+_CLAIM = """
+    SELECT pg_try_advisory_xact_lock(%s), stored.body_digest, stored.status, stored.answer
+    FROM (SELECT 1) AS one
+    LEFT JOIN idempotency_idempotencykey AS stored ON stored.digest = %s
+"""
+_STORE = """
+    INSERT INTO idempotency_idempotencykey (id, digest, body_digest, status, answer, created_at)
+    VALUES (%s, %s, %s, %s, %s::jsonb, now())
+"""
+
+
+def idempotent(method: Method | None = None, *, restore: Callable[[Any], Any] | None = None) -> Any:
+    """
+    Carry a POST out once per key; the answer is stored in the transaction that made it true.
+
+    Only 2xx answers are stored. `restore` puts back on replay what must not be stored (a token).
+    Without the header the method runs as it is.
+    """
+
+    def decorate(inner: Method) -> Method:
+        @functools.wraps(inner)
+        def wrapper(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+            header = request.headers.get(HEADER)
+            if header is None:
+                return run_in_unit(lambda: inner(self, request, *args, **kwargs))
+            keys = _Keys.of(request, header)
+
+            def once() -> Response:
+                answer = keys.claim()
+                if answer is not None:
+                    status, body = answer
+                    return Response(restore(body) if restore and body else body, status=status)
+                response = inner(self, request, *args, **kwargs)
+                keys.store(response)
+                return response
+
+            try:
+                return run_in_unit(once)
+            except IntegrityError as error:
+                # The other request committed between this one's snapshot and its lock.
+                if "idempotency" not in str(error):
+                    raise
+                return run_in_unit(once)
+
+        wrapper.is_idempotent = True  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate(method) if method else decorate
+
+
+class _Keys:
+    def __init__(self, digest: bytes, body_digest: bytes) -> None:
+        self.digest = digest
+        self.body_digest = body_digest
+
+    @classmethod
+    def of(cls, request: Request, header: str) -> "_Keys":
+        try:
+            key = UUID(header)
+        except ValueError as error:
+            raise InvalidInput.on(HEADER, _("The key must be a UUID.")) from error
+        actor = request._request.actor.label  # type: ignore[attr-defined]
+        digest = hashlib.sha256(f"{actor} {request.path} {key}".encode()).digest()
+        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+        return cls(digest, hashlib.sha256(body.encode()).digest())
+
+    def claim(self) -> tuple[int, Any] | None:
+        """Take the key for this transaction; return the stored answer if there is one."""
+        lock = int.from_bytes(self.digest[:8], signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, [lock, self.digest])
+            locked, body_digest, status, answer = cursor.fetchone()
+        if status is not None:
+            if bytes(body_digest) != self.body_digest:
+                raise KeyReused
+            return status, json.loads(answer) if isinstance(answer, str) else answer
+        if not locked:
+            raise RequestInProgress(retry_after=1)
+        return None
+
+    def store(self, response: Response) -> None:
+        data = {} if response.data is None else dict(response.data)
+        data.pop("token", None)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _STORE,
+                [new_id(), self.digest, self.body_digest, response.status_code, json.dumps(data)],
+            )

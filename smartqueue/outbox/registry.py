@@ -1,0 +1,56 @@
+"""Who reacts to which event. Filled by `handlers` modules that `AppConfig.ready` imports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A reaction; `run` takes the event and is idempotent."""
+
+    name: str
+    mode: HandlerMode
+    run: Callable[[Any], None]
+
+
+_handlers: dict[type[Event], list[Handler]] = {}
+_by_name: dict[str, Handler] = {}
+
+
+def subscribe(
+    *events: type[E], mode: HandlerMode = HandlerMode.DATABASE
+) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """
+    Register a function as a handler of these events, named by its module's app and its own name.
+
+    A DATABASE handler commits together with its "done" mark. An OUTSIDE handler (broadcast, HTTP)
+    is claimed by a lease and runs outside any transaction, so it may run again after a crash.
+    """
+
+    def register(function: Callable[[E], None]) -> Callable[[E], None]:
+        app = function.__module__.split(".")[1]
+        handler = Handler(f"{app}.{function.__name__}", mode, function)
+        if handler.name in _by_name and _by_name[handler.name].run is not function:
+            raise ValueError(f"two handlers are called {handler.name}")
+        _by_name[handler.name] = handler
+        for event in events:
+            _handlers.setdefault(event, []).append(handler)
+        return function
+
+    return register
+
+
+def handlers_of(event: type[Event]) -> tuple[Handler, ...]:
+    """Return the handlers of an event class, in order of registration."""
+    return tuple(_handlers.get(event, ()))
+
+
+def handler_named(name: str) -> Handler:
+    """Return one handler; KeyError when no running code has it."""
+    return _by_name[name]

@@ -1,0 +1,370 @@
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django_scopes import ScopedManager
+
+from smartqueue.common.models import IdModel, TenantModel
+from smartqueue.queues.enums import (
+    ACTIVE,
+    AT_COUNTER,
+    ORDINARY,
+    TRANSITIONS,
+    UNDO_TRANSITIONS,
+    JoinChannel,
+    Policy,
+    QueueState,
+    ReentryRule,
+    SessionState,
+    TicketState,
+)
+from smartqueue.queues.errors import IllegalTransition
+
+
+def no_live_figures() -> dict[str, list[object]]:
+    """The public figures of a queue where nobody has been called yet."""
+    return {"now_serving": [], "last_called": []}
+
+
+class Queue(TenantModel):
+    """
+    People waiting at one branch for one or more services.
+
+    Its row is the lock for numbering, order, versions and events (docs/patterns/locking.md).
+    `waiting_count`, `open_counters` and `live` repeat what tickets and sessions say, are written
+    with them under that lock, and make the public status one row's read.
+    """
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="queues")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=3)
+    services = models.ManyToManyField("business.Service", through="QueueService", related_name="+")
+    state = models.CharField(max_length=6, choices=QueueState.choices, default=QueueState.CLOSED)
+    state_reason = models.CharField(max_length=200, blank=True)
+    state_changed_at = models.DateTimeField(null=True, blank=True)
+
+    version = models.BigIntegerField(default=0)
+    number_date = models.DateField(null=True, blank=True)
+    last_sequence = models.PositiveIntegerField(default=0)
+    waiting_count = models.PositiveIntegerField(default=0)
+    open_counters = models.PositiveSmallIntegerField(default=0)
+    live = models.JSONField(default=no_live_figures)
+
+    policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.HEAD_START)
+    ordinary_per_priority = models.PositiveSmallIntegerField(default=3)
+    overtake_cap = models.PositiveSmallIntegerField(default=6)
+    max_calls = models.PositiveSmallIntegerField(default=3)
+    no_show_grace_minutes = models.PositiveSmallIntegerField(default=15)
+    more_time_limit = models.PositiveSmallIntegerField(default=2)
+    after_transfer = models.CharField(
+        max_length=4, choices=ReentryRule.choices, default=ReentryRule.KEEP
+    )
+    after_no_show = models.CharField(
+        max_length=4, choices=ReentryRule.choices, default=ReentryRule.KEEP
+    )
+    daily_quota = models.PositiveIntegerField(null=True, blank=True)
+    tickets_from = models.TimeField(null=True, blank=True)
+    max_waiting = models.PositiveIntegerField(null=True, blank=True)
+    follows_opening_hours = models.BooleanField(default=False)
+    asks_vehicle = models.BooleanField(default=False)
+
+    created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "prefix"],
+                condition=Q(retired_at__isnull=True),
+                name="queue_prefix_in_branch",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=0), name="queue_version"),
+            models.CheckConstraint(condition=Q(max_calls__gte=1), name="queue_max_calls"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "branch", "name"], name="queue_by_branch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QueueService(TenantModel):
+    """A service that people of a queue wait for."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="queue_services")
+    service = models.ForeignKey(
+        "business.Service", on_delete=models.CASCADE, related_name="queue_services"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["queue", "service"], name="queue_service_once"),
+        ]
+
+
+class QueuePriority(TenantModel):
+    """A priority class of a queue: its head start in minutes, and who may claim it."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="priorities")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
+    head_start_minutes = models.PositiveSmallIntegerField(default=15)
+    is_declarable = models.BooleanField(default=False)
+    is_emergency = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["queue", "code"], name="queue_priority_once"),
+        ]
+
+
+class VehicleCategory(TenantModel):
+    """A kind of vehicle, how long it takes, and the lanes (counters) that can take it."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="vehicle_categories")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
+    duration_minutes = models.PositiveSmallIntegerField()
+    lanes = models.ManyToManyField("business.Counter", blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["queue", "code"], name="vehicle_category_once"),
+        ]
+
+
+class CounterSession(TenantModel):
+    """An agent's time at a counter, and the queues served from it."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="+")
+    counter = models.ForeignKey(
+        "business.Counter", on_delete=models.CASCADE, related_name="sessions"
+    )
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="counter_sessions"
+    )
+    queue_ids = ArrayField(models.UUIDField())
+    state = models.CharField(max_length=8, choices=SessionState.choices, default=SessionState.OPEN)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["counter"], condition=~Q(state="ended"), name="session_one_per_counter"
+            ),
+            models.UniqueConstraint(
+                fields=["agent"], condition=~Q(state="ended"), name="session_one_per_agent"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["branch"], condition=~Q(state="ended"), name="session_live_by_branch"
+            ),
+        ]
+
+
+class SessionBreak(TenantModel):
+    """A break within a session."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    session = models.ForeignKey(CounterSession, on_delete=models.CASCADE, related_name="breaks")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session"], condition=Q(ended_at__isnull=True), name="break_open_once"
+            ),
+        ]
+
+
+class Ticket(IdModel):
+    """
+    A place in a queue.
+
+    `order_key` alone decides the order of waiting people; see `smartqueue/waits/order.py`.
+    `version` counts the changes its holder is told of. `person_key` tells apart several people
+    who joined with one account or phone.
+    """
+
+    if TYPE_CHECKING:
+        objects: ClassVar[Any]
+    else:
+        objects = ScopedManager(organization="organization_id", customer="customer_id")
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="+")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="tickets")
+    issuing_queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    service_date = models.DateField()
+    sequence = models.PositiveIntegerField()
+    number = models.CharField(max_length=12)
+    version = models.BigIntegerField(default=1)
+
+    state = models.CharField(max_length=16, choices=TicketState.choices)
+    service = models.ForeignKey(
+        "business.Service", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    priority = models.CharField(max_length=20, default=ORDINARY)
+    channel = models.CharField(max_length=8, choices=JoinChannel.choices)
+    order_key = models.DateTimeField()
+    overtaken = models.PositiveSmallIntegerField(default=0)
+
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tickets"
+    )
+    customer_name = models.CharField(max_length=80, blank=True)
+    phone = models.CharField(max_length=16, blank=True)
+    person_key = models.CharField(max_length=80, blank=True)
+    language = models.CharField(max_length=2, default="fr")
+    vehicle_category = models.CharField(max_length=20, blank=True)
+    plate = models.CharField(max_length=20, blank=True)
+
+    session = models.ForeignKey(
+        CounterSession, on_delete=models.PROTECT, null=True, related_name="tickets"
+    )
+    counter = models.ForeignKey(
+        "business.Counter", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    calls = models.PositiveSmallIntegerField(default=0)
+    call_reason = models.JSONField(null=True)
+    more_time_used = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=40, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+
+    joined_at = models.DateTimeField()
+    called_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issuing_queue", "service_date", "sequence"],
+                name="ticket_number_once_per_day",
+            ),
+            models.UniqueConstraint(
+                fields=["counter"],
+                condition=Q(state__in=AT_COUNTER),
+                name="ticket_one_per_counter",
+            ),
+            models.UniqueConstraint(
+                fields=["queue", "customer", "person_key"],
+                condition=Q(state__in=ACTIVE),
+                name="ticket_one_per_customer",
+            ),
+            models.UniqueConstraint(
+                fields=["queue", "phone", "person_key"],
+                condition=Q(state__in=ACTIVE) & ~Q(phone=""),
+                name="ticket_one_per_phone",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=AT_COUNTER, counter__isnull=False, session__isnull=False)
+                | ~Q(state__in=AT_COUNTER),
+                name="ticket_at_counter_has_counter",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "order_key", "id"],
+                condition=Q(state="waiting"),
+                name="ticket_line",
+            ),
+            models.Index(
+                fields=["queue", "state"],
+                condition=Q(state__in=ACTIVE) & ~Q(state="waiting"),
+                name="ticket_active",
+            ),
+            models.Index(
+                fields=["organization", "queue", "joined_at"], name="ticket_by_organization"
+            ),
+            models.Index(
+                fields=["customer", "-joined_at"],
+                condition=Q(customer__isnull=False),
+                name="ticket_by_customer",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    def move_to(self, state: TicketState, *, undo: bool = False) -> None:
+        """
+        Change the state; only `queues.operations` calls this.
+
+        :raises IllegalTransition: not allowed from the present state
+        """
+        present = TicketState(self.state)
+        allowed = (present, state) in UNDO_TRANSITIONS if undo else state in TRANSITIONS[present]
+        if not allowed:
+            raise IllegalTransition(state=present.value)
+        self.state = state
+
+
+class TicketPeriod(TenantModel):
+    """A stretch of a ticket's life in one state; waits, walks and services are sums over these."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="periods")
+    state = models.CharField(max_length=16, choices=TicketState.choices)
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    counter = models.ForeignKey(
+        "business.Counter", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"], condition=Q(ended_at__isnull=True), name="period_open_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["ticket", "started_at"], name="period_by_ticket")]
+
+
+class TicketStep(TenantModel):
+    """What an agent did last to a ticket and how it was before, so that it can be undone."""
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="steps")
+    agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    to_state = models.CharField(max_length=16, choices=TicketState.choices)
+    before = models.JSONField()
+    done_at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["ticket", "-done_at"], name="step_by_ticket")]

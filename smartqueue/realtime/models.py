@@ -1,0 +1,18 @@
+from django.db import models
+
+
+class TopicEvent(models.Model):
+    """
+    One change of one topic. Versions of a topic are gapless: whoever holds the topic's row lock
+    takes the next one, so that a client can resume from the last it saw.
+    """
+
+    pk = models.CompositePrimaryKey("topic", "version")
+    topic = models.CharField(max_length=60)
+    version = models.BigIntegerField()
+    type = models.CharField(max_length=40)
+    data = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="topic_event_at")]

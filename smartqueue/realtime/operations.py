@@ -1,0 +1,32 @@
+"""Writing what live screens will be told, in the transaction of the change itself."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from redis import Redis
+
+from smartqueue.common.db import insert_rows
+from smartqueue.outbox import wake
+from smartqueue.realtime.models import TopicEvent
+
+
+def broadcast(*events: TopicEvent, forward_to: Sequence[str] = ()) -> None:
+    """
+    Store topic events and, after the commit, poke every socket process.
+
+    `forward_to` names the gathering topics (`org:`, `counter:`) that repeat these events under the
+    member's own topic and version.
+    """
+    insert_rows(events)
+    poke_after_commit(*((event.topic, event.version) for event in events), forward_to=forward_to)
+
+
+def poke_after_commit(*versions: tuple[str, int], forward_to: Sequence[str] = ()) -> None:
+    """Tell the socket processes, after the commit, that topics have reached these versions."""
+    for topic, version in versions:
+        message = " ".join((topic, str(version), *forward_to))
+        wake.after_commit(partial(_poke, message=message))
+
+
+def _poke(connection: Redis, message: str) -> None:
+    connection.publish(wake.TOPIC_CHANNEL, message)
