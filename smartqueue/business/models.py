@@ -44,7 +44,7 @@ class Membership(TenantModel):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     role = models.CharField(max_length=8, choices=Role.choices)
-    branches: models.ManyToManyField["Branch", Any] = models.ManyToManyField(
+    branches: "models.ManyToManyField[Branch, Any]" = models.ManyToManyField(
         "Branch", blank=True, related_name="memberships"
     )
     created_at = models.DateTimeField()
@@ -63,7 +63,7 @@ class Invitation(TenantModel):
     )
     identifier = models.CharField(max_length=254)
     role = models.CharField(max_length=8, choices=Role.choices)
-    branches: models.ManyToManyField["Branch", Any] = models.ManyToManyField(
+    branches: "models.ManyToManyField[Branch, Any]" = models.ManyToManyField(
         "Branch", blank=True, related_name="+"
     )
     invited_by = models.ForeignKey(
