@@ -77,14 +77,16 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @functools.cache
-def _insert_statement(model: type[models.Model]) -> tuple[str, tuple[models.Field[Any, Any], ...]]:
+def _insert_statement(
+    model: type[models.Model],
+) -> "tuple[str, tuple[models.Field[Any, Any], ...]]":
     fields = tuple(f for f in model._meta.concrete_fields if not f.generated)
     columns = ", ".join(f'"{f.column}"' for f in fields)
     places = ", ".join(["%s"] * len(fields))
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields  # noqa: S608  # names from the model
 
 
-def _parameter(field: models.Field[Any, Any], row: models.Model) -> Any:
+def _parameter(field: "models.Field[Any, Any]", row: models.Model) -> Any:
     value = getattr(row, field.attname)
     if isinstance(field, models.JSONField):
         return None if value is None else Jsonb(value)
