@@ -85,7 +85,6 @@ use_data_dir() { # default [directory below it or below the given one]
     fi
     LOG_DIR="$DATA_DIR/log"
     mkdir -p "$LOG_DIR"
-    export SMARTQUEUE_DATA_DIR="$DATA_DIR"
 }
 
 make_data_dir() {
@@ -139,7 +138,8 @@ REDIS_URL=$REDIS_URL"
     if [ "$(cat "$DATA_DIR/env" 2>/dev/null)" != "$lines" ]; then
         (umask 077 && printf '%s\n' "$lines" >"$DATA_DIR/env")
     fi
-    export SECRET_KEY DATABASE_URL DATABASE_OWNER_URL REDIS_URL SMARTQUEUE_CLOCK_FILE="$DATA_DIR/clock.json"
+    export SECRET_KEY DATABASE_URL DATABASE_OWNER_URL REDIS_URL
+    export SMARTQUEUE_DATA_DIR="$DATA_DIR" SMARTQUEUE_CLOCK_FILE="$DATA_DIR/clock.json"
 }
 
 # --- PostgreSQL and Valkey of our own ----------------------------------------
