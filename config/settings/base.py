@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "django_htmx",
+    "js_lib_leaflet",
     "allauth",
     "allauth.account",
     "allauth.mfa",
