@@ -1,21 +1,40 @@
 from typing import Any
 from zoneinfo import available_timezones
 
+import holidays
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q
+from django.db.models.functions import Concat
 
-from smartqueue.accounts.enums import Role
+from smartqueue.accounts.enums import Language, Role
 from smartqueue.business.enums import Category
 from smartqueue.common.models import IdModel, TenantModel
+from smartqueue.common.search import Plain
+
+MIDNIGHT = "00:00"
+
+
+def _searched(*columns: str) -> Plain:
+    parts: list[Any] = []
+    for column in columns:
+        parts += [column, models.Value(" ")]
+    return Plain(Concat(*parts, output_field=models.TextField()))
 
 
 def validate_zone(value: str) -> None:
     """Refuse a name that the time zone database does not have."""
     if value not in available_timezones():
         raise ValidationError("unknown time zone", code="unknown_zone")
+
+
+def validate_country(value: str) -> None:
+    """Refuse a country whose public holidays are not known."""
+    if value not in holidays.list_supported_countries(include_aliases=False):
+        raise ValidationError("unknown country", code="unknown_country")
 
 
 class Organization(IdModel):
@@ -29,6 +48,19 @@ class Organization(IdModel):
     website = models.URLField(blank=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    search_text = models.GeneratedField(
+        expression=_searched("name", "description_fr", "description_en", "description_ar"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+
+    class Meta:
+        indexes = [
+            GinIndex(
+                fields=["search_text"], opclasses=["gin_trgm_ops"], name="organization_search"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -48,6 +80,7 @@ class Membership(TenantModel):
         "Branch", blank=True, related_name="memberships"
     )
     created_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
@@ -56,7 +89,10 @@ class Membership(TenantModel):
 
 
 class Invitation(TenantModel):
-    """A role that waits for somebody who has no account yet."""
+    """
+    A role that waits for somebody who has no account yet. `identifier` is an e-mail address in
+    lower case or a phone number in E.164 form; the token in the message is derived from the id.
+    """
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="invitations"
@@ -69,6 +105,7 @@ class Invitation(TenantModel):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.FRENCH)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -79,6 +116,13 @@ class Invitation(TenantModel):
                 fields=["organization", "identifier"],
                 condition=Q(accepted_at__isnull=True),
                 name="invitation_open_once",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["identifier"],
+                condition=Q(accepted_at__isnull=True),
+                name="invitation_open",
             ),
         ]
 
@@ -97,19 +141,32 @@ class Branch(TenantModel):
         "locations.Commune", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     timezone = models.CharField(max_length=40, default="Africa/Dakar", validators=[validate_zone])
+    country = models.CharField(max_length=2, default="SN", validators=[validate_country])
     phone = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    search_text = models.GeneratedField(
+        expression=_searched("name", "address"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "name"], name="branch_by_organization")]
+        indexes = [
+            models.Index(fields=["organization", "name"], name="branch_by_organization"),
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="branch_search"),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
 class OpeningHours(TenantModel):
-    """One interval of a weekday on which a branch is open; 0 is Monday."""
+    """
+    One interval of a weekday on which a branch is open; 0 is Monday. Closing at 00:00 is the end
+    of that day; an interval that goes on past it is written as two.
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="opening_hours")
@@ -122,7 +179,8 @@ class OpeningHours(TenantModel):
         constraints = [
             models.CheckConstraint(condition=Q(weekday__lte=6), name="opening_hours_weekday"),
             models.CheckConstraint(
-                condition=Q(closes_at__gt=F("opens_at")), name="opening_hours_interval"
+                condition=Q(closes_at__gt=F("opens_at")) | Q(closes_at=MIDNIGHT),
+                name="opening_hours_interval",
             ),
             models.UniqueConstraint(
                 fields=["branch", "weekday", "opens_at"], name="opening_hours_once"
@@ -150,7 +208,8 @@ class OpeningException(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(opens_at__isnull=True, closes_at__isnull=True)
-                | Q(closes_at__gt=F("opens_at")),
+                | Q(closes_at__gt=F("opens_at"))
+                | Q(opens_at__isnull=False, closes_at=MIDNIGHT),
                 name="opening_exception_interval",
             ),
         ]
@@ -188,6 +247,19 @@ class Service(TenantModel):
     languages = ArrayField(models.CharField(max_length=3), default=list, blank=True)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    search_text = models.GeneratedField(
+        expression=_searched(
+            "name_fr",
+            "name_en",
+            "name_ar",
+            "description_fr",
+            "description_en",
+            "description_ar",
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -197,7 +269,10 @@ class Service(TenantModel):
             ),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="service_price"),
         ]
-        indexes = [models.Index(fields=["organization", "name"], name="service_by_organization")]
+        indexes = [
+            models.Index(fields=["organization", "name"], name="service_by_organization"),
+            GinIndex(fields=["search_text"], opclasses=["gin_trgm_ops"], name="service_search"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -211,6 +286,7 @@ class Counter(TenantModel):
     name = models.CharField(max_length=40)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [

@@ -1,0 +1,59 @@
+"""Fields that several apps' serializers share."""
+
+import math
+from typing import Any
+
+from django.contrib.gis.geos import Point
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from smartqueue.common import geo
+
+
+class _Degrees(serializers.FloatField):
+    """A finite number of degrees; JSON readers let NaN through, people's places do not."""
+
+    default_error_messages = {"not_finite": _("Give a number.")}
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("not_finite")
+        try:
+            value = super().to_internal_value(data)
+        except OverflowError:
+            self.fail("not_finite")
+        if not math.isfinite(value):
+            self.fail("not_finite")
+        return value
+
+
+class PointField(serializers.Serializer[Any]):
+    """A point as `{"lat", "lon"}` in degrees (WGS 84)."""
+
+    lat = _Degrees(min_value=-90, max_value=90)
+    lon = _Degrees(min_value=-180, max_value=180)
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        return geo.point(lat=values["lat"], lon=values["lon"])
+
+    def to_representation(self, instance: Point) -> dict[str, Any]:
+        return {"lat": round(instance.y, 6), "lon": round(instance.x, 6)}
+
+
+@extend_schema_field({"type": "string", "example": "14.6937,-17.4441"})
+class NearField(serializers.CharField):
+    """A query parameter `lat,lon` in degrees; becomes a point."""
+
+    default_error_messages = {
+        "not_a_place": _("Give a latitude and a longitude in degrees, such as 14.69,-17.44."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        parts = super().to_internal_value(data).split(",")
+        try:
+            lat, lon = (float(part) for part in parts)
+            return geo.point(lat=lat, lon=lon)
+        except ValueError:
+            self.fail("not_a_place")
