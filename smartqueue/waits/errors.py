@@ -1,0 +1,13 @@
+"""Typed failures of the wait estimator."""
+
+
+class InvalidSnapshot(ValueError):
+    """A snapshot, or a value in it, cannot describe a real line (not finite, negative, unordered)."""
+
+
+class CorruptState(ValueError):
+    """A stored state cannot be read back: wrong version, shape, type or range."""
+
+
+class UnknownTicket(LookupError):
+    """The snapshot holds no waiting ticket with this id."""
