@@ -7,10 +7,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import CollectorRegistry, generate_latest
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from smartqueue.common.redis import client
+
+# Read from the database when asked for, so every process answers the same; apps add collectors.
+SHARED_FIGURES = CollectorRegistry(auto_describe=False)
 
 _DATABASE_ERRORS = (DatabaseError, InterfaceError, PoolTimeout)
 
@@ -57,4 +61,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not allowed:
         return HttpResponse(status=404)
     response: HttpResponse = ExportToDjangoView(request)
+    response.content += generate_latest(SHARED_FIGURES)
     return response

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, overload
 from uuid import UUID
 
 from django.db import IntegrityError, connection
@@ -19,6 +19,7 @@ from smartqueue.common.ids import new_id
 HEADER = "Idempotency-Key"
 
 Method = Callable[..., Response]
+P = ParamSpec("P")
 
 
 class RequestInProgress(Conflict):
@@ -43,6 +44,12 @@ _STORE = """
 """
 
 
+@overload
+def idempotent(method: Callable[P, Response]) -> Callable[P, Response]: ...
+@overload
+def idempotent(
+    *, restore: Callable[[Any], Any]
+) -> Callable[[Callable[P, Response]], Callable[P, Response]]: ...
 def idempotent(method: Method | None = None, *, restore: Callable[[Any], Any] | None = None) -> Any:
     """
     Carry a POST out once per key; the answer is stored in the transaction that made it true.

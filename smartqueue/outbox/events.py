@@ -1,8 +1,9 @@
 """The base of every event that an app publishes."""
 
 import dataclasses
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import date, datetime
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 _by_name: dict[str, type["Event"]] = {}
@@ -60,7 +61,7 @@ def _own_fields(cls: type[Event]) -> tuple[str, ...]:
 def _to_json(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | tuple):
         return [_to_json(item) for item in value]
@@ -80,17 +81,27 @@ def class_of(full_name: str) -> type[Event]:
 def _from_json(hint: Any, value: Any) -> Any:
     if value is None:
         return None
-    text = str(hint)
-    if "UUID" in text:
-        return [UUID(v) for v in value] if isinstance(value, list) else UUID(value)
-    if "datetime" in text:
-        return datetime.fromisoformat(value)
+    origin = get_origin(hint)
+    if origin in {Union, UnionType}:
+        (kind,) = (part for part in get_args(hint) if part is not type(None))
+        return _from_json(kind, value)
+    if origin in {list, tuple}:
+        return origin(_from_json(get_args(hint)[0], item) for item in value)
+    if hint is UUID:
+        return UUID(value)
+    if hint in {datetime, date}:
+        return hint.fromisoformat(value)
     return value
+
+
+_hints: dict[type[Event], dict[str, Any]] = {}
 
 
 def rebuild(cls: type[Event], envelope: dict[str, Any], payload: dict[str, Any]) -> Event:
     """Return the event that was stored as this envelope and payload; unknown members are dropped."""
-    hints = {f.name: f.type for f in dataclasses.fields(cls)}
+    if cls not in _hints:
+        _hints[cls] = get_type_hints(cls)
+    hints = _hints[cls]
     own = {
         name: _from_json(hints[name], payload[name]) for name in _own_fields(cls) if name in payload
     }

@@ -45,8 +45,10 @@ class Delivery(IdModel):
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"], name="delivery_due", condition=Q(state="pending")
+                fields=["next_attempt_at", "id"], name="delivery_due", condition=Q(state="pending")
             ),
+            models.Index(fields=["id"], name="delivery_dead", condition=Q(state="dead")),
+            models.Index(fields=["done_at"], name="delivery_done", condition=Q(state="done")),
         ]
 
 
@@ -55,9 +57,11 @@ class JobRun(models.Model):
 
     job = models.CharField(max_length=80)
     due_at = models.DateTimeField()
-    started_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["job", "due_at"], name="job_run_once_per_due_time"),
         ]
+        indexes = [models.Index(fields=["due_at"], name="job_run_due_at")]

@@ -1,11 +1,13 @@
 """Publishing: the event and one delivery for each of its handlers, in the caller's transaction."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 
-from smartqueue.common.db import insert_rows
+from smartqueue.common.db import insert_rows, operation
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import context, registry, wake
 from smartqueue.outbox.events import Event
@@ -28,7 +30,7 @@ def publish(*events: Event) -> None:
         rows += rows_of(event)
     insert_rows(rows)
     if len(rows) > len(events):
-        wake.after_commit(wake.wake_relay)
+        wake.wake_relay_after_commit()
 
 
 def rows_of(event: Event) -> list[Model]:
@@ -60,3 +62,19 @@ def rows_of(event: Event) -> list[Model]:
             for handler in registry.handlers_of(cls)
         ),
     ]
+
+
+_TRY_AGAIN = """
+    UPDATE outbox_delivery SET state = 'pending', attempts = 0, next_attempt_at = now()
+    WHERE id = ANY(%s) AND state = 'dead'
+"""
+
+
+@operation
+def retry_deliveries(delivery_ids: Collection[UUID]) -> int:
+    """Make dead deliveries due again, with all their tries; return how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRY_AGAIN, [list(delivery_ids)])
+        count: int = cursor.rowcount
+    wake.wake_relay_after_commit()
+    return count

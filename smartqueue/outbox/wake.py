@@ -1,48 +1,118 @@
 """
 The one use of `on_commit`: hints that something is new. A lost hint costs a sweep's delay.
 
-All hints of a transaction leave in one Redis round trip after it has committed.
+All hints of a transaction leave in one write after it has committed, on a connection that asks
+Redis for no answers: nothing waits for it. When Redis is away, hints are left out for a second at
+a time, so that only one commit a second pays the time-out.
 """
 
 import logging
-from collections.abc import Callable
-from functools import partial
+import os
+import threading
+import time
+from typing import Any
 
 from django.db import transaction
-from redis import Redis
 from redis.exceptions import RedisError
 
-from smartqueue.common.redis import client
+from smartqueue.common.redis import POKE_TIMEOUT_SECONDS, client
 
 RELAY_CHANNEL = "smartqueue:relay"
 TOPIC_CHANNEL = "smartqueue:topics"
+REVOCATION_CHANNEL = "smartqueue:revocations"
+
+QUIET_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
+Hint = tuple[str, ...]
+"""A Redis command and its arguments."""
 
-def after_commit(hint: Callable[[Redis], object]) -> None:
-    """Send a hint to Redis when the surrounding transaction has committed; forget it if it is not."""
-    pending: list[Callable[[Redis], object]] | None = None
+
+class _Hints:
+    """The hints of one transaction, each once; called when it has committed."""
+
+    __slots__ = ("commands",)
+
+    def __init__(self) -> None:
+        self.commands: dict[Hint, None] = {}
+
+    def __call__(self) -> None:
+        send(*self.commands)
+
+
+def after_commit(channel: str, message: str) -> None:
+    """Publish a message when the surrounding transaction has committed; forget it if it is not."""
+    tell_after_commit("PUBLISH", channel, message)
+
+
+def tell_after_commit(*command: str) -> None:
+    """Give Redis a command when the surrounding transaction has committed, without its answer."""
     connection = transaction.get_connection()
-    for _, function, _ in connection.run_on_commit:
-        if isinstance(function, partial) and function.func is _send:
-            pending = function.args[0]
-    if pending is None:
-        pending = []
-        transaction.on_commit(partial(_send, pending), robust=True)
-    pending.append(hint)
+    for _, registered, _ in reversed(connection.run_on_commit):
+        if isinstance(registered, _Hints):
+            registered.commands[command] = None
+            return
+    hints = _Hints()
+    hints.commands[command] = None
+    transaction.on_commit(hints, robust=True)
 
 
-def _send(hints: list[Callable[[Redis], object]]) -> None:
-    pipeline = client().pipeline(transaction=False)
-    for hint in hints:
-        hint(pipeline)
-    try:
-        pipeline.execute()
-    except RedisError as error:
-        logger.warning("Redis was not told; sweeps will find it", extra={"error": str(error)})
+def wake_relay_after_commit() -> None:
+    """Tell the relay, after the commit, that a delivery is due."""
+    after_commit(RELAY_CHANNEL, "1")
 
 
-def wake_relay(connection: Redis) -> None:
-    """Tell the relay that a delivery is due."""
-    connection.publish(RELAY_CHANNEL, b"1")
+class _Line:
+    """A process's connection for hints, and when it may next be tried."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self._process = 0
+        self._quiet_until = 0.0
+
+    def send(self, hints: tuple[Hint, ...]) -> None:
+        if self._is_quiet() or not self._lock.acquire(timeout=POKE_TIMEOUT_SECONDS):
+            return
+        try:
+            if not self._is_quiet():
+                self._write(list(hints))
+        except (RedisError, OSError) as error:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            logger.warning("Redis was not told; sweeps will find it", extra={"error": str(error)})
+        finally:
+            self._lock.release()
+
+    def _is_quiet(self) -> bool:
+        return time.monotonic() < self._quiet_until
+
+    def _write(self, commands: list[tuple[str, ...]]) -> None:
+        connection = self._connection
+        if connection is not None and self._process == os.getpid():
+            try:
+                connection.send_packed_command(connection.pack_commands(commands), False)
+            except (RedisError, OSError):
+                # Redis may have been started again since: a new connection tells.
+                self._connection = None
+            else:
+                return
+        connection = self._connect()
+        connection.send_packed_command(connection.pack_commands(commands), False)
+        self._connection, self._process = connection, os.getpid()
+
+    @staticmethod
+    def _connect() -> Any:
+        pool = client().connection_pool
+        connection = pool.connection_class(**pool.connection_kwargs)
+        connection.connect()
+        connection.send_command("CLIENT", "REPLY", "OFF", check_health=False)
+        return connection
+
+
+_line = _Line()
+
+
+def send(*hints: Hint) -> None:
+    """Give Redis commands now, without waiting for it; they are lost when it is away."""
+    _line.send(hints)

@@ -1,9 +1,6 @@
 """Writing what live screens will be told, in the transaction of the change itself."""
 
 from collections.abc import Sequence
-from functools import partial
-
-from redis import Redis
 
 from smartqueue.common.db import insert_rows
 from smartqueue.outbox import wake
@@ -24,9 +21,10 @@ def broadcast(*events: TopicEvent, forward_to: Sequence[str] = ()) -> None:
 def poke_after_commit(*versions: tuple[str, int], forward_to: Sequence[str] = ()) -> None:
     """Tell the socket processes, after the commit, that topics have reached these versions."""
     for topic, version in versions:
-        message = " ".join((topic, str(version), *forward_to))
-        wake.after_commit(partial(_poke, message=message))
+        wake.tell_after_commit("SET", version_key(topic), str(version), "EX", "60")
+        wake.after_commit(wake.TOPIC_CHANNEL, " ".join((topic, str(version), *forward_to)))
 
 
-def _poke(connection: Redis, message: str) -> None:
-    connection.publish(wake.TOPIC_CHANNEL, message)
+def version_key(topic: str) -> str:
+    """Return the Redis key that tells, for a minute, the last version of a topic that changed."""
+    return f"version:{topic}"

@@ -1,0 +1,61 @@
+"""Declaring periodic jobs; `outbox` runs them, once per due time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+ASK_SECONDS = 60
+TASK = "smartqueue.outbox.tasks.run_job_task"
+
+Work: TypeAlias = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work due every `every_seconds`; one that has not ended within its lease may be run again."""
+
+    name: str
+    every_seconds: int
+    lease_seconds: int
+    work: Work
+
+
+_jobs: dict[str, Job] = {}
+
+
+def periodic(*, every_seconds: int, lease_seconds: int = 600) -> Callable[[Work], Work]:
+    """
+    Run a function of no arguments once in every period, counted from midnight UTC.
+
+    The function is left as it is, so that a test calls it directly. The job's name is its module's
+    app and its own: `queues.expire_due_tickets_task`.
+    """
+
+    def register(work: Work) -> Work:
+        app = work.__module__.split(".")[1]
+        name = f"{app}.{work.__name__}"
+        if name in _jobs and _jobs[name].work is not work:
+            raise ValueError(f"two jobs are called {name}")
+        _jobs[name] = Job(name, every_seconds, lease_seconds, work)
+        return work
+
+    return register
+
+
+def job_named(name: str) -> Job:
+    """Return one job; KeyError when no running code has it."""
+    return _jobs[name]
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return the static schedule of every known job, for Celery's `beat_schedule`."""
+    return {
+        job.name: {
+            "task": TASK,
+            "schedule": float(min(job.every_seconds, ASK_SECONDS)),
+            "args": (job.name,),
+            # A tick that nobody took in time is replaced by the next.
+            "options": {"expires": min(job.every_seconds, ASK_SECONDS)},
+        }
+        for job in _jobs.values()
+    }
