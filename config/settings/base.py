@@ -14,7 +14,9 @@ env = environ.Env()
 # --- Core ---------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 TOKEN_KEY = env.str("TOKEN_KEY", default=SECRET_KEY + ":tokens")
+TOKEN_KEY_FALLBACKS: list[str] = env.list("TOKEN_KEY_FALLBACKS", default=[])
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
@@ -47,8 +49,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "allauth.usersessions",
-    "allauth.headless",
     "smartqueue.common",
     "smartqueue.outbox",
     "smartqueue.idempotency",
@@ -125,10 +125,7 @@ CACHES = {
 # --- People -------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["smartqueue.accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -141,7 +138,32 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database, so that consoles go on while Redis is away and signing out counts at once.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# allauth keeps passwords, e-mail addresses and second factors; docs/decisions/004-identity.md.
+ACCOUNT_ADAPTER = "smartqueue.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email", "phone"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "phone", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "smartqueue.accounts.adapter.MfaAdapter"
+MFA_TOTP_ISSUER = "SmartQueue"
+MFA_TOTP_TOLERANCE = 1
+
+# Accounts at demo.smartqueue.test share a published password.
+ALLOW_DEMO_ACCOUNTS = False
+
+# Attempts by action, and by what they are counted; a right answer forgives the identifier's or the
+# person's. Addresses are shared by many people behind one operator's gateway.
+SIGN_IN_LIMITS = {
+    "register": {"identifier": "5/hour", "address": "60/hour"},
+    "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
+    "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
+    "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "refresh": {"token": "30/minute", "address": "600/minute"},
+}
 
 # --- Languages and time -------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from uuid import UUID
 
 from smartqueue.accounts.enums import ActorKind, Role
+from smartqueue.common.errors import NotSignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class Actor:
         """Every role this person has."""
         return _resolver(self.user_id) if self.user_id else ()
 
+    def forget_memberships(self) -> None:
+        """Read them afresh when next asked for, because an operation has changed them."""
+        self.__dict__.pop("memberships", None)
+
     def membership_in(self, organization_id: UUID) -> Membership | None:
         """Return the role in one organization, if any."""
         for membership in self.memberships:
@@ -71,6 +76,16 @@ class Actor:
         """Whether one of `roles` is held in the organization and reaches the branch."""
         membership = self.membership_in(organization_id)
         return membership is not None and membership.role in roles and membership.covers(branch_id)
+
+    def require_user(self) -> UUID:
+        """
+        Return the person's id.
+
+        :raises NotSignedIn: nobody is signed in
+        """
+        if self.user_id is None:
+            raise NotSignedIn
+        return self.user_id
 
     @property
     def label(self) -> str:

@@ -1,10 +1,13 @@
 """Turning credentials into an `Actor`; pages, REST and sockets all come through here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
+from django.db import connection
 from django.http import HttpRequest
 
+from smartqueue.accounts import tokens
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.common.errors import NotSignedIn
@@ -12,6 +15,15 @@ from smartqueue.common.errors import NotSignedIn
 # A holder's token names its ticket; `queues` fills this port with the function that reads it.
 TokenReader = Callable[[str], Actor | None]
 _token_readers: list[TokenReader] = []
+
+# Where the session of the pages keeps the id of our own.
+COOKIE_SESSION = "accounts_session"
+
+_ALIVE = """
+    SELECT u.is_superuser, u.language
+    FROM accounts_session AS s JOIN accounts_user AS u ON u.id = s.user_id
+    WHERE s.id = %s AND u.id = %s AND s.ended_at IS NULL AND u.is_active
+"""
 
 
 def register_token_reader(reader: TokenReader) -> None:
@@ -49,9 +61,40 @@ def actor_of_access_token(token: str) -> Actor:
     """
     Return the person whose access token this is.
 
+    One query: the session is alive and the person may still act, so signing out counts at once.
+
     :raises NotSignedIn: expired, forged, of another kind, or its session has ended
     """
-    raise NotSignedIn
+    claims = tokens.read_access_token(token)
+    if claims is None:
+        raise NotSignedIn
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, [claims.session_id, claims.user_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotSignedIn
+    return actor_of_user(
+        claims.user_id,
+        is_platform_admin=row[0],
+        language=row[1],
+        session_id=claims.session_id,
+    )
+
+
+def renewed(actor: Actor) -> Actor:
+    """
+    Return the same caller with today's rights, for a connection that outlives a request.
+
+    :raises NotSignedIn: the session has ended, or the account is closed
+    """
+    if actor.user_id is None or actor.session_id is None:
+        return replace(actor)
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, [actor.session_id, actor.user_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotSignedIn
+    return replace(actor, is_platform_admin=row[0])
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
@@ -69,5 +112,11 @@ def actor_of_request(request: HttpRequest) -> Actor:
         return actor_of_ticket_token(ticket_token)
     user = request.user
     if user.is_authenticated:
-        return actor_of_user(user.pk, is_platform_admin=user.is_superuser, language=user.language)
+        session_id = request.session.get(COOKIE_SESSION)
+        return actor_of_user(
+            user.pk,
+            is_platform_admin=user.is_superuser,
+            language=user.language,
+            session_id=UUID(session_id) if session_id else None,
+        )
     return ANONYMOUS

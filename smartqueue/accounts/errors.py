@@ -1,0 +1,76 @@
+"""What can go wrong when somebody says who they are."""
+
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.common.errors import NotSignedIn, Problem, TooManyRequests
+
+
+class InvalidCredentials(Problem):
+    """Unknown person or wrong password: the same answer on purpose."""
+
+    status = 401
+    code = "invalid_credentials"
+    title = _("This identifier and password do not go together.")
+    detail = _(
+        "Check both. If you have just registered, enter the code that was sent to you first."
+    )
+
+
+class MfaRequired(Problem):
+    """The password is right; `mfa` in the body names the methods and carries the token to answer with."""
+
+    status = 401
+    code = "mfa_required"
+    title = _("Confirm that it is you with your second factor.")
+
+
+class MfaExpired(Problem):
+    """The sign-in waited too long for its second factor, or was answered already."""
+
+    status = 401
+    code = "mfa_expired"
+    title = _("This sign-in is no longer open. Enter your password again.")
+
+
+class InvalidToken(NotSignedIn):
+    """Not a refresh token of ours, or too old."""
+
+    code = "invalid_token"
+    title = _("This session cannot be continued. Sign in again.")
+
+
+class SessionEnded(NotSignedIn):
+    code = "session_ended"
+    title = _("This session has ended. Sign in again.")
+
+
+class TokenReused(NotSignedIn):
+    code = "token_reused"
+    title = _(
+        "This refresh token was used already. Use the one that followed it, or sign in again."
+    )
+
+
+class WrongCode(Problem):
+    status = 400
+    code = "wrong_code"
+    title = _("This code is not right. Check it, or ask for a new one.")
+
+
+class CodeExpired(Problem):
+    status = 400
+    code = "code_expired"
+    title = _("This code has expired. Ask for a new one.")
+
+
+class TooManyTries(TooManyRequests):
+    """The code is dead after too many wrong answers; waiting does not bring it back."""
+
+    code = "too_many_tries"
+    title = _("Too many wrong codes. Ask for a new one.")
+
+
+class ChannelUnavailable(Problem):
+    status = 503
+    code = "channel_unavailable"
+    title = _("Messages cannot be sent this way for now. Use the other way to be reached.")

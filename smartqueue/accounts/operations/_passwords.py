@@ -1,0 +1,151 @@
+"""Signing in with a password, and the second factor after it."""
+
+import hmac
+from datetime import datetime, timedelta
+
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.mfa.utils import decrypt
+from django.contrib import auth
+
+from smartqueue.accounts import identifiers, queries, throttle, tokens
+from smartqueue.accounts.clock import wall_now
+from smartqueue.accounts.enums import Channel, Method
+from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequired, WrongCode
+from smartqueue.accounts.events import SecondFactorUsed
+from smartqueue.accounts.models import MfaChallenge, User
+from smartqueue.common.db import operation
+from smartqueue.common.errors import Problem
+from smartqueue.outbox import operations as outbox
+
+CHALLENGE_LIFE = timedelta(minutes=5)
+MAX_ATTEMPTS = 5
+MAX_PASSWORD = 128
+
+
+def authenticate(*, identifier: str, password: str, now: datetime) -> User:
+    """
+    Return the person who knows this password; nobody is signed in yet.
+
+    :raises InvalidInput: the identifier is neither an e-mail address nor a phone number
+    :raises InvalidCredentials: unknown, closed, or not the password
+    :raises MfaRequired: the password is right; go on with `confirm_second_factor`
+    :raises TooManyRequests: with the seconds to wait
+    """
+    known = identifiers.parse(identifier)
+    throttle.check("login", identifier=known.value)
+    name = "email" if known.channel is Channel.EMAIL else "phone"
+    user = (
+        auth.authenticate(None, password=password, **{name: known.value})
+        if len(password) <= MAX_PASSWORD
+        else None
+    )
+    if not isinstance(user, User):
+        raise InvalidCredentials
+    throttle.forget("login", identifier=known.value)
+    methods = queries.second_factors_of(user.pk)
+    if methods:
+        raise MfaRequired(mfa={"token": _open_challenge(user), "methods": methods})
+    return user
+
+
+@operation
+def _open_challenge(user: User) -> str:
+    token = tokens.make_opaque_token()
+    wall = wall_now()
+    MfaChallenge.objects.create(
+        id=token.id,
+        digest=token.digest,
+        user=user,
+        created_at=wall,
+        expires_at=wall + CHALLENGE_LIFE,
+    )
+    return token.text
+
+
+def confirm_second_factor(*, token: str, method: str, code: str, now: datetime) -> User:
+    """
+    Return the person whose sign-in this second factor confirms; each code works once.
+
+    Call it outside a transaction: a wrong answer is counted, then raised.
+
+    :raises MfaExpired: no such sign-in, answered already, too old, or five wrong answers
+    :raises WrongCode: not a code of theirs, or one that was used
+    :raises TooManyRequests: with the seconds to wait
+    """
+    read = tokens.read_opaque_token(token)
+    challenge = MfaChallenge.objects.filter(pk=read.id).first() if read else None
+    if read is None or challenge is None or not hmac.compare_digest(challenge.digest, read.digest):
+        raise MfaExpired
+    # By person, not by challenge: each right password opens another challenge.
+    throttle.check("mfa", user=str(challenge.user_id))
+    outcome = _confirm(read.id, Method(method), code, now=now)
+    if isinstance(outcome, Problem):
+        raise outcome
+    throttle.forget("mfa", user=str(challenge.user_id))
+    return outcome
+
+
+@operation
+def _confirm(challenge_id: object, method: Method, code: str, *, now: datetime) -> User | Problem:
+    challenge = (
+        MfaChallenge.objects.select_for_update(of=("self",))
+        .select_related("user")
+        .get(pk=challenge_id)
+    )
+    wall = wall_now()
+    is_open = challenge.used_at is None and challenge.expires_at > wall
+    if not is_open or challenge.attempts >= MAX_ATTEMPTS or not challenge.user.is_active:
+        return MfaExpired()
+    if not _is_code_of(challenge.user, method, code):
+        challenge.attempts += 1
+        challenge.save(update_fields=["attempts"])
+        return WrongCode()
+    challenge.used_at = wall
+    challenge.save(update_fields=["used_at"])
+    outbox.publish(
+        SecondFactorUsed(
+            user_id=challenge.user_id,
+            method=method.value,
+            occurred_at=now,
+            actor=f"user:{challenge.user_id}",
+        )
+    )
+    return challenge.user
+
+
+def _is_code_of(user: User, method: Method, code: str) -> bool:
+    authenticator = (
+        Authenticator.objects.select_for_update(of=("self",))
+        .filter(user=user, type=method.value)
+        .first()
+    )
+    if authenticator is None:
+        return False
+    if method is Method.RECOVERY_CODES:
+        is_right: bool = RecoveryCodes(authenticator).validate_code(code)
+        return is_right
+    return _spend_totp(authenticator, code)
+
+
+def _spend_totp(authenticator: Authenticator, code: str) -> bool:
+    """
+    Whether the code is the app's now and was not used; remembers it beside the secret.
+
+    allauth remembers used codes in the cache, where they are lost with Redis.
+    """
+    secret = decrypt(authenticator.data["secret"])
+    last = authenticator.data.get("last_counter", -1)
+    for counter in yield_hotp_counters_from_time():
+        expected = format_hotp_value(hotp_value(secret, counter))
+        if counter > last and compare_user_code(actual=code, expected=expected):
+            authenticator.data["last_counter"] = counter
+            authenticator.save(update_fields=["data"])
+            return True
+    return False

@@ -1,0 +1,58 @@
+"""What the apps above do for this one; they fill these ports when they are ready."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from smartqueue.accounts.enums import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMessage:
+    """
+    A message to an identifier that is being proven. `code` is empty in the one that tells the owner
+    of an account that somebody tried to register with it; `user_id` is whose message it is.
+    """
+
+    user_id: UUID
+    channel: Channel
+    recipient: str
+    code: str
+    language: str
+    expires_at: datetime
+    dedupe_key: str
+
+
+class CodeDelivery(Protocol):
+    """Takes a message into its own care, in the caller's transaction."""
+
+    def can_reach(self, channel: Channel) -> bool:
+        """Whether messages can be sent on this channel now."""
+        ...
+
+    def deliver(self, message: CodeMessage, now: datetime) -> None:
+        """Queue the message; it leaves after the commit."""
+        ...
+
+
+class _Nobody:
+    def can_reach(self, channel: Channel) -> bool:
+        return False
+
+    def deliver(self, message: CodeMessage, now: datetime) -> None:
+        raise RuntimeError("nobody delivers codes")
+
+
+_delivery: CodeDelivery = _Nobody()
+
+
+def register_code_delivery(delivery: CodeDelivery) -> None:
+    """Fill the port through which codes reach people; `notifications` does, when it is ready."""
+    global _delivery
+    _delivery = delivery
+
+
+def code_delivery() -> CodeDelivery:
+    """Return whoever delivers codes."""
+    return _delivery

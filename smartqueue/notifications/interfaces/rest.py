@@ -1,0 +1,45 @@
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from smartqueue.common.rest.views import ApiListView, ApiView
+from smartqueue.idempotency.rest import idempotent
+from smartqueue.notifications import operations, queries
+from smartqueue.notifications.interfaces.serializers import (
+    NotificationQuery,
+    NotificationSerializer,
+)
+from smartqueue.notifications.models import Notification
+
+
+class NotificationListView(ApiListView):
+    """The caller's notifications, newest first."""
+
+    serializer_class = NotificationSerializer
+    filter_backends = []
+
+    def get_queryset(self) -> "QuerySet[Notification]":
+        asked = NotificationQuery(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return queries.list_notifications(
+            self.request.actor.user_id, unread=asked.validated_data["unread"]
+        )
+
+    @extend_schema(parameters=[NotificationQuery], responses=NotificationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.list_response(request)
+
+
+class ReadView(ApiView):
+    """Mark a notification as read."""
+
+    @extend_schema(request=None, responses=NotificationSerializer)
+    @idempotent
+    def post(self, request: Request, notification_id: UUID) -> Response:
+        notification = operations.read_notification(
+            actor=request.actor, notification_id=notification_id, now=request.now
+        )
+        return Response(NotificationSerializer(notification).data)
