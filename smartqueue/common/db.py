@@ -106,9 +106,28 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
             row._state.db = connection.alias
 
 
+@functools.cache
+def _update_statement(
+    model: type[models.Model], names: tuple[str, ...]
+) -> "tuple[str, tuple[models.Field[Any, Any], ...]]":
+    by_name = {f.name: f for f in model._meta.concrete_fields}
+    fields = tuple(by_name[name] for name in names)
+    changes = ", ".join(f'"{f.column}" = %s' for f in fields)
+    key = model._meta.pk.column
+    statement = f'UPDATE "{model._meta.db_table}" SET {changes} WHERE "{key}" = %s'  # noqa: S608  # names from the model
+    return statement, fields
+
+
+def update_row(row: models.Model, names: tuple[str, ...]) -> None:
+    """Write the named fields of a row that is known to exist, without building a query."""
+    statement, fields = _update_statement(type(row), names)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*(_parameter(f, row) for f in fields), row.pk])
+
+
 @contextmanager
 def pipelined() -> Iterator[None]:
     """Send the statements inside without waiting for each answer; errors surface on leaving."""
     connection.ensure_connection()
-    with connection.connection.pipeline():
+    with connection.wrap_database_errors, connection.connection.pipeline():
         yield

@@ -3,3 +3,11 @@ from django.apps import AppConfig
 
 class QueuesConfig(AppConfig):
     name = "smartqueue.queues"
+
+    def ready(self) -> None:
+        """Register handlers, and the reader of ticket and kiosk tokens."""
+        from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
+        from smartqueue.queues import handlers  # noqa: F401, PLC0415
+        from smartqueue.queues.tokens import actor_of_token  # noqa: PLC0415
+
+        register_token_reader(actor_of_token)

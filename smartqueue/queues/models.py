@@ -319,7 +319,8 @@ class Ticket(IdModel):
         :raises IllegalTransition: not allowed from the present state
         """
         present = TicketState(self.state)
-        allowed = (present, state) in UNDO_TRANSITIONS if undo else state in TRANSITIONS[present]
+        taken_back = undo and (present, state) in UNDO_TRANSITIONS
+        allowed = taken_back or state in TRANSITIONS[present]
         if not allowed:
             raise IllegalTransition(state=present.value)
         self.state = state
@@ -368,3 +369,13 @@ class TicketStep(TenantModel):
 
     class Meta:
         indexes = [models.Index(fields=["ticket", "-done_at"], name="step_by_ticket")]
+
+
+class QueueWaits(models.Model):
+    """What the wait estimator has learned of one queue, in the form of `waits.Predictor.to_state`."""
+
+    queue = models.OneToOneField(
+        Queue, on_delete=models.CASCADE, primary_key=True, related_name="waits"
+    )
+    state = models.JSONField()
+    updated_at = models.DateTimeField()

@@ -1,14 +1,27 @@
 """The base of every REST view: parse, one call, answer."""
 
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from smartqueue.common.errors import NotFound, NotSignedIn
+
+if TYPE_CHECKING:
+    from smartqueue.accounts.actor import Actor
+
+
+class ApiRequest(Request):
+    """A request as the views get it: the entrance has set who asks, when, and in which language."""
+
+    actor: "Actor"
+    now: datetime
+    LANGUAGE_CODE: str
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -26,19 +39,23 @@ def _refuse_forged(request: HttpRequest) -> None:
 
 class ApiView(APIView):
     """
-    A view of the API. Only public or signed-in is declared here; rights are the policies' word.
+    A view of the API. Only public (wholly, or to read) or signed-in is declared here; rights are
+    the policies' word.
 
     `request.actor` and `request.now` come from the entrance.
     """
 
     public: ClassVar[bool] = False
+    public_reads: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         actor = request._request.actor  # type: ignore[attr-defined]
-        if request._request.uses_session and request.method not in {"GET", "HEAD", "OPTIONS"}:  # type: ignore[attr-defined]
+        reads = request.method in SAFE_METHODS
+        if request._request.uses_session and not reads:  # type: ignore[attr-defined]
             _refuse_forged(request._request)
-        if not self.public and actor.user_id is None:
+        is_public = self.public or (self.public_reads and reads)
+        if not is_public and actor.user_id is None:
             raise NotSignedIn
 
 

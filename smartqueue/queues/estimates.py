@@ -1,0 +1,184 @@
+"""What the queue knows, put to the wait estimator, and its answers in the contract's form."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from smartqueue.queues.enums import QueueState
+from smartqueue.queues.models import Queue
+from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
+
+PROFILE_SECONDS = 10.0
+DEFAULT_HANDLING_SECONDS = 600.0
+
+_PROFILE = """
+    SELECT learned.state,
+           (SELECT coalesce(json_agg(json_build_array(
+                       offered.service_id, service.duration_minutes * 60,
+                       (SELECT count(*) FROM queues_ticket AS ticket
+                        WHERE ticket.queue_id = queue.id AND ticket.state = 'waiting'
+                          AND ticket.service_id = offered.service_id))), '[]'::json)
+            FROM queues_queueservice AS offered
+            JOIN business_service AS service ON service.id = offered.service_id
+            WHERE offered.queue_id = queue.id)
+    FROM queues_queue AS queue
+    LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
+    WHERE queue.id = %s
+"""
+_COUNTERS = """
+    SELECT count(*) FILTER (WHERE session.state = 'open' AND NOT EXISTS (
+               SELECT 1 FROM queues_ticket AS ticket
+               WHERE ticket.counter_id = session.counter_id
+                 AND ticket.state IN ('called', 'serving'))),
+           count(*) FILTER (WHERE session.state = 'on_break')
+    FROM queues_countersession AS session
+    WHERE session.branch_id = %s AND session.state <> 'ended' AND %s = ANY(session.queue_ids)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was learned of a queue, and the mean handling time of who waits in it, in seconds."""
+
+    predictor: Predictor
+    handling: float
+
+
+_profiles: dict[UUID, tuple[float, Profile]] = {}
+
+
+def profile_of(queue_id: UUID) -> Profile:
+    """Return a queue's profile, read again when it is older than PROFILE_SECONDS."""
+    kept = _profiles.get(queue_id)
+    if kept is not None and time.monotonic() - kept[0] < PROFILE_SECONDS:
+        return kept[1]
+    with connection.cursor() as cursor:
+        cursor.execute(_PROFILE, [queue_id])
+        state, services = cursor.fetchone()
+    profile = _profile(state, services)
+    _profiles[queue_id] = (time.monotonic(), profile)
+    return profile
+
+
+def forget_profiles() -> None:
+    """Read every profile again when next asked for."""
+    _profiles.clear()
+
+
+def predictor_from(state: dict[str, Any] | None) -> Predictor:
+    """Return a predictor with what was stored; a state that cannot be read starts anew."""
+    if state is None:
+        return Predictor()
+    try:
+        return Predictor.from_state(state)
+    except CorruptState:
+        return Predictor()
+
+
+def _profile(state: dict[str, Any] | None, services: list[list[Any]]) -> Profile:
+    predictor = predictor_from(state)
+    times = [
+        (predictor.handling_time(str(service), float(seconds)), waiting + 1)
+        for service, seconds, waiting in services
+    ]
+    people = sum(weight for _, weight in times)
+    mean = sum(seconds * weight for seconds, weight in times) / people if people else None
+    return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS)
+
+
+def for_joining(
+    queue: Queue, now: datetime, opening: Callable[[], datetime | None] | None = None
+) -> Estimate:
+    """Estimate the wait of somebody who joins an open queue now."""
+    return for_place(queue, queue.waiting_count, now, opening)
+
+
+def for_place(
+    queue: Queue,
+    people_ahead: int,
+    now: datetime,
+    opening: Callable[[], datetime | None] | None = None,
+) -> Estimate:
+    """
+    Estimate the wait behind a number of people, at a cost that does not grow with them.
+
+    `opening` is asked for the next opening when no counter is open.
+    """
+    profile = profile_of(queue.pk)
+    summary = LineSummary(
+        now=now.timestamp(),
+        pool=_pool(queue, people_ahead, opening),
+        waiting=queue.waiting_count,
+        handling=profile.handling,
+        frozen=queue.state == QueueState.PAUSED,
+    )
+    return profile.predictor.predict_position(people_ahead, summary)
+
+
+def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None] | None) -> Pool:
+    if queue.state == QueueState.CLOSED or queue.open_counters == 0:
+        starts_at = opening() if opening else None
+        plan = (Segment(start=starts_at.timestamp(), counters=1.0),) if starts_at else ()
+        paused = 0 if queue.state == QueueState.CLOSED else _counters(queue)[1]
+        return Pool(id=str(queue.pk), plan=plan, paused=paused)
+    idle = 0
+    if people_ahead == 0 and queue.waiting_count <= 1:
+        idle = min(_counters(queue)[0], queue.open_counters)
+    return Pool(id=str(queue.pk), counters=queue.open_counters, idle=idle)
+
+
+def _counters(queue: Queue) -> tuple[int, int]:
+    """Return how many counters of a queue are free, and how many are on a break."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTERS, [queue.branch_id, queue.pk])
+        free, on_break = cursor.fetchone()
+    return free, on_break
+
+
+def wire(estimate: Estimate) -> dict[str, int | None] | None:
+    """Return an estimate as the contract has it: seconds from now to the call, or None."""
+    if not estimate.has_figure:
+        return None
+    return {"low": estimate.low, "median": estimate.median, "high": estimate.high}
+
+
+def why(estimate: Estimate) -> dict[str, Any]:
+    """Return why an estimate is what it is, with a sentence in the active language."""
+    explanation = estimate.explanation
+    return {
+        "state": explanation.state,
+        "people_ahead": explanation.people_ahead,
+        "counters": explanation.counters,
+        "text": _sentence(estimate),
+    }
+
+
+def _sentence(estimate: Estimate) -> str:
+    explanation = estimate.explanation
+    match explanation.state:
+        case "now":
+            return _("A counter is free for you.")
+        case "paused":
+            return _("The queue is paused. Your place is kept.")
+        case "closed":
+            return _("The queue is closed.")
+        case "opens_at":
+            return _("No counter is open yet. The figure counts from the opening.")
+        case "unknown":
+            return _("No counter is open, so no honest figure can be given.")
+    people = ngettext(
+        "%(count)d person is before you",
+        "%(count)d people are before you",
+        explanation.people_ahead,
+    ) % {"count": explanation.people_ahead}
+    counters = ngettext(
+        "%(count)d counter is open", "%(count)d counters are open", explanation.counters
+    ) % {"count": explanation.counters}
+    return _("%(people)s and %(counters)s.") % {"people": people, "counters": counters}

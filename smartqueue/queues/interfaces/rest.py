@@ -1,0 +1,384 @@
+"""REST of queues, tickets and sessions: parse, one call, answer."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from smartqueue.common import tenancy
+from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
+from smartqueue.idempotency.rest import idempotent
+from smartqueue.queues import operations, policies, queries
+from smartqueue.queues.interfaces import serializers as forms
+from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
+from smartqueue.queues.models import CounterSession, Ticket
+from smartqueue.queues.tokens import token_of
+
+
+def read(form: type[serializers.Serializer[Any]], request: ApiRequest, **options: Any) -> Any:
+    """Return the validated body."""
+    bound = form(data=request.data, **options)
+    bound.is_valid(raise_exception=True)
+    return bound.validated_data
+
+
+def holder_view(ticket: Ticket, request: ApiRequest) -> dict[str, Any]:
+    """Return a ticket as its holder or the staff see it; its token goes to the holder alone."""
+    view = queries.ticket_view(ticket, request.now)
+    if policies.is_holder(request.actor, ticket):
+        view["token"] = token_of(ticket.pk)
+    return view
+
+
+def session_view(session: CounterSession) -> dict[str, Any]:
+    """Return a session at a counter."""
+    return {
+        "id": str(session.pk),
+        "counter": str(session.counter_id),
+        "counter_name": session.counter.name,
+        "branch": str(session.branch_id),
+        "agent": str(session.agent_id),
+        "queues": [str(pk) for pk in session.queue_ids],
+        "state": session.state,
+        "started_at": session.started_at.isoformat(),
+        "ended_at": session.ended_at.isoformat() if session.ended_at else None,
+    }
+
+
+def with_token(answer: dict[str, Any]) -> dict[str, Any]:
+    """Put the holder's token back into a stored answer."""
+    return {**answer, "token": token_of(UUID(answer["id"]))}
+
+
+class QueueListView(ApiListView):
+    public_reads = True
+    serializer_class = forms.QueueOutput
+    filterset_class = QueueFilter
+
+    def get_queryset(self) -> Any:
+        return queries.list_queues()
+
+    def get(self, request: ApiRequest) -> Response:
+        """List the queues of every organization; filter by branch, organization, service, state."""
+        with tenancy.public():
+            return self.list_response(request)  # type: ignore[no-any-return]
+
+    @extend_schema(request=forms.QueueInput, responses={201: forms.QueueOutput})
+    @idempotent
+    def post(self, request: ApiRequest) -> Response:
+        """Make a queue; it starts closed."""
+        values = dict(read(forms.QueueInput, request))
+        queue = operations.create_queue(
+            actor=request.actor, branch_id=values.pop("branch"), now=request.now, **values
+        )
+        return Response(forms.QueueOutput(queue).data, status=201)
+
+
+class QueueView(ApiView):
+    public_reads = True
+
+    @extend_schema(responses=forms.QueueOutput)
+    def get(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Read one queue."""
+        with tenancy.public():
+            return Response(forms.QueueOutput(queries.get_queue(queue_id)).data)
+
+    @extend_schema(request=forms.QueueSettingsSerializer, responses=forms.QueueOutput)
+    def put(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Change a queue's settings."""
+        return self._update(request, queue_id, partial=False)
+
+    @extend_schema(request=forms.QueueSettingsSerializer(partial=True), responses=forms.QueueOutput)
+    def patch(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Change some of a queue's settings."""
+        return self._update(request, queue_id, partial=True)
+
+    def _update(self, request: ApiRequest, queue_id: UUID, *, partial: bool) -> Response:
+        values = read(forms.QueueSettingsSerializer, request, partial=partial)
+        queue = operations.update_queue(actor=request.actor, queue_id=queue_id, **values)
+        with tenancy.public():
+            return Response(forms.QueueOutput(queue).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Close a queue for good; refused while people wait."""
+        operations.retire_queue(actor=request.actor, queue_id=queue_id, now=request.now)
+        return Response(status=204)
+
+
+class QueueStateView(ApiView):
+    """POST sets one state; the URL names which."""
+
+    operation: Any = None
+
+    @extend_schema(request=forms.ReasonInput, responses=forms.QueueOutput)
+    @idempotent
+    def post(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Open, pause or close a queue."""
+        reason = read(forms.ReasonInput, request)["reason"]
+        queue = type(self).operation(
+            actor=request.actor, queue_id=queue_id, reason=reason, now=request.now
+        )
+        with tenancy.public():
+            return Response(forms.QueueOutput(queue).data)
+
+
+class OpenQueueView(QueueStateView):
+    operation = staticmethod(operations.open_queue)
+
+
+class PauseQueueView(QueueStateView):
+    operation = staticmethod(operations.pause_queue)
+
+
+class CloseQueueView(QueueStateView):
+    operation = staticmethod(operations.close_queue)
+
+
+def called(ticket: Ticket | None, request: ApiRequest) -> Response:
+    """Answer a call: the ticket, or 204 when nobody waits."""
+    return Response(status=204) if ticket is None else Response(holder_view(ticket, request))
+
+
+class CallNextInQueueView(ApiView):
+    @extend_schema(request=forms.SessionChoice, responses={200: forms.TicketOutput, 204: None})
+    @idempotent
+    def post(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Call the next person of this queue; 204 when nobody waits."""
+        session_id = read(forms.SessionChoice, request)["session"]
+        ticket = operations.call_next_ticket(
+            actor=request.actor, queue_id=queue_id, session_id=session_id, now=request.now
+        )
+        return called(ticket, request)
+
+
+class TicketListView(ApiListView):
+    public = True
+    serializer_class = forms.StaffTicketOutput
+    filterset_class = TicketFilter
+
+    def get_queryset(self) -> Any:
+        return queries.list_tickets()
+
+    def get(self, request: ApiRequest) -> Response:
+        """List the tickets of the caller's organizations, for staff."""
+        organizations = policies.organizations_served_by(request.actor)
+        with tenancy.organizations(organizations):
+            rows = policies.visible_to_staff(request.actor, self.get_queryset())
+            page = self.paginate_queryset(self.filter_queryset(rows))
+            return self.get_paginated_response([queries.staff_view(t) for t in page or ()])
+
+    @extend_schema(request=forms.TicketInput, responses={201: forms.TicketOutput})
+    @idempotent(restore=with_token)
+    def post(self, request: ApiRequest) -> Response:
+        """Join a queue. The answer carries the token that opens the ticket without an account."""
+        values = dict(read(forms.TicketInput, request))
+        ticket = operations.issue_ticket(
+            actor=request.actor,
+            queue_id=values.pop("queue"),
+            service_id=values.pop("service", None),
+            language=request.LANGUAGE_CODE,
+            now=request.now,
+            **values,
+        )
+        view = queries.ticket_view(ticket, request.now)
+        return Response(with_token(view), status=201)
+
+
+class MyTicketsView(ApiListView):
+    serializer_class = forms.TicketOutput
+    filterset_class = TicketFilter
+
+    def get_queryset(self) -> Any:
+        return queries.list_tickets()
+
+    def get(self, request: ApiRequest) -> Response:
+        """List the caller's own tickets, newest first."""
+        with tenancy.citizen(request.actor.require_user()):
+            page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        views = queries.ticket_views(page, request.now)
+        return self.get_paginated_response([with_token(view) for view in views])
+
+
+class TicketView(ApiView):
+    public = True
+
+    @extend_schema(responses=forms.TicketOutput)
+    def get(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Read a ticket, for its holder and the staff."""
+        return Response(holder_view(policies.access_ticket(request.actor, ticket_id), request))
+
+    @extend_schema(request=forms.TicketChanges, responses=forms.TicketOutput)
+    def put(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Correct what may be corrected; never the state."""
+        ticket = operations.update_ticket(
+            actor=request.actor, ticket_id=ticket_id, **read(forms.TicketChanges, request)
+        )
+        return Response(holder_view(ticket, request))
+
+    @extend_schema(request=forms.TicketChanges, responses=forms.TicketOutput)
+    def patch(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Correct some of what may be corrected."""
+        return self.put(request, ticket_id)
+
+    @extend_schema(responses=forms.TicketOutput)
+    def delete(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Leave the line; the ticket's row stays."""
+        ticket = operations.cancel_ticket(actor=request.actor, ticket_id=ticket_id, now=request.now)
+        return Response(holder_view(ticket, request))
+
+
+class CallTicketView(ApiView):
+    @extend_schema(request=forms.SessionChoice, responses=forms.TicketOutput)
+    @idempotent
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Call this ticket; exactly one caller wins."""
+        session_id = read(forms.SessionChoice, request)["session"]
+        ticket = operations.call_ticket(
+            actor=request.actor, ticket_id=ticket_id, session_id=session_id, now=request.now
+        )
+        return Response(holder_view(ticket, request))
+
+
+class TicketActionView(ApiView):
+    """POST carries out one operation on a ticket; subclasses name it and the body it takes."""
+
+    operation: Any = None
+    form: type[serializers.Serializer[Any]] = forms.NothingInput
+
+    @extend_schema(responses=forms.TicketOutput)
+    @idempotent
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Carry out the step."""
+        values = self.arguments(read(self.form, request))
+        ticket = type(self).operation(
+            actor=request.actor, ticket_id=ticket_id, now=request.now, **values
+        )
+        return Response(holder_view(ticket, request))
+
+    def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the operation's arguments for a validated body."""
+        return values
+
+
+def action(
+    operation_name: str, form: type[serializers.Serializer[Any]] = forms.NothingInput
+) -> type[TicketActionView]:
+    """Return the view of one operation on a ticket."""
+    function = getattr(operations, operation_name)
+    name = operation_name.title().replace("_", "") + "View"
+    view = type(name, (TicketActionView,), {"operation": staticmethod(function), "form": form})
+    return extend_schema(
+        request=form, responses=forms.TicketOutput, description=function.__doc__.split(":raises")[0]
+    )(view)
+
+
+RecallView = action("recall_ticket")
+StartView = action("start_ticket")
+CompleteView = action("complete_ticket", forms.CompleteInput)
+NoShowView = action("mark_no_show")
+ParkView = action("park_ticket", forms.ParkInput)
+ResumeView = action("resume_ticket")
+ReturnView = action("return_ticket", forms.ReturnInput)
+UndoView = action("undo_step")
+
+
+class TransferView(TicketActionView):
+    operation = staticmethod(operations.transfer_ticket)
+    form = forms.TransferInput
+
+    def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"target_queue_id": values["queue"], "service_id": values.get("service")}
+
+    @extend_schema(request=forms.TransferInput, responses=forms.TicketOutput)
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Move a ticket to another queue of the branch; its number stays."""
+        response: Response = super().post(request, ticket_id)
+        return response
+
+
+class CancelView(TicketActionView):
+    public = True
+    operation = staticmethod(operations.cancel_ticket)
+    form = forms.CancelInput
+
+    @extend_schema(request=forms.CancelInput, responses=forms.TicketOutput)
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Leave the line."""
+        response: Response = super().post(request, ticket_id)
+        return response
+
+
+class MoreTimeView(TicketActionView):
+    public = True
+    operation = staticmethod(operations.give_more_time)
+    form = forms.MoreTimeInput
+
+    @extend_schema(request=forms.MoreTimeInput, responses=forms.TicketOutput)
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Let some people pass, a limited number of times."""
+        response: Response = super().post(request, ticket_id)
+        return response
+
+
+class SessionListView(ApiView):
+    @extend_schema(request=forms.SessionInput, responses={201: forms.SessionOutput})
+    @idempotent
+    def post(self, request: ApiRequest) -> Response:
+        """Sit down at a counter."""
+        values = read(forms.SessionInput, request)
+        session = operations.open_session(
+            actor=request.actor,
+            counter_id=values["counter"],
+            queue_ids=values.get("queues"),
+            now=request.now,
+        )
+        return Response(session_view(session), status=201)
+
+
+class SessionView(ApiView):
+    @extend_schema(responses=forms.SessionOutput)
+    def get(self, request: ApiRequest, session_id: UUID) -> Response:
+        """Read a session and who is at its counter."""
+        session = policies.access_session(request.actor, session_id)
+        ticket = queries.current_ticket(session.pk)
+        current = holder_view(ticket, request) if ticket else None
+        return Response({**session_view(session), "current_ticket": current})
+
+
+class SessionStepView(ApiView):
+    """POST carries out one operation on a session; subclasses name it."""
+
+    operation: Any = None
+
+    @extend_schema(request=forms.NothingInput, responses=forms.SessionOutput)
+    @idempotent
+    def post(self, request: ApiRequest, session_id: UUID) -> Response:
+        """Carry out the step."""
+        session = type(self).operation(actor=request.actor, session_id=session_id, now=request.now)
+        return Response(session_view(session))
+
+
+class BreakView(SessionStepView):
+    operation = staticmethod(operations.take_break)
+
+
+class ResumeSessionView(SessionStepView):
+    operation = staticmethod(operations.resume_session)
+
+
+class EndSessionView(SessionStepView):
+    operation = staticmethod(operations.end_session)
+
+
+class CallNextView(ApiView):
+    @extend_schema(request=forms.NothingInput, responses={200: forms.TicketOutput, 204: None})
+    @idempotent
+    def post(self, request: ApiRequest, session_id: UUID) -> Response:
+        """Call the next person over all queues of the session; 204 when nobody waits."""
+        ticket = operations.call_next_for_session(
+            actor=request.actor, session_id=session_id, now=request.now
+        )
+        return called(ticket, request)

@@ -1,0 +1,291 @@
+"""What clients may send, field by field; and, for the schema, what they get."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from phonenumber_field.phonenumber import to_python
+from rest_framework import serializers
+
+from smartqueue.queues.enums import JoinChannel, Policy, QueueState, ReentryRule, TicketState
+from smartqueue.queues.models import Queue
+
+Data = dict[str, Any]
+
+
+class PhoneField(serializers.CharField):
+    """A phone number, national for Senegal or international; its value is E.164."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if not text.strip():
+            return ""
+        number = to_python(text, region="SN")
+        if number is None or not number.is_valid():
+            raise serializers.ValidationError(
+                _("This is not a phone number."), code="invalid_phone"
+            )
+        return str(number.as_e164)
+
+
+class PrioritySerializer(serializers.Serializer[Data]):
+    code = serializers.SlugField(max_length=20)
+    name = serializers.CharField(max_length=60)
+    head_start_minutes = serializers.IntegerField(min_value=0, max_value=240, default=15)
+    is_declarable = serializers.BooleanField(default=False)
+    is_emergency = serializers.BooleanField(default=False)
+
+
+class VehicleCategorySerializer(serializers.Serializer[Data]):
+    code = serializers.SlugField(max_length=20)
+    name = serializers.CharField(max_length=60)
+    duration_minutes = serializers.IntegerField(min_value=1, max_value=480)
+
+
+class QueueSettingsSerializer(serializers.Serializer[Data]):
+    """What a manager may change of a queue."""
+
+    name = serializers.CharField(max_length=80)
+    services = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=50)
+    policy = serializers.ChoiceField(choices=Policy.choices, required=False)
+    ordinary_per_priority = serializers.IntegerField(min_value=1, max_value=50, required=False)
+    overtake_cap = serializers.IntegerField(min_value=0, max_value=100, required=False)
+    max_calls = serializers.IntegerField(min_value=1, max_value=20, required=False)
+    no_show_grace_minutes = serializers.IntegerField(min_value=0, max_value=480, required=False)
+    more_time_limit = serializers.IntegerField(min_value=0, max_value=20, required=False)
+    after_transfer = serializers.ChoiceField(choices=ReentryRule.choices, required=False)
+    after_no_show = serializers.ChoiceField(choices=ReentryRule.choices, required=False)
+    daily_quota = serializers.IntegerField(
+        min_value=1, max_value=100_000, required=False, allow_null=True
+    )
+    tickets_from = serializers.TimeField(required=False, allow_null=True)
+    max_waiting = serializers.IntegerField(
+        min_value=1, max_value=100_000, required=False, allow_null=True
+    )
+    follows_opening_hours = serializers.BooleanField(required=False)
+    asks_vehicle = serializers.BooleanField(required=False)
+    priorities = PrioritySerializer(many=True, required=False)
+    vehicle_categories = VehicleCategorySerializer(many=True, required=False)
+
+    def validate_priorities(self, rows: list[Data]) -> list[Data]:
+        return _distinct(rows)
+
+    def validate_vehicle_categories(self, rows: list[Data]) -> list[Data]:
+        return _distinct(rows)
+
+
+def _distinct(rows: list[Data]) -> list[Data]:
+    codes = [row["code"] for row in rows]
+    if len(codes) != len(set(codes)):
+        raise serializers.ValidationError(_("Each code may stand once."), code="repeated")
+    return rows
+
+
+class QueueInput(QueueSettingsSerializer):
+    branch = serializers.UUIDField()
+    prefix = serializers.RegexField(r"^[A-Za-z]{1,3}$", max_length=3)
+
+
+class QueueOutput(serializers.ModelSerializer[Queue]):
+    """A queue as anybody may see it."""
+
+    services = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Queue
+        fields = (
+            "id",
+            "organization",
+            "branch",
+            "name",
+            "prefix",
+            "services",
+            "state",
+            "state_reason",
+            "policy",
+            "ordinary_per_priority",
+            "max_calls",
+            "no_show_grace_minutes",
+            "more_time_limit",
+            "daily_quota",
+            "tickets_from",
+            "max_waiting",
+            "follows_opening_hours",
+            "asks_vehicle",
+            "waiting_count",
+            "open_counters",
+            "version",
+        )
+
+    def get_services(self, queue: Queue) -> list[str]:
+        return [str(row.service_id) for row in queue.queue_services.all()]
+
+
+class ReasonInput(serializers.Serializer[Data]):
+    reason = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class TicketInput(serializers.Serializer[Data]):
+    """`service`, `customer_name`, `phone`, `priority`, `channel` may be left out."""
+
+    queue = serializers.UUIDField()
+    service = serializers.UUIDField(required=False, allow_null=True)
+    customer_name = serializers.CharField(max_length=80, allow_blank=True, default="")
+    phone = PhoneField(max_length=20, allow_blank=True, default="")
+    priority = serializers.CharField(max_length=20, default="ordinary")
+    channel = serializers.ChoiceField(choices=JoinChannel.choices, required=False)
+    vehicle_category = serializers.CharField(max_length=20, allow_blank=True, default="")
+    plate = serializers.CharField(max_length=20, allow_blank=True, default="")
+
+
+class TicketChanges(serializers.Serializer[Data]):
+    customer_name = serializers.CharField(max_length=80, allow_blank=True, required=False)
+    phone = PhoneField(max_length=20, allow_blank=True, required=False)
+    plate = serializers.CharField(max_length=20, allow_blank=True, required=False)
+    note = serializers.CharField(max_length=500, allow_blank=True, required=False)
+
+
+class SessionChoice(serializers.Serializer[Data]):
+    session = serializers.UUIDField()
+
+
+class MoreTimeInput(serializers.Serializer[Data]):
+    people = serializers.IntegerField(min_value=1, max_value=20, default=3)
+
+
+class CompleteInput(serializers.Serializer[Data]):
+    outcome = serializers.CharField(max_length=40, allow_blank=True, default="")
+    note = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class ParkInput(serializers.Serializer[Data]):
+    reason = serializers.CharField(max_length=60, allow_blank=True, default="")
+
+
+class ReturnInput(serializers.Serializer[Data]):
+    to = serializers.ChoiceField(choices=("first", "last"), default="first")
+
+
+class TransferInput(serializers.Serializer[Data]):
+    queue = serializers.UUIDField()
+    service = serializers.UUIDField(required=False, allow_null=True)
+
+
+class CancelInput(serializers.Serializer[Data]):
+    reason = serializers.CharField(max_length=60, allow_blank=True, default="")
+
+
+class NothingInput(serializers.Serializer[Data]):
+    """No body is needed."""
+
+
+class SessionInput(serializers.Serializer[Data]):
+    counter = serializers.UUIDField()
+    queues = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=50, required=False
+    )
+
+
+class EstimateOutput(serializers.Serializer[Data]):
+    """Seconds from now to the call."""
+
+    low = serializers.IntegerField()
+    median = serializers.IntegerField()
+    high = serializers.IntegerField()
+
+
+class WhyOutput(serializers.Serializer[Data]):
+    state = serializers.CharField()
+    people_ahead = serializers.IntegerField()
+    counters = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class CallReasonOutput(serializers.Serializer[Data]):
+    code = serializers.CharField()
+    priority = serializers.CharField()
+    waited_seconds = serializers.IntegerField()
+
+
+class TicketOutput(serializers.Serializer[Data]):
+    """A ticket as its holder and the staff see it; `token` only in the answer to its holder."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    token = serializers.CharField(required=False)
+    state = serializers.ChoiceField(choices=TicketState.choices)
+    queue = serializers.UUIDField()
+    service = serializers.UUIDField(allow_null=True)
+    priority = serializers.CharField()
+    channel = serializers.ChoiceField(choices=JoinChannel.choices)
+    position = serializers.IntegerField(allow_null=True)
+    people_ahead = serializers.IntegerField(allow_null=True)
+    estimate = EstimateOutput(allow_null=True)
+    why = WhyOutput(required=False)
+    counter = serializers.CharField(allow_null=True)
+    call_reason = CallReasonOutput(allow_null=True)
+    calls = serializers.IntegerField()
+    joined_at = serializers.DateTimeField()
+    called_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+
+
+class StaffTicketOutput(serializers.Serializer[Data]):
+    """A ticket in a list for staff, with the person."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    state = serializers.ChoiceField(choices=TicketState.choices)
+    queue = serializers.UUIDField()
+    service = serializers.UUIDField(allow_null=True)
+    priority = serializers.CharField()
+    channel = serializers.ChoiceField(choices=JoinChannel.choices)
+    counter = serializers.CharField(allow_null=True)
+    call_reason = CallReasonOutput(allow_null=True)
+    calls = serializers.IntegerField()
+    joined_at = serializers.DateTimeField()
+    called_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+    customer_name = serializers.CharField(allow_blank=True)
+    phone = serializers.CharField(allow_blank=True)
+    vehicle_category = serializers.CharField(allow_blank=True)
+    plate = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
+    outcome = serializers.CharField(allow_blank=True)
+
+
+class CalledOutput(serializers.Serializer[Data]):
+    number = serializers.CharField()
+    counter = serializers.CharField(allow_null=True)
+    state = serializers.ChoiceField(choices=TicketState.choices)
+    called_at = serializers.DateTimeField(allow_null=True)
+
+
+class StatusOutput(serializers.Serializer[Data]):
+    """The public live state of a queue; `estimate` is for somebody who joins now."""
+
+    queue = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=QueueState.choices)
+    version = serializers.IntegerField()
+    waiting_count = serializers.IntegerField()
+    open_counters = serializers.IntegerField()
+    now_serving = CalledOutput(many=True)
+    last_called = CalledOutput(many=True)
+    estimate = EstimateOutput(allow_null=True)
+    updated_at = serializers.DateTimeField()
+
+
+class SessionOutput(serializers.Serializer[Data]):
+    id = serializers.UUIDField()
+    counter = serializers.UUIDField()
+    counter_name = serializers.CharField()
+    branch = serializers.UUIDField()
+    agent = serializers.UUIDField()
+    queues = serializers.ListField(child=serializers.UUIDField())
+    state = serializers.CharField()
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    current_ticket = TicketOutput(required=False, allow_null=True)

@@ -1,0 +1,62 @@
+"""The doors of queues."""
+
+from smartqueue.queues.operations.calling import (
+    call_next_for_session,
+    call_next_ticket,
+    call_ticket,
+    mark_no_show,
+    recall_ticket,
+)
+from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
+from smartqueue.queues.operations.expiring import expire_tickets, follow_opening_hours
+from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
+from smartqueue.queues.operations.joining import issue_ticket
+from smartqueue.queues.operations.learning import learn_from_ticket
+from smartqueue.queues.operations.opening import close_queue, open_queue, pause_queue
+from smartqueue.queues.operations.serving import (
+    complete_ticket,
+    park_ticket,
+    resume_ticket,
+    return_ticket,
+    start_ticket,
+    transfer_ticket,
+)
+from smartqueue.queues.operations.sessions import (
+    end_session,
+    open_session,
+    resume_session,
+    take_break,
+)
+from smartqueue.queues.operations.undoing import undo_step
+
+__all__ = [
+    "call_next_for_session",
+    "call_next_ticket",
+    "call_ticket",
+    "cancel_ticket",
+    "close_queue",
+    "complete_ticket",
+    "create_queue",
+    "end_session",
+    "expire_tickets",
+    "follow_opening_hours",
+    "give_more_time",
+    "issue_ticket",
+    "learn_from_ticket",
+    "mark_no_show",
+    "open_queue",
+    "open_session",
+    "park_ticket",
+    "pause_queue",
+    "recall_ticket",
+    "resume_session",
+    "resume_ticket",
+    "retire_queue",
+    "return_ticket",
+    "start_ticket",
+    "take_break",
+    "transfer_ticket",
+    "undo_step",
+    "update_queue",
+    "update_ticket",
+]

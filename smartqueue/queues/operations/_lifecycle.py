@@ -1,0 +1,233 @@
+"""How a ticket changes: one place writes the row, its period, and what everybody is told."""
+
+import dataclasses
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.common import clock
+from smartqueue.common.db import insert_rows, pipelined, update_row
+from smartqueue.common.ids import new_id
+from smartqueue.outbox import operations as outbox
+from smartqueue.queues import events, live
+from smartqueue.queues.enums import TicketState
+from smartqueue.queues.models import CounterSession, Queue, Ticket, TicketPeriod, TicketStep
+from smartqueue.realtime import operations as realtime
+from smartqueue.realtime.models import TopicEvent
+
+QUEUE_FIELDS: Final = ("version", "number_date", "last_sequence", "waiting_count", "live")
+TICKET_FIELDS: Final = (
+    "version",
+    "queue",
+    "state",
+    "service",
+    "priority",
+    "order_key",
+    "session",
+    "counter",
+    "calls",
+    "call_reason",
+    "more_time_used",
+    "outcome",
+    "note",
+    "called_at",
+    "started_at",
+    "ended_at",
+)
+UNDOABLE: Final = (
+    "session_id",
+    "counter_id",
+    "calls",
+    "call_reason",
+    "order_key",
+    "outcome",
+    "note",
+    "called_at",
+    "started_at",
+    "ended_at",
+)
+_CLOSE_PERIOD = """
+    UPDATE queues_ticketperiod SET ended_at = %s WHERE ticket_id = %s AND ended_at IS NULL
+"""
+
+
+@dataclasses.dataclass(kw_only=True)
+class Change:
+    """
+    One change of one ticket under the lock of its queue.
+
+    `event` names it, `reason` is the word kept in the period and the event. `from_state` is None
+    for a new ticket. `left_queue` is where a transferred ticket came from, also locked.
+    """
+
+    queue: Queue
+    ticket: Ticket
+    event: type[events.TicketEvent]
+    actor: Actor
+    at: datetime
+    from_state: TicketState | None
+    reason: str = ""
+    undo: bool = False
+    new_day: bool = False
+    left_queue: Queue | None = None
+    step: TicketStep | None = None
+
+    @property
+    def entered(self) -> bool:
+        """Whether a new period begins: another state, another queue, or a new ticket."""
+        return self.from_state != self.ticket.state or self.left_queue is not None
+
+
+def remember(ticket: Ticket, session_agent_id: Any, to: TicketState, at: datetime) -> TicketStep:
+    """Return the step that would undo what is about to happen to a ticket."""
+    before = {name: _plain(getattr(ticket, name)) for name in UNDOABLE}
+    return TicketStep(
+        id=new_id(),
+        organization_id=ticket.organization_id,
+        ticket_id=ticket.pk,
+        agent_id=session_agent_id,
+        to_state=to,
+        before={"state": ticket.state, **before},
+        done_at=at,
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if hasattr(value, "hex") and hasattr(value, "bytes") else value
+
+
+def release_counter(ticket: Ticket) -> None:
+    """Take a ticket off its counter."""
+    ticket.session = None
+    ticket.counter = None
+
+
+def seat(ticket: Ticket, session: CounterSession) -> None:
+    """Put a ticket at a session's counter."""
+    ticket.session = session
+    ticket.counter = session.counter
+
+
+def record(change: Change) -> Ticket:
+    """Write a change whole: ticket, period, queue, topics, event, in one flight of statements."""
+    queue, ticket = change.queue, change.ticket
+    if change.from_state is not None:
+        ticket.version += 1
+    topic_events = []
+    if change.left_queue is not None:
+        topic_events.append(_tell_left_queue(change, change.left_queue))
+    topic_events.append(_tell_queue(change))
+    topic_events.append(_tell_holder(change))
+    with pipelined():
+        _write_ticket(change)
+        if change.left_queue is not None:
+            update_row(change.left_queue, QUEUE_FIELDS)
+        update_row(queue, QUEUE_FIELDS)
+        realtime.broadcast(*topic_events, forward_to=(f"org:{queue.organization_id}",))
+        outbox.publish(_domain_event(change))
+    return ticket
+
+
+def _write_ticket(change: Change) -> None:
+    ticket = change.ticket
+    if change.from_state is None:
+        insert_rows([ticket])
+    else:
+        update_row(ticket, TICKET_FIELDS)
+    if change.entered:
+        if change.from_state is not None:
+            with connection.cursor() as cursor:
+                cursor.execute(_CLOSE_PERIOD, [change.at, ticket.pk])
+        insert_rows([_period(change)])
+    if change.step is not None:
+        insert_rows([change.step])
+
+
+def _period(change: Change) -> TicketPeriod:
+    ticket = change.ticket
+    return TicketPeriod(
+        id=new_id(),
+        organization_id=ticket.organization_id,
+        ticket_id=ticket.pk,
+        state=ticket.state,
+        queue_id=ticket.queue_id,
+        counter_id=ticket.counter_id,
+        agent_id=ticket.session.agent_id if ticket.session else None,
+        started_at=change.at,
+        ended_at=change.at if ticket.ended_at is not None else None,
+        reason=change.reason,
+    )
+
+
+def _tell_queue(change: Change) -> TopicEvent:
+    queue, ticket = change.queue, change.ticket
+    was_waiting = change.from_state is TicketState.WAITING and change.left_queue is None
+    is_waiting = ticket.state == TicketState.WAITING
+    queue.waiting_count += is_waiting - was_waiting
+    data = live.ticket_event_facts(ticket, undo=change.undo)
+    if change.new_day:
+        data["new_day"] = True
+    return tell(queue, events.wire_type(change.event), data, change.at)
+
+
+def _tell_left_queue(change: Change, left: Queue) -> TopicEvent:
+    left.waiting_count -= change.from_state is TicketState.WAITING
+    data = live.ticket_event_facts(change.ticket, undo=False) | {"elsewhere": True}
+    return tell(left, events.wire_type(change.event), data, change.at)
+
+
+def tell(queue: Queue, event_type: str, data: dict[str, Any], at: datetime) -> TopicEvent:
+    """Take the queue's next version and return the event that its screens will get."""
+    queue.version += 1
+    queue.live = live.apply_to_figures(queue.live, event_type, data)
+    return TopicEvent(
+        topic=f"queue:{queue.pk}",
+        version=queue.version,
+        type=event_type,
+        data=data | live.queue_facts(queue),
+        at=at,
+    )
+
+
+def _tell_holder(change: Change) -> TopicEvent:
+    ticket = change.ticket
+    return TopicEvent(
+        topic=f"ticket:{ticket.pk}",
+        version=ticket.version,
+        type=events.wire_type(change.event),
+        data=live.ticket_facts(ticket),
+        at=change.at,
+    )
+
+
+def _domain_event(change: Change) -> events.TicketEvent:
+    ticket = change.ticket
+    return change.event(
+        organization_id=ticket.organization_id,
+        subject_version=ticket.version,
+        occurred_at=change.at,
+        actor=change.actor.label,
+        ticket_id=ticket.pk,
+        queue_id=ticket.queue_id,
+        branch_id=ticket.branch_id,
+        queue_version=change.queue.version,
+        from_state=change.from_state,
+        state=ticket.state,
+        service_id=ticket.service_id,
+        customer_id=ticket.customer_id,
+        counter_id=ticket.counter_id,
+        agent_id=ticket.session.agent_id if ticket.session else None,
+        priority=ticket.priority,
+        channel=ticket.channel,
+        calls=ticket.calls,
+        reason=change.reason,
+    )
+
+
+def today(queue: Queue, now: datetime) -> date:
+    """Return the service date of a moment at a queue's branch."""
+    return clock.service_date(now, queue.branch.timezone)

@@ -1,0 +1,114 @@
+"""
+Where in line somebody enters: one static key per ticket, set under the queue's lock.
+
+The key is the effective time of `smartqueue/waits/order.py`, bounded so that nobody is overtaken
+more than the queue's cap allows.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import F
+
+from smartqueue.queues.enums import ORDINARY, Policy, TicketState
+from smartqueue.queues.models import Queue, QueuePriority, Ticket
+from smartqueue.waits.order import EMERGENCY_HEAD_START, effective_time
+
+STEP = timedelta(microseconds=1)
+
+
+def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) -> datetime:
+    """Return the order key of somebody who joins now."""
+    if priority is None:
+        return now
+    if priority.is_emergency:
+        return _with_head_start(now, EMERGENCY_HEAD_START)
+    if queue.policy == Policy.HEAD_START:
+        wanted = _with_head_start(now, priority.head_start_minutes * 60)
+        return _overtaking(queue, _not_beyond_cap(queue, wanted))
+    if queue.policy == Policy.ONE_IN_N:
+        return _in_turn(queue, now)
+    return now
+
+
+def _with_head_start(now: datetime, seconds: float) -> datetime:
+    return datetime.fromtimestamp(effective_time(now.timestamp(), head_start=seconds), UTC)
+
+
+def _not_beyond_cap(queue: Queue, wanted: datetime) -> datetime:
+    """Stay behind the last person who has been overtaken as often as the cap allows."""
+    spent = (
+        Ticket.objects.filter(
+            queue=queue,
+            state=TicketState.WAITING,
+            order_key__gte=wanted,
+            overtaken__gte=queue.overtake_cap,
+        )
+        .order_by("-order_key")
+        .values_list("order_key", flat=True)
+        .first()
+    )
+    return spent + STEP if spent else wanted
+
+
+def _overtaking(queue: Queue, key: datetime) -> datetime:
+    Ticket.objects.filter(queue=queue, state=TicketState.WAITING, order_key__gte=key).update(
+        overtaken=F("overtaken") + 1
+    )
+    return key
+
+
+def _in_turn(queue: Queue, now: datetime) -> datetime:
+    """Stand behind as many ordinary people as must pass after the priority person before."""
+    line = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
+    last_priority = line.exclude(priority=ORDINARY).order_by("-order_key").first()
+    ordinary = line.filter(priority=ORDINARY).order_by("order_key", "id")
+    must_pass = queue.ordinary_per_priority
+    if last_priority is not None:
+        ordinary = ordinary.filter(order_key__gt=last_priority.order_key)
+    else:
+        must_pass -= _ordinary_since_priority(queue)
+    keys = list(ordinary.values_list("order_key", flat=True)[: max(must_pass, 1)])
+    if must_pass <= 0:
+        return _overtaking(queue, keys[0] - STEP) if keys else now
+    if len(keys) < must_pass:
+        return now
+    return _overtaking(queue, keys[-1] + STEP)
+
+
+def _ordinary_since_priority(queue: Queue) -> int:
+    """Count the ordinary people called since the last priority person, up to what must pass."""
+    recent = (
+        Ticket.objects.filter(
+            issuing_queue=queue, service_date=queue.number_date, called_at__isnull=False
+        )
+        .order_by("-called_at")
+        .values_list("priority", flat=True)[: queue.ordinary_per_priority]
+    )
+    for passed, priority in enumerate(recent):
+        if priority != ORDINARY:
+            return passed
+    return queue.ordinary_per_priority
+
+
+def key_behind(queue: Queue, ticket: Ticket, people: int) -> datetime:
+    """Return the key just behind the person who stands `people` places after a waiting ticket."""
+    behind = list(
+        Ticket.objects.filter(
+            queue=queue, state=TicketState.WAITING, order_key__gt=ticket.order_key
+        )
+        .exclude(pk=ticket.pk)
+        .order_by("order_key", "id")
+        .values_list("order_key", flat=True)[:people]
+    )
+    return behind[-1] + STEP if behind else ticket.order_key
+
+
+def key_first(queue: Queue, now: datetime) -> datetime:
+    """Return a key before everybody who waits."""
+    head = (
+        Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
+        .order_by("order_key", "id")
+        .values_list("order_key", flat=True)
+        .first()
+    )
+    return min(head - STEP, now) if head else now

@@ -1,0 +1,77 @@
+"""What ends by itself: lines at closing, tickets and sessions at the day's end."""
+
+from datetime import datetime
+from uuid import UUID
+
+from smartqueue.accounts.actor import SYSTEM
+from smartqueue.common.db import operation
+from smartqueue.common.tenancy import enter
+from smartqueue.queues import events
+from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, TicketState
+from smartqueue.queues.models import Queue, Ticket
+from smartqueue.queues.operations import _lifecycle, _queue_changes
+
+BATCH = 200
+
+
+@operation
+def expire_tickets(*, queue_id: UUID, now: datetime, limit: int = BATCH) -> int:
+    """
+    End up to `limit` tickets that have no more chance; returns how many there were.
+
+    In a closed queue those are the waiting and the parked; from past service days everything that
+    has not ended, also at a counter. Call it until it returns 0.
+    """
+    queue = (
+        Queue.objects.with_scopes_disabled()
+        .select_related("branch")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=queue_id)
+    )
+    enter(queue.organization_id)
+    left = Ticket.objects.filter(queue=queue, state__in=ACTIVE).select_related("counter")
+    past = left.filter(service_date__lt=_lifecycle.today(queue, now))
+    due = list(past.order_by("order_key")[:limit])
+    if queue.state == QueueState.CLOSED and len(due) < limit:
+        waiting = left.exclude(state__in=AT_COUNTER).exclude(pk__in=[t.pk for t in due])
+        due += list(waiting.order_by("order_key")[: limit - len(due)])
+    for ticket in due:
+        ticket.queue = queue
+        _expire(queue, ticket, now)
+    return len(due)
+
+
+def _expire(queue: Queue, ticket: Ticket, now: datetime) -> None:
+    from_state = TicketState(ticket.state)
+    ticket.move_to(TicketState.EXPIRED)
+    ticket.ended_at = now
+    _lifecycle.release_counter(ticket)
+    _lifecycle.record(
+        _lifecycle.Change(
+            queue=queue,
+            ticket=ticket,
+            event=events.TicketExpired,
+            actor=SYSTEM,
+            at=now,
+            from_state=from_state,
+            reason="closing",
+        )
+    )
+
+
+@operation
+def follow_opening_hours(*, queue_id: UUID, is_open: bool, now: datetime) -> None:
+    """Open or close a queue that follows its branch's hours; a paused one is only closed."""
+    queue = (
+        Queue.objects.with_scopes_disabled()
+        .select_related("branch")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=queue_id)
+    )
+    enter(queue.organization_id)
+    wanted = QueueState.OPEN if is_open else QueueState.CLOSED
+    if queue.state == wanted or (is_open and queue.state == QueueState.PAUSED):
+        return
+    queue.state, queue.state_reason, queue.state_changed_at = wanted, "", now
+    event = events.QueueOpened if is_open else events.QueueClosed
+    _queue_changes.record(queue, event, actor=SYSTEM, at=now, reason="opening_hours")

@@ -1,0 +1,184 @@
+"""Getting a place in line."""
+
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Max
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import ActorKind
+from smartqueue.business.enums import Ability
+from smartqueue.business.policies import can
+from smartqueue.common.db import operation
+from smartqueue.common.errors import InvalidInput
+from smartqueue.common.ids import new_id
+from smartqueue.queues import events, policies
+from smartqueue.queues.enums import ACTIVE, ORDINARY, JoinChannel, QueueState, TicketState
+from smartqueue.queues.errors import (
+    AlreadyWaiting,
+    NotYetOpen,
+    PriorityNotOpen,
+    QueueClosed,
+    QueueFull,
+    QueuePaused,
+)
+from smartqueue.queues.models import Queue, QueuePriority, Ticket, VehicleCategory
+from smartqueue.queues.operations import _lifecycle, _order
+
+OPEN_CHANNELS = frozenset({JoinChannel.WEB, JoinChannel.API})
+
+
+@operation
+def issue_ticket(
+    *,
+    actor: Actor,
+    queue_id: UUID,
+    now: datetime,
+    service_id: UUID | None = None,
+    customer_name: str = "",
+    phone: str = "",
+    priority: str = ORDINARY,
+    channel: str | None = None,
+    vehicle_category: str = "",
+    plate: str = "",
+    language: str = "fr",
+) -> Ticket:
+    """
+    Give the next number of the day and a place in line.
+
+    Staff of the branch issue for somebody else; a signed-in person joins in their own name, and
+    several named people may join with one account or phone. `phone` is E.164.
+
+    :raises NotFound: unknown queue
+    :raises QueueClosed, QueuePaused, QueueFull, NotYetOpen: nobody can join now
+    :raises AlreadyWaiting: the same named person of this account or phone is in the queue
+    :raises InvalidInput: a service, priority or vehicle category that the queue does not take
+    """
+    queue = policies.access_queue_to_join(actor, queue_id)
+    is_staff = can(actor, queue.organization_id, Ability.SERVE, queue.branch_id)
+    service_date = _lifecycle.today(queue, now)
+    new_day = _begin_day(queue, service_date)
+    _check_joinable(queue, now)
+    customer_id = None if is_staff else actor.user_id
+    person_key = " ".join(customer_name.casefold().split())
+    _check_not_waiting(queue, customer_id, phone, person_key)
+    queue.last_sequence += 1
+    ticket = Ticket(
+        id=new_id(),
+        organization_id=queue.organization_id,
+        branch_id=queue.branch_id,
+        queue=queue,
+        issuing_queue=queue,
+        service_date=service_date,
+        sequence=queue.last_sequence,
+        number=f"{queue.prefix}{queue.last_sequence:03d}",
+        state=TicketState.WAITING,
+        service_id=_service_of(queue, service_id),
+        priority=priority,
+        channel=_channel_of(actor, channel, is_staff=is_staff),
+        order_key=_order.key_on_joining(
+            queue, _priority_class(queue, priority, is_staff=is_staff), now
+        ),
+        customer_id=customer_id,
+        customer_name=customer_name,
+        phone=phone,
+        person_key=person_key,
+        language=language,
+        vehicle_category=_vehicle_category(queue, vehicle_category),
+        plate=plate,
+        joined_at=now,
+    )
+    return _lifecycle.record(
+        _lifecycle.Change(
+            queue=queue,
+            ticket=ticket,
+            event=events.TicketIssued,
+            actor=actor,
+            at=now,
+            from_state=None,
+            new_day=new_day,
+        )
+    )
+
+
+def _begin_day(queue: Queue, date: date) -> bool:
+    """Start numbering again on a new service day; says whether one began."""
+    if queue.number_date == date:
+        return False
+    taken = Ticket.objects.filter(issuing_queue=queue, service_date=date)
+    queue.last_sequence = taken.aggregate(last=Max("sequence"))["last"] or 0
+    queue.number_date = date
+    return True
+
+
+def _check_joinable(queue: Queue, now: datetime) -> None:
+    match queue.state:
+        case QueueState.CLOSED:
+            raise QueueClosed(queue.state_reason)
+        case QueueState.PAUSED:
+            raise QueuePaused(queue.state_reason)
+    local = now.astimezone(ZoneInfo(queue.branch.timezone))
+    if queue.tickets_from is not None and local.time() < queue.tickets_from:
+        raise NotYetOpen(
+            _("Tickets are given from %(time)s.") % {"time": f"{queue.tickets_from:%H:%M}"},
+            tickets_from=f"{queue.tickets_from:%H:%M}",
+        )
+    if queue.daily_quota is not None and queue.last_sequence >= queue.daily_quota:
+        raise QueueFull(_("All tickets of the day are given. Come back tomorrow."))
+    if queue.max_waiting is not None and queue.waiting_count >= queue.max_waiting:
+        raise QueueFull(_("The line is full for the moment. Try again later."))
+
+
+def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, person_key: str) -> None:
+    same = Ticket.objects.filter(queue=queue, state__in=ACTIVE, person_key=person_key)
+    found = None
+    if customer_id is not None:
+        found = same.filter(customer_id=customer_id).values_list("number", flat=True).first()
+    if found is None and phone:
+        found = same.filter(phone=phone).values_list("number", flat=True).first()
+    if found is not None:
+        raise AlreadyWaiting(
+            _("The ticket is %(number)s. To add another person, give their name.")
+            % {"number": found},
+            number=found,
+        )
+
+
+def _service_of(queue: Queue, service_id: UUID | None) -> UUID | None:
+    offered: list[UUID] = queue.service_ids  # type: ignore[attr-defined]  # annotated by the policy
+    if service_id is None:
+        return offered[0] if len(offered) == 1 else None
+    if service_id not in offered:
+        raise InvalidInput.on("service", _("This queue does not serve that service."))
+    return service_id
+
+
+def _priority_class(queue: Queue, priority: str, *, is_staff: bool) -> QueuePriority | None:
+    if priority == ORDINARY:
+        return None
+    found: QueuePriority | None = QueuePriority.objects.filter(queue=queue, code=priority).first()
+    if found is None:
+        raise InvalidInput.on("priority", _("This queue does not know that priority."))
+    if not (found.is_declarable or is_staff):
+        raise PriorityNotOpen.on(
+            "priority", _("Ask the staff for this priority."), "priority_not_open"
+        )
+    return found
+
+
+def _channel_of(actor: Actor, channel: str | None, *, is_staff: bool) -> str:
+    if actor.kind is ActorKind.KIOSK:
+        return JoinChannel.KIOSK
+    if is_staff:
+        return channel or JoinChannel.AGENT
+    return channel if channel in OPEN_CHANNELS else JoinChannel.API
+
+
+def _vehicle_category(queue: Queue, code: str) -> str:
+    if not code:
+        return ""
+    if not VehicleCategory.objects.filter(queue=queue, code=code).exists():
+        raise InvalidInput.on("vehicle_category", _("This queue does not take that vehicle."))
+    return code

@@ -1,0 +1,156 @@
+"""An agent's time at a counter."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.business.enums import Ability
+from smartqueue.business.models import Counter
+from smartqueue.business.policies import access_counter
+from smartqueue.common.db import operation
+from smartqueue.common.errors import InvalidInput
+from smartqueue.queues import events, policies
+from smartqueue.queues.enums import SessionState
+from smartqueue.queues.errors import AgentElsewhere, CounterBusy, CounterTaken, SessionNotOpen
+from smartqueue.queues.models import CounterSession, Queue, SessionBreak
+from smartqueue.queues.operations import _queue_changes
+
+
+@operation
+def open_session(
+    *,
+    actor: Actor,
+    counter_id: UUID,
+    now: datetime,
+    queue_ids: Sequence[UUID] | None = None,
+) -> CounterSession:
+    """
+    Sit down at a counter and serve some queues of its branch, all of them unless named.
+
+    :raises NotFound: unknown counter, or not at a branch where the actor serves
+    :raises CounterTaken: another agent is there
+    :raises AgentElsewhere: the agent has an open session at another counter
+    :raises InvalidInput: a queue of another branch, or none at all
+    """
+    agent_id = actor.require_user()
+    counter = access_counter(actor, counter_id, Ability.SERVE)
+    queues = list(_locked_queues_of(counter, queue_ids))
+    if not queues or (queue_ids is not None and len(queues) != len(set(queue_ids))):
+        raise InvalidInput.on("queues", _("Name queues of this branch, at least one."))
+    session = CounterSession(
+        organization_id=counter.organization_id,
+        branch_id=counter.branch_id,
+        counter=counter,
+        agent_id=agent_id,
+        queue_ids=[queue.pk for queue in queues],
+        started_at=now,
+    )
+    try:
+        with transaction.atomic():
+            session.save(force_insert=True)
+    except IntegrityError as error:
+        own = CounterSession.objects.filter(agent_id=agent_id)
+        elsewhere = own.exclude(counter=counter).exclude(state=SessionState.ENDED)
+        raise (AgentElsewhere() if elsewhere.exists() else CounterTaken()) from error
+    _tell(session, queues, events.CounterOpened, +1, actor, now)
+    return session
+
+
+@operation
+def take_break(*, actor: Actor, session_id: UUID, now: datetime) -> CounterSession:
+    """
+    Leave the counter for a while; nobody can be called to it.
+
+    :raises NotFound: unknown, ended, or not the actor's
+    :raises CounterBusy: somebody is still at the counter
+    :raises SessionNotOpen: on a break already
+    """
+    session, queues = _locked(actor, session_id)
+    if session.state != SessionState.OPEN:
+        raise SessionNotOpen(state=session.state)
+    _check_free(session)
+    session.state = SessionState.ON_BREAK
+    session.save(update_fields=["state"])
+    SessionBreak.objects.create(
+        organization_id=session.organization_id, session=session, started_at=now
+    )
+    _tell(session, queues, events.CounterPaused, -1, actor, now)
+    return session
+
+
+@operation
+def resume_session(*, actor: Actor, session_id: UUID, now: datetime) -> CounterSession:
+    """
+    Come back from a break; an open session stays as it is.
+
+    :raises NotFound: unknown, ended, or not the actor's
+    """
+    session, queues = _locked(actor, session_id)
+    if session.state == SessionState.OPEN:
+        return session
+    _end_break(session, now)
+    session.state = SessionState.OPEN
+    session.save(update_fields=["state"])
+    _tell(session, queues, events.CounterOpened, +1, actor, now)
+    return session
+
+
+@operation
+def end_session(*, actor: Actor, session_id: UUID, now: datetime) -> CounterSession:
+    """
+    Leave the counter for the day.
+
+    :raises NotFound: unknown, ended, or not the actor's
+    :raises CounterBusy: somebody is still at the counter
+    """
+    session, queues = _locked(actor, session_id)
+    _check_free(session)
+    was_open = session.state == SessionState.OPEN
+    _end_break(session, now)
+    session.state = SessionState.ENDED
+    session.ended_at = now
+    session.save(update_fields=["state", "ended_at"])
+    _tell(session, queues, events.CounterClosed, -1 if was_open else 0, actor, now)
+    return session
+
+
+def _locked_queues_of(counter: Counter, queue_ids: Sequence[UUID] | None) -> "QuerySet[Queue]":
+    rows: QuerySet[Queue] = Queue.objects.filter(branch_id=counter.branch_id, retired_at=None)
+    if queue_ids is not None:
+        rows = rows.filter(pk__in=queue_ids)
+    return rows.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
+def _locked(actor: Actor, session_id: UUID) -> tuple[CounterSession, list[Queue]]:
+    """Lock the queues that a session serves, then the session, in the order of all locks."""
+    served = policies.access_session(actor, session_id).queue_ids
+    rows: QuerySet[Queue] = Queue.objects.filter(pk__in=served)
+    queues = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    return policies.access_session(actor, session_id, lock=True), queues
+
+
+def _check_free(session: CounterSession) -> None:
+    if session.is_busy:  # type: ignore[attr-defined]  # annotated by the policy
+        raise CounterBusy
+
+
+def _end_break(session: CounterSession, now: datetime) -> None:
+    SessionBreak.objects.filter(session=session, ended_at=None).update(ended_at=now)
+
+
+def _tell(
+    session: CounterSession,
+    queues: list[Queue],
+    event: type[events.CounterEvent],
+    counters: int,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    for queue in queues:
+        queue.open_counters = max(queue.open_counters + counters, 0)
+        _queue_changes.record(queue, event, actor=actor, at=now, session=session)

@@ -1,0 +1,337 @@
+"""Reads of queues and tickets."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Sum
+
+from smartqueue.agents.queries import Weights
+from smartqueue.common.errors import NotFound
+from smartqueue.queues import estimates, live
+from smartqueue.queues.enums import AT_COUNTER, QueueState, SessionState, TicketState
+from smartqueue.queues.models import (
+    CounterSession,
+    Queue,
+    QueueService,
+    Ticket,
+    VehicleCategory,
+)
+
+_HEADS = """
+    SELECT head.queue_id, head.order_key, head.service_id
+    FROM unnest(%s::uuid[]) AS served(queue_id)
+    JOIN queues_queue AS queue ON queue.id = served.queue_id AND queue.state <> 'paused'
+    CROSS JOIN LATERAL (
+        SELECT ticket.queue_id, ticket.order_key, ticket.service_id
+        FROM queues_ticket AS ticket
+        WHERE ticket.queue_id = served.queue_id AND ticket.state = 'waiting'
+          AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
+        ORDER BY ticket.order_key, ticket.id
+        LIMIT 1
+    ) AS head
+"""
+
+
+class Head:
+    """The first person of one queue whom a counter may serve."""
+
+    __slots__ = ("order_key", "queue_id", "service_id")
+
+    def __init__(self, queue_id: UUID, order_key: datetime, service_id: UUID | None) -> None:
+        self.queue_id = queue_id
+        self.order_key = order_key
+        self.service_id = service_id
+
+    def claim(self, skills: Weights, now: datetime) -> float:
+        """Return the wait since the order key, in seconds, times the agent's weight."""
+        weight = skills.get(self.service_id, Decimal(1)) if self.service_id else Decimal(1)
+        return (now - self.order_key).total_seconds() * float(weight)
+
+
+def best_head(
+    session: CounterSession, skills: Weights, now: datetime, *, without: Iterable[UUID] = ()
+) -> Head | None:
+    """Return the head with the largest claim over the session's queues; takes no lock."""
+    queues = [pk for pk in session.queue_ids if pk not in set(without)]
+    with connection.cursor() as cursor:
+        cursor.execute(_HEADS, [queues, _never(skills)])
+        heads = [Head(*row) for row in cursor.fetchall()]
+    return max(heads, key=lambda head: head.claim(skills, now), default=None)
+
+
+def _never(skills: Weights) -> list[UUID]:
+    return [service for service, weight in skills.items() if weight == 0]
+
+
+def next_waiting_ticket(queue: Queue, session: CounterSession, skills: Weights) -> Ticket | None:
+    """Return the first person in line whom the counter and the agent may serve."""
+    line: QuerySet[Ticket] = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
+    never = _never(skills)
+    if never:
+        line = line.filter(Q(service_id=None) | ~Q(service_id__in=never))
+    if queue.asks_vehicle:
+        closed = _categories_closed_to(queue, session.counter_id)
+        line = line.exclude(vehicle_category__in=closed) if closed else line
+    ticket = line.order_by("order_key", "id").first()
+    if ticket is not None:
+        ticket.queue = queue
+    return ticket
+
+
+def _categories_closed_to(queue: Queue, counter_id: UUID) -> list[str]:
+    """Return the vehicle categories whose lanes leave this counter out."""
+    lanes = Count("lanes")
+    here = Count("lanes", filter=Q(lanes=counter_id))
+    rows = VehicleCategory.objects.filter(queue=queue).annotate(all_lanes=lanes, here=here)
+    return list(rows.filter(all_lanes__gt=0, here=0).values_list("code", flat=True))
+
+
+def get_queue(queue_id: UUID) -> Queue:
+    """
+    Return a live queue with its branch, as anybody may see it.
+
+    :raises NotFound: unknown or retired
+    """
+    rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
+    queue = rows.select_related("branch").filter(pk=queue_id, retired_at=None).first()
+    if queue is None:
+        raise NotFound
+    return queue
+
+
+def list_queues() -> "QuerySet[Queue]":
+    """Return every live queue; the caller enters the scope."""
+    rows: QuerySet[Queue] = Queue.objects.filter(retired_at=None)
+    return rows.select_related("branch").prefetch_related("queue_services").order_by("name", "id")
+
+
+def queue_status(queue_id: UUID, now: datetime) -> dict[str, Any]:
+    """
+    Return the public live state of a queue, as the contract has it.
+
+    :raises NotFound: unknown or retired
+    """
+    return status_of(get_queue(queue_id), now)
+
+
+def status_of(queue: Queue, now: datetime) -> dict[str, Any]:
+    """Return the public live state of a queue already read."""
+    return {
+        **live.status_facts(queue),
+        "estimate": estimates.wire(estimates.for_joining(queue, now)),
+        "updated_at": live.iso(now),
+    }
+
+
+_AHEAD = """
+    SELECT ticket.id,
+           CASE WHEN behind.few < %(few)s THEN queue.waiting_count - 1 - behind.few
+                ELSE (SELECT count(*) FROM queues_ticket AS other
+                      WHERE other.queue_id = ticket.queue_id AND other.state = 'waiting'
+                        AND (other.order_key, other.id) < (ticket.order_key, ticket.id))
+           END
+    FROM queues_ticket AS ticket
+    JOIN queues_queue AS queue ON queue.id = ticket.queue_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS few FROM (
+            SELECT 1 FROM queues_ticket AS other
+            WHERE other.queue_id = ticket.queue_id AND other.state = 'waiting'
+              AND (other.order_key, other.id) > (ticket.order_key, ticket.id)
+            LIMIT %(few)s
+        ) AS followers
+    ) AS behind
+    WHERE ticket.id = ANY(%(tickets)s) AND ticket.state = 'waiting'
+"""
+FEW_BEHIND = 50
+
+
+def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
+    """
+    Count the people who stand before each of these tickets that waits, by ticket.
+
+    Counted from the nearer end: whoever has just joined has few behind, so that joining a line of
+    ten thousand costs what joining a line of ten does.
+    """
+    waiting = [ticket.pk for ticket in tickets if ticket.state == TicketState.WAITING]
+    if not waiting:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_AHEAD, {"tickets": waiting, "few": FEW_BEHIND})
+        return {pk: max(ahead, 0) for pk, ahead in cursor.fetchall()}
+
+
+def ticket_view(ticket: Ticket, now: datetime) -> dict[str, Any]:
+    """Return what a ticket's holder sees, as the contract has it, and why the estimate is so."""
+    return ticket_views([ticket], now)[0]
+
+
+def ticket_views(tickets: Iterable[Ticket], now: datetime) -> list[dict[str, Any]]:
+    """Return the views of several tickets, counting all their places at once."""
+    rows = list(tickets)
+    ahead = people_ahead(rows)
+    return [
+        {**live.ticket_facts(ticket), **place_in_line(ticket.queue, ahead.get(ticket.pk), now)}
+        for ticket in rows
+    ]
+
+
+def place_in_line(queue: Queue, ahead: int | None, now: datetime) -> dict[str, Any]:
+    """Return the unversioned part of a ticket's view; `ahead` is None for who does not wait."""
+    if ahead is None:
+        return {"position": None, "people_ahead": None, "estimate": None}
+    estimate = estimates.for_place(queue, ahead, now)
+    return {
+        "position": ahead + 1,
+        "people_ahead": ahead,
+        "estimate": estimates.wire(estimate),
+        "why": estimates.why(estimate),
+    }
+
+
+def staff_view(ticket: Ticket) -> dict[str, Any]:
+    """Return what staff see of a ticket in a list: the contract's fields and the person."""
+    return {
+        **live.ticket_facts(ticket),
+        "customer_name": ticket.customer_name,
+        "phone": ticket.phone,
+        "vehicle_category": ticket.vehicle_category,
+        "plate": ticket.plate,
+        "note": ticket.note,
+        "outcome": ticket.outcome,
+    }
+
+
+def list_tickets() -> "QuerySet[Ticket]":
+    """Return tickets with what their views need, newest first; the caller enters the scope."""
+    rows: QuerySet[Ticket] = Ticket.objects.select_related("queue", "queue__branch", "counter")
+    return rows.order_by("-joined_at", "-id")
+
+
+def list_waiting(queue_ids: Iterable[UUID]) -> "QuerySet[Ticket]":
+    """Return the people of these queues who wait, in the order of their keys."""
+    rows: QuerySet[Ticket] = Ticket.objects.filter(
+        queue_id__in=list(queue_ids), state=TicketState.WAITING
+    )
+    return rows.select_related("counter", "service", "queue").order_by("order_key", "id")
+
+
+def list_parked(queue_ids: Iterable[UUID]) -> "QuerySet[Ticket]":
+    """Return the people of these queues who are set aside."""
+    rows: QuerySet[Ticket] = Ticket.objects.filter(
+        queue_id__in=list(queue_ids), state=TicketState.PARKED
+    )
+    return rows.select_related("counter", "service", "queue").order_by("order_key", "id")
+
+
+def list_missed(queue_ids: Iterable[UUID], on: date) -> "QuerySet[Ticket]":
+    """Return the people of these queues who missed their call on a service date, latest first."""
+    rows: QuerySet[Ticket] = Ticket.objects.filter(
+        queue_id__in=list(queue_ids), state=TicketState.NO_SHOW, service_date=on
+    )
+    return rows.select_related("counter", "service", "queue").order_by("-ended_at", "id")
+
+
+def current_ticket(session_id: UUID) -> Ticket | None:
+    """Return the person at a session's counter."""
+    rows: QuerySet[Ticket] = Ticket.objects.filter(session_id=session_id, state__in=AT_COUNTER)
+    return rows.select_related("counter", "service", "queue").first()
+
+
+def live_session_of(user_id: UUID) -> CounterSession | None:
+    """Return the session of an agent that has not ended, whatever the organization."""
+    rows: QuerySet[CounterSession] = CounterSession.objects.with_scopes_disabled()
+    return (
+        rows.filter(agent_id=user_id)
+        .exclude(state=SessionState.ENDED)
+        .select_related("counter", "branch")
+        .first()
+    )
+
+
+def list_live_sessions(branch_id: UUID) -> "QuerySet[CounterSession]":
+    """Return the sessions at a branch that have not ended, by counter."""
+    rows: QuerySet[CounterSession] = CounterSession.objects.filter(branch_id=branch_id)
+    return (
+        rows.exclude(state=SessionState.ENDED)
+        .select_related("counter", "agent")
+        .order_by("counter__name")
+    )
+
+
+def is_service_awaited(service_id: UUID) -> bool:
+    """Whether anybody who has not been served yet waits for a service."""
+    waiting = (TicketState.AWAITING_PAYMENT, TicketState.WAITING, TicketState.PARKED, *AT_COUNTER)
+    awaited: bool = Ticket.objects.filter(service_id=service_id, state__in=waiting).exists()
+    return awaited
+
+
+def services_of(queue_ids: Iterable[UUID]) -> "QuerySet[QueueService]":
+    """Return which services these queues are for."""
+    rows: QuerySet[QueueService] = QueueService.objects.filter(queue_id__in=list(queue_ids))
+    return rows.select_related("service")
+
+
+def joining_estimate(queue: Queue, now: datetime) -> dict[str, Any]:
+    """Return the unversioned part of a queue's status."""
+    return {"estimate": estimates.wire(estimates.for_joining(queue, now))}
+
+
+def places_of(ticket_ids: Iterable[UUID], now: datetime) -> dict[str, dict[str, Any]]:
+    """Return the unversioned part of each of these tickets that waits, by its id as text."""
+    rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled()
+    waiting = rows.filter(pk__in=list(ticket_ids), state=TicketState.WAITING)
+    tickets = list(waiting.select_related("queue", "queue__branch"))
+    ahead = people_ahead(tickets)
+    return {
+        str(ticket.pk): place_in_line(ticket.queue, ahead.get(ticket.pk), now) for ticket in tickets
+    }
+
+
+def session_facts(session: CounterSession) -> dict[str, Any]:
+    """Return what live screens of staff see of a session."""
+    return {
+        "id": str(session.pk),
+        "counter": session.counter.name,
+        "agent": str(session.agent_id),
+        "state": session.state,
+        "queues": [str(pk) for pk in session.queue_ids],
+        "started_at": live.iso(session.started_at),
+    }
+
+
+def live_sessions(branch_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """Return the facts of every session at these branches that has not ended."""
+    rows: QuerySet[CounterSession] = CounterSession.objects.filter(branch_id__in=list(branch_ids))
+    sessions = rows.exclude(state=SessionState.ENDED).select_related("counter")
+    return [session_facts(session) for session in sessions.order_by("counter__name", "id")]
+
+
+def live_queue_versions() -> dict[str, int]:
+    """Return the version of every queue of the platform that is not retired, by topic."""
+    rows = Queue.objects.with_scopes_disabled().filter(retired_at=None)
+    return {f"queue:{pk}": version for pk, version in rows.values_list("pk", "version")}
+
+
+def live_queue_names() -> list[str]:
+    """Return the topic of every queue of the platform that is not retired."""
+    return list(live_queue_versions())
+
+
+def platform_figures() -> dict[str, int]:
+    """Return how many queues, counters and people the platform has at work now."""
+    rows = Queue.objects.with_scopes_disabled().filter(retired_at=None)
+    open_queues = Count("pk", filter=~Q(state=QueueState.CLOSED))
+    figures = rows.aggregate(
+        queues=Count("pk"), open_queues=open_queues, waiting=Sum("waiting_count")
+    )
+    sessions = CounterSession.objects.with_scopes_disabled().exclude(state=SessionState.ENDED)
+    return {
+        "queues": figures["queues"],
+        "open_queues": figures["open_queues"],
+        "waiting": figures["waiting"] or 0,
+        "open_sessions": sessions.count(),
+    }

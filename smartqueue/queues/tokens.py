@@ -1,0 +1,68 @@
+"""
+Tokens that stand for one ticket or one kiosk: its id and a MAC, so none is stored.
+
+Form: URL-safe base64 of 16 bytes of id and the first 12 bytes of HMAC-SHA256, 38 characters.
+"""
+
+import base64
+import binascii
+import hmac
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import ActorKind
+
+MAC_BYTES = 12
+
+
+def _mac(purpose: str, identifier: bytes) -> bytes:
+    key: str = settings.TOKEN_KEY
+    return hmac.digest(key.encode(), purpose.encode() + b":" + identifier, sha256)[:MAC_BYTES]
+
+
+def _sign(purpose: str, identifier: UUID) -> str:
+    raw = identifier.bytes
+    return base64.urlsafe_b64encode(raw + _mac(purpose, raw)).decode().rstrip("=")
+
+
+def _read(purpose: str, token: str) -> UUID | None:
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != 16 + MAC_BYTES:
+        return None
+    identifier, mac = raw[:16], raw[16:]
+    return UUID(bytes=identifier) if hmac.compare_digest(mac, _mac(purpose, identifier)) else None
+
+
+def token_of(ticket_id: UUID) -> str:
+    """Return the token that opens a ticket without an account."""
+    return _sign("ticket", ticket_id)
+
+
+def ticket_id_of(token: str) -> UUID | None:
+    """Return the ticket that a token opens; None for a token that is not ours."""
+    return _read("ticket", token)
+
+
+def kiosk_token_of(branch_id: UUID) -> str:
+    """Return the token that lets a device issue tickets at one branch."""
+    return _sign("kiosk", branch_id)
+
+
+def branch_id_of(kiosk_token: str) -> UUID | None:
+    """Return the branch of a kiosk's token; None for a token that is not ours."""
+    return _read("kiosk", kiosk_token)
+
+
+def actor_of_token(token: str) -> Actor | None:
+    """Return the ticket's holder or the kiosk that a token stands for."""
+    if ticket_id := ticket_id_of(token):
+        return Actor(kind=ActorKind.TICKET, ticket_id=ticket_id)
+    if branch_id := branch_id_of(token):
+        return Actor(kind=ActorKind.KIOSK, branch_id=branch_id)
+    return None
