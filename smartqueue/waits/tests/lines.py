@@ -57,29 +57,30 @@ def fill_ratios(predictor: Predictor, ratios: list[float]) -> None:
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A person who had to wait in a simulated line with every counter busy."""
+class Visit:
+    """One person of a simulated line; people_ahead is None when a counter was free."""
 
     joined_at: float
-    people_ahead: int
-    waited: float
+    called_at: float
+    ended_at: float
+    people_ahead: int | None
 
 
 def simulate_mms(
-    servers: int, load: float, handling: float, arrivals: int, seed: int
-) -> Iterator[tuple[Arrival, float]]:
-    """Yield who waited in an M/M/s queue, in order of the call, with their service times."""
+    servers: int, load: float, handling: float, visits: int, seed: int
+) -> Iterator[Visit]:
+    """Yield the visits of an M/M/s queue in order of joining."""
     source = random.Random(seed)
     free_at = [0.0] * servers
     calls: deque[float] = deque()
     now = 0.0
-    for _ in range(arrivals):
+    for _ in range(visits):
         now += source.expovariate(load * servers / handling)
         while calls and calls[0] <= now:
             calls.popleft()
         called_at = max(now, heapq.heappop(free_at))
-        service = source.expovariate(1 / handling)
-        heapq.heappush(free_at, called_at + service)
+        ended_at = called_at + source.expovariate(1 / handling)
+        heapq.heappush(free_at, ended_at)
+        yield Visit(now, called_at, ended_at, len(calls) if called_at > now else None)
         if called_at > now:
-            yield Arrival(now, len(calls), called_at - now), service
             calls.append(called_at)
