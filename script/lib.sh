@@ -103,7 +103,7 @@ remember() { # NAME value: keep the value for the next time
 
 recall_or_secret() { # NAME: the remembered value, or a new random one
     recall "$1"
-    [ -n "${!1}" ] || remember "$1" "$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
+    [ -n "${!1}" ] || remember "$1" "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
 recall() {
