@@ -362,13 +362,14 @@ class TicketStep(TenantModel):
     )
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="steps")
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    ticket_version = models.BigIntegerField()
     to_state = models.CharField(max_length=16, choices=TicketState.choices)
     before = models.JSONField()
     done_at = models.DateTimeField()
     undone_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["ticket", "-done_at"], name="step_by_ticket")]
+        indexes = [models.Index(fields=["ticket", "-ticket_version"], name="step_by_ticket")]
 
 
 class QueueWaits(models.Model):

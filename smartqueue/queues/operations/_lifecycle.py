@@ -88,6 +88,7 @@ def remember(ticket: Ticket, session_agent_id: Any, to: TicketState, at: datetim
         organization_id=ticket.organization_id,
         ticket_id=ticket.pk,
         agent_id=session_agent_id,
+        ticket_version=ticket.version + 1,
         to_state=to,
         before={"state": ticket.state, **before},
         done_at=at,

@@ -32,7 +32,9 @@ def undo_step(*, actor: Actor, ticket_id: UUID, now: datetime) -> Ticket:
     :raises CounterBusy: the counter serves somebody else by now
     """
     ticket, queue, _ = policies.access_ticket_locked(actor, ticket_id)
-    step = TicketStep.objects.filter(ticket=ticket, undone_at=None).order_by("-done_at").first()
+    step = (
+        TicketStep.objects.filter(ticket=ticket, undone_at=None).order_by("-ticket_version").first()
+    )
     if (
         step is None
         or step.agent_id != actor.user_id

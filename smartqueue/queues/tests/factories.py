@@ -10,6 +10,7 @@ from smartqueue.accounts.entrance import actor_of_user
 from smartqueue.accounts.enums import ActorKind, Role
 from smartqueue.accounts.models import User
 from smartqueue.business import models as business
+from smartqueue.common import tenancy
 from smartqueue.common.geo import point
 from smartqueue.queues import operations
 from smartqueue.queues.models import CounterSession, Queue, Ticket
@@ -55,7 +56,8 @@ def make_member(organization: business.Organization, role: Role, *branches: Any)
     membership = business.Membership.objects.with_scopes_disabled().create(
         organization=organization, user=user, role=role, created_at=NOW
     )
-    membership.branches.set(branches)
+    with tenancy.organizations([organization.pk]):
+        membership.branches.set(branches)
     actor = make_actor(user)
     reach = frozenset(b.pk for b in branches) or None
     # Also where the port is not filled, so that policies are tried alone.

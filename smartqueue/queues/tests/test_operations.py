@@ -221,7 +221,24 @@ def test_one_in_n_lets_n_ordinary_people_pass_between_priority_people():
             actor=place.agent,
         )
 
-    assert line(place) == ["A001", "A002", "A006", "A003", "A004", "A007", "A005"]
+    assert line(place) == ["A006", "A001", "A002", "A007", "A003", "A004", "A005"]
+
+
+def test_one_in_n_counts_the_ordinary_people_called_since_the_last_priority_person():
+    place = make_place(policy="one_in_n", ordinary_per_priority=2)
+    join(place, now=NOW, priority="elderly", actor=place.agent)
+    for minute in (1, 2, 3, 4):
+        join(place, now=NOW + timedelta(minutes=minute))
+    session = sit_down(place)
+    for minute in (5, 6):  # the priority person, then one ordinary
+        ticket = call_next(place, session, now=NOW + timedelta(minutes=minute))
+        at = NOW + timedelta(minutes=minute)
+        operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=at)
+        operations.complete_ticket(actor=place.agent, ticket_id=ticket.pk, now=at)
+
+    join(place, now=NOW + timedelta(minutes=7), priority="elderly", actor=place.agent)
+
+    assert line(place) == ["A003", "A006", "A004", "A005"]
 
 
 def test_more_time_lets_people_pass_a_limited_number_of_times():
@@ -350,9 +367,7 @@ def test_a_paused_queue_takes_nobody_and_calls_nobody():
     place = make_place()
     join(place)
     session = sit_down(place)
-    operations.pause_queue(
-        actor=place.owner, queue_id=place.queue.pk, reason="Coupure", now=NOW
-    )
+    operations.pause_queue(actor=place.owner, queue_id=place.queue.pk, reason="Coupure", now=NOW)
 
     with pytest.raises(errors.QueuePaused):
         join(place)
@@ -379,20 +394,20 @@ def test_recall_past_the_limit_is_a_no_show():
 
 
 def serve(place: Place, session, ticket: Ticket) -> None:
-    operations.call_ticket(
-        actor=place.agent, ticket_id=ticket.pk, session_id=session.pk, now=LATER
-    )
+    operations.call_ticket(actor=place.agent, ticket_id=ticket.pk, session_id=session.pk, now=LATER)
     operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=LATER)
 
 
 def test_periods_tell_a_visit_without_gaps():
     place = make_place()
     ticket = join(place)
-    serve(place, sit_down(place), ticket)
-    done = LATER + timedelta(minutes=7)
+    session = sit_down(place)
+    operations.call_ticket(actor=place.agent, ticket_id=ticket.pk, session_id=session.pk, now=LATER)
+    arrived, done = LATER + timedelta(minutes=1), LATER + timedelta(minutes=7)
+    operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=arrived)
     operations.complete_ticket(actor=place.agent, ticket_id=ticket.pk, outcome="ok", now=done)
 
-    periods = list(TicketPeriod.objects.with_scopes_disabled().order_by("started_at", "id"))
+    periods = list(TicketPeriod.objects.with_scopes_disabled().order_by("started_at"))
 
     assert [p.state for p in periods] == ["waiting", "called", "serving", "completed"]
     assert [p.ended_at for p in periods[:-1]] == [p.started_at for p in periods[1:]]
@@ -436,9 +451,7 @@ def test_return_puts_first_or_last(to, order):
     join(place)
     second = join(place, now=NOW + timedelta(minutes=1))
     session = sit_down(place)
-    operations.call_ticket(
-        actor=place.agent, ticket_id=second.pk, session_id=session.pk, now=LATER
-    )
+    operations.call_ticket(actor=place.agent, ticket_id=second.pk, session_id=session.pk, now=LATER)
 
     operations.return_ticket(actor=place.agent, ticket_id=second.pk, to=to, now=LATER)
 
@@ -589,13 +602,9 @@ def test_a_counter_takes_one_agent_and_an_agent_one_counter():
     sit_down(place, 0)
 
     with pytest.raises(errors.CounterTaken):
-        operations.open_session(
-            actor=place.agents[1], counter_id=place.counters[0].pk, now=NOW
-        )
+        operations.open_session(actor=place.agents[1], counter_id=place.counters[0].pk, now=NOW)
     with pytest.raises(errors.AgentElsewhere):
-        operations.open_session(
-            actor=place.agents[0], counter_id=place.counters[1].pk, now=NOW
-        )
+        operations.open_session(actor=place.agents[0], counter_id=place.counters[1].pk, now=NOW)
 
 
 def test_breaks_and_ends_are_counted_on_the_queues_served():
@@ -638,9 +647,7 @@ def test_an_agent_with_somebody_at_the_counter_cannot_leave():
 def test_staff_of_another_organization_or_branch_reach_nothing():
     place, other = make_place(), make_place()
     ticket = join(place)
-    elsewhere = make_member(
-        place.organization, Role.AGENT, make_branch(place.organization)
-    )
+    elsewhere = make_member(place.organization, Role.AGENT, make_branch(place.organization))
 
     for stranger in (other.owner, other.agent, elsewhere, make_actor()):
         with pytest.raises(NotFound):
