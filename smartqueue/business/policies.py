@@ -1,10 +1,22 @@
 """Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import Role
 from smartqueue.business.enums import ROLES_WITH, Ability
-from smartqueue.business.models import Branch, Counter, Organization, Service
+from smartqueue.business.models import (
+    Branch,
+    Counter,
+    HolidayOverride,
+    Invitation,
+    Membership,
+    OpeningException,
+    Organization,
+    Service,
+)
+from smartqueue.business.queries import Reach
 from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound
 
@@ -99,3 +111,142 @@ def access_counter(
         raise NotFound
     require(actor, counter.organization_id, ability, counter.branch_id)
     return counter
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRight:
+    """What somebody may do with the people of an organization."""
+
+    organization: Organization
+    reach: Reach
+    is_owner: bool
+
+    def covers(self, branch_ids: frozenset[UUID]) -> bool:
+        """Whether a role at these branches (none means all of them) is within reach."""
+        return self.reach is None or bool(branch_ids and branch_ids <= self.reach)
+
+
+def access_staff(actor: Actor, organization_id: UUID, *, lock: bool = False) -> StaffRight:
+    """
+    Return the actor's right over the members of a live organization; a manager of some branches
+    reaches those only.
+
+    :raises NotFound: unknown, closed, or the actor manages nothing there
+    """
+    rows = Organization.objects.filter(pk=organization_id, closed_at=None)
+    if lock:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    organization = rows.first()
+    if organization is None:
+        raise NotFound
+    membership = actor.membership_in(organization.pk)
+    if actor.is_platform_admin:
+        right = StaffRight(organization, None, is_owner=True)
+    elif membership is None or membership.role not in ROLES_WITH[Ability.MANAGE]:
+        raise NotFound
+    else:
+        right = StaffRight(organization, membership.branch_ids, membership.role == Role.OWNER)
+    tenancy.enter(organization.pk)
+    return right
+
+
+def access_membership(actor: Actor, membership_id: UUID) -> tuple[Membership, StaffRight]:
+    """
+    Return a membership that the actor may change or end, its organization locked.
+
+    :raises NotFound: unknown, or outside the actor's reach
+    """
+    found = Membership.objects.with_scopes_disabled().filter(pk=membership_id)
+    organization_id = found.values_list("organization", flat=True).first()
+    if organization_id is None:
+        raise NotFound
+    right = access_staff(actor, organization_id, lock=True)
+    membership: Membership | None = found.select_related("user").first()
+    if membership is None or not right.covers(branches_of(membership)):
+        raise NotFound
+    if membership.role == Role.OWNER and not right.is_owner:
+        raise NotFound
+    return membership, right
+
+
+def access_own_membership(actor: Actor, membership_id: UUID) -> Membership:
+    """
+    Return the actor's own membership, its organization locked.
+
+    :raises NotFound: unknown, or somebody else's
+    """
+    own = Membership.objects.with_scopes_disabled().filter(pk=membership_id, user=actor.user_id)
+    organization_id = own.values_list("organization", flat=True).first()
+    if organization_id is None:
+        raise NotFound
+    Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization_id)
+    membership: Membership | None = own.select_related("user").first()
+    if membership is None:
+        raise NotFound
+    tenancy.enter(organization_id)
+    return membership
+
+
+def access_invitation(actor: Actor, invitation_id: UUID) -> Invitation:
+    """
+    Return an open invitation that the actor may withdraw, its organization locked.
+
+    :raises NotFound: unknown, accepted, or outside the actor's reach
+    """
+    found = Invitation.objects.with_scopes_disabled().filter(pk=invitation_id, accepted_at=None)
+    organization_id = found.values_list("organization", flat=True).first()
+    if organization_id is None:
+        raise NotFound
+    right = access_staff(actor, organization_id, lock=True)
+    invitation: Invitation | None = found.first()
+    if invitation is None or not right.covers(branches_of(invitation)):
+        raise NotFound
+    if invitation.role == Role.OWNER and not right.is_owner:
+        raise NotFound
+    return invitation
+
+
+def branches_of(row: Membership | Invitation) -> frozenset[UUID]:
+    """Return the branches that a role is limited to; none means all of them."""
+    through = type(row).branches.through
+    owner = f"{type(row)._meta.model_name}_id"
+    return frozenset(through.objects.filter(**{owner: row.pk}).values_list("branch_id", flat=True))
+
+
+def access_opening_exception(
+    actor: Actor, exception_id: UUID, ability: Ability
+) -> OpeningException:
+    """
+    Return an exception of a branch at which the actor has the ability, the branch locked.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    found = OpeningException.objects.with_scopes_disabled().filter(pk=exception_id)
+    branch_id = found.values_list("branch", flat=True).first()
+    if branch_id is None:
+        raise NotFound
+    branch = access_branch(actor, branch_id, ability, lock=True)
+    exception: OpeningException | None = found.first()
+    if exception is None:
+        raise NotFound
+    exception.branch = branch
+    return exception
+
+
+def access_holiday_override(actor: Actor, override_id: UUID, ability: Ability) -> HolidayOverride:
+    """
+    Return a holiday override of an organization in which the actor has the ability, the
+    organization locked.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    found = HolidayOverride.objects.with_scopes_disabled().filter(pk=override_id)
+    organization_id = found.values_list("organization", flat=True).first()
+    if organization_id is None:
+        raise NotFound
+    organization = access_organization(actor, organization_id, ability, lock=True)
+    override: HolidayOverride | None = found.first()
+    if override is None:
+        raise NotFound
+    override.organization = organization
+    return override

@@ -1,0 +1,186 @@
+"""The administration shows everything and changes nothing but through operations."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.encoding import force_str
+from django.utils.translation import gettext_lazy as _
+from django_scopes import scopes_disabled
+
+from smartqueue.business import operations
+from smartqueue.business.models import (
+    Branch,
+    Counter,
+    HolidayOverride,
+    Invitation,
+    Membership,
+    OpeningException,
+    OpeningHours,
+    Organization,
+    Service,
+)
+from smartqueue.common.errors import Problem
+
+Call = Callable[..., object]
+
+
+class ReadingAdmin(ModelAdmin[Any]):
+    """Platform administrators look across organizations; rows change by actions only."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        with scopes_disabled():
+            return super().get_queryset(request)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with scopes_disabled():
+            response = super().changelist_view(request, *args, **kwargs)
+            return _rendered(response)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with scopes_disabled():
+            return _rendered(super().changeform_view(request, *args, **kwargs))
+
+
+def _rendered(response: Any) -> HttpResponse:
+    """Render inside the scope, because templates read rows too."""
+    if hasattr(response, "render"):
+        response.render()
+    answer: HttpResponse = response
+    return answer
+
+
+def _each(call: Call, argument: str) -> Callable[[Any, HttpRequest, "QuerySet[Any]"], None]:
+    def run(modeladmin: Any, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        done = 0
+        for row in list(queryset):
+            try:
+                call(
+                    actor=request.actor,  # type: ignore[attr-defined]  # set by the entrance
+                    now=request.now,  # type: ignore[attr-defined]
+                    **{argument: row.pk},
+                )
+                done += 1
+            except Problem as problem:
+                modeladmin.message_user(
+                    request, f"{row}: {force_str(problem.title)}", messages.ERROR
+                )
+        modeladmin.message_user(request, _("Done: %(count)d.") % {"count": done})
+
+    return run
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ReadingAdmin):
+    list_display = ["name", "category", "slug", "created_at", "closed_at"]
+    list_filter = ["category"]
+    search_fields = ["name", "slug"]
+    actions = ["close"]
+
+    @admin.action(description=_("Close for good"), permissions=["view"])
+    def close(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.close_organization, "organization_id")(self, request, queryset)
+
+
+@admin.register(Branch)
+class BranchAdmin(ReadingAdmin):
+    list_display = ["name", "organization", "commune", "timezone", "closed_at"]
+    list_select_related = ["organization", "commune"]
+    search_fields = ["name", "slug", "organization__name"]
+    actions = ["close"]
+
+    @admin.action(description=_("Close for good"), permissions=["view"])
+    def close(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.close_branch, "branch_id")(self, request, queryset)
+
+
+@admin.register(Service)
+class ServiceAdmin(ReadingAdmin):
+    list_display = ["name", "organization", "duration_minutes", "price_minor", "retired_at"]
+    list_select_related = ["organization"]
+    search_fields = ["name_fr", "name_en", "name_ar", "organization__name"]
+    actions = ["retire"]
+
+    @admin.action(description=_("Take off the offer"), permissions=["view"])
+    def retire(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.retire_service, "service_id")(self, request, queryset)
+
+
+@admin.register(Counter)
+class CounterAdmin(ReadingAdmin):
+    list_display = ["name", "branch", "organization", "retired_at"]
+    list_select_related = ["branch", "organization"]
+    search_fields = ["name", "branch__name"]
+    actions = ["retire"]
+
+    @admin.action(description=_("Take out of use"), permissions=["view"])
+    def retire(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.retire_counter, "counter_id")(self, request, queryset)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadingAdmin):
+    list_display = ["user", "organization", "role", "created_at"]
+    list_select_related = ["user", "organization"]
+    list_filter = ["role"]
+    search_fields = ["user__email", "user__phone", "user__last_name", "organization__name"]
+    actions = ["remove"]
+
+    @admin.action(description=_("Remove from the organization"), permissions=["view"])
+    def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.remove_member, "membership_id")(self, request, queryset)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadingAdmin):
+    list_display = ["identifier", "organization", "role", "expires_at", "accepted_at"]
+    list_select_related = ["organization"]
+    search_fields = ["identifier", "organization__name"]
+    actions = ["withdraw"]
+
+    @admin.action(description=_("Withdraw"), permissions=["view"])
+    def withdraw(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.withdraw_invitation, "invitation_id")(self, request, queryset)
+
+
+@admin.register(OpeningHours)
+class OpeningHoursAdmin(ReadingAdmin):
+    list_display = ["branch", "weekday", "opens_at", "closes_at"]
+    list_select_related = ["branch"]
+    search_fields = ["branch__name"]
+
+
+@admin.register(OpeningException)
+class OpeningExceptionAdmin(ReadingAdmin):
+    list_display = ["branch", "date", "opens_at", "closes_at", "reason"]
+    list_select_related = ["branch"]
+    search_fields = ["branch__name"]
+    actions = ["remove"]
+
+    @admin.action(description=_("Follow the week's hours again"), permissions=["view"])
+    def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.remove_opening_exception, "exception_id")(self, request, queryset)
+
+
+@admin.register(HolidayOverride)
+class HolidayOverrideAdmin(ReadingAdmin):
+    list_display = ["organization", "date", "is_holiday", "name"]
+    list_select_related = ["organization"]
+    search_fields = ["organization__name"]
+    actions = ["remove"]
+
+    @admin.action(description=_("Follow the calendar again"), permissions=["view"])
+    def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        _each(operations.remove_holiday_override, "override_id")(self, request, queryset)

@@ -1,0 +1,582 @@
+"""REST: parse, one operation or query, answer."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import Role
+from smartqueue.business import operations, policies, queries
+from smartqueue.business.interfaces.serializers import (
+    AcceptInput,
+    BranchInput,
+    BranchNamedQuery,
+    BranchQuery,
+    BranchSerializer,
+    CounterInput,
+    CounterQuery,
+    CounterSerializer,
+    HolidayOverrideInput,
+    HolidayOverrideSerializer,
+    MemberInput,
+    MemberQuery,
+    MemberSerializer,
+    NewBranchInput,
+    NewCounterInput,
+    NewHolidayOverrideInput,
+    NewMemberInput,
+    NewOpeningExceptionInput,
+    NewServiceInput,
+    OpeningExceptionInput,
+    OpeningExceptionSerializer,
+    OpeningHoursInput,
+    OrganizationInput,
+    OrganizationNamedQuery,
+    OrganizationSerializer,
+    OrganizationServiceQuery,
+    PlaceQuery,
+    ServiceInput,
+    ServiceQuery,
+    ServiceSerializer,
+    texts_in,
+    week_of,
+)
+from smartqueue.business.models import Branch, Invitation, Membership
+from smartqueue.business.operations import WeekHours
+from smartqueue.common.errors import NotFound
+from smartqueue.common.rest.views import ApiListView, ApiView
+from smartqueue.idempotency.rest import idempotent
+
+
+def _actor(request: Request) -> Actor:
+    actor: Actor = request._request.actor  # type: ignore[attr-defined]  # set by the entrance
+    return actor
+
+
+def _now(request: Request) -> Any:
+    return request._request.now  # type: ignore[attr-defined]  # set by the entrance
+
+
+def _values(form: type[serializers.Serializer[Any]], request: Request, **options: Any) -> Any:
+    """Return the checked body."""
+    given = form(data=request.data, **options)
+    given.is_valid(raise_exception=True)
+    return given.validated_data
+
+
+def _asked(form: type[serializers.Serializer[Any]], request: Request) -> Any:
+    """Return the checked query parameters; empty ones count as not given."""
+    given = form(data={name: value for name, value in request.query_params.items() if value})
+    given.is_valid(raise_exception=True)
+    return given.validated_data
+
+
+def _one(rows: "QuerySet[Any]", pk: UUID) -> Any:
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+# --- Organizations ------------------------------------------------------------------------------
+
+
+def _organization(pk: UUID) -> dict[str, Any]:
+    return dict(OrganizationSerializer(_one(queries.list_organizations(), pk)).data)
+
+
+class OrganizationListView(ApiListView):
+    public = True
+    serializer_class = OrganizationSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return queries.list_organizations(**_asked(PlaceQuery, self.request))
+
+    @extend_schema(parameters=[PlaceQuery], responses=OrganizationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=OrganizationInput, responses={201: OrganizationSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = _values(OrganizationInput, request)
+        texts = texts_in(values, "description")
+        organization = operations.create_organization(
+            actor=_actor(request), texts=texts, now=_now(request), **values
+        )
+        return Response(OrganizationSerializer(organization).data, status=201)
+
+
+class OrganizationView(ApiView):
+    public = True
+
+    @extend_schema(responses=OrganizationSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(_organization(pk))
+
+    @extend_schema(request=OrganizationInput, responses=OrganizationSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=False)
+
+    @extend_schema(request=OrganizationInput, responses=OrganizationSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=True)
+
+    def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
+        values = _values(OrganizationInput, request, partial=partial)
+        changes = texts_in(values, "description") | values
+        organization = operations.update_organization(
+            actor=_actor(request), organization_id=pk, changes=changes, now=_now(request)
+        )
+        return Response(OrganizationSerializer(organization).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.close_organization(actor=_actor(request), organization_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+class OrganizationServicesView(ApiListView):
+    """Services of one organization."""
+
+    public = True
+    serializer_class = ServiceSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        organization = self.kwargs["pk"]
+        _one(queries.list_organizations(), organization)
+        asked = _asked(OrganizationServiceQuery, self.request)
+        return queries.list_services(organization=organization, **asked)
+
+    @extend_schema(parameters=[OrganizationServiceQuery], responses=ServiceSerializer(many=True))
+    def get(self, request: Request, pk: UUID) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+
+# --- Branches -----------------------------------------------------------------------------------
+
+
+def _branch_context(branches: Iterable[Branch], request: Request) -> dict[str, Any]:
+    return {"schedules": queries.schedules_of(branches), "now": _now(request)}
+
+
+def _branch(pk: UUID, request: Request) -> dict[str, Any]:
+    branch = _one(queries.list_branches(), pk)
+    return dict(BranchSerializer(branch, context=_branch_context([branch], request)).data)
+
+
+class BranchListView(ApiListView):
+    public = True
+    serializer_class = BranchSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return queries.list_branches(**_asked(BranchQuery, self.request))
+
+    @extend_schema(parameters=[BranchQuery], responses=BranchSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        context = _branch_context(page, request)
+        return self.get_paginated_response(BranchSerializer(page, many=True, context=context).data)
+
+    @extend_schema(request=NewBranchInput, responses={201: BranchSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        given = NewBranchInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        values, week = given.values()
+        branch = operations.create_branch(
+            actor=_actor(request),
+            organization_id=values.pop("organization"),
+            opening_hours=week or (),
+            now=_now(request),
+            **values,
+        )
+        return Response(_branch(branch.pk, request), status=201)
+
+
+class BranchView(ApiView):
+    public = True
+
+    @extend_schema(responses=BranchSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(_branch(pk, request))
+
+    @extend_schema(request=BranchInput, responses=BranchSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=False)
+
+    @extend_schema(request=BranchInput, responses=BranchSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=True)
+
+    def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
+        given = BranchInput(data=request.data, partial=partial)
+        given.is_valid(raise_exception=True)
+        changes, week = given.values()
+        operations.update_branch(
+            actor=_actor(request),
+            branch_id=pk,
+            changes=changes,
+            opening_hours=week,
+            now=_now(request),
+        )
+        return Response(_branch(pk, request))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.close_branch(actor=_actor(request), branch_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+class OpeningHoursView(ApiView):
+    """The week of a branch."""
+
+    public = True
+
+    @extend_schema(responses=OpeningHoursInput)
+    def get(self, request: Request, pk: UUID) -> Response:
+        branch = _one(queries.list_branches(), pk)
+        return Response({"opening_hours": week_of(queries.schedule_of(branch))})
+
+    @extend_schema(request=OpeningHoursInput, responses=OpeningHoursInput)
+    def put(self, request: Request, pk: UUID) -> Response:
+        values = _values(OpeningHoursInput, request)
+        branch = operations.replace_opening_hours(
+            actor=_actor(request),
+            branch_id=pk,
+            opening_hours=[WeekHours(**hours) for hours in values["opening_hours"]],
+            now=_now(request),
+        )
+        return Response({"opening_hours": week_of(queries.schedule_of(branch))})
+
+
+class OpeningExceptionListView(ApiListView):
+    """Dates on which a branch is closed, or open at other hours."""
+
+    public = True
+    serializer_class = OpeningExceptionSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = queries.list_opening_exceptions(
+            **_asked(BranchNamedQuery, self.request)
+        )
+        return rows
+
+    @extend_schema(parameters=[BranchNamedQuery], responses=OpeningExceptionSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=NewOpeningExceptionInput, responses={201: OpeningExceptionSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = _values(NewOpeningExceptionInput, request)
+        exception = operations.add_opening_exception(
+            actor=_actor(request), branch_id=values.pop("branch"), now=_now(request), **values
+        )
+        return Response(OpeningExceptionSerializer(exception).data, status=201)
+
+
+class OpeningExceptionView(ApiView):
+    @extend_schema(request=OpeningExceptionInput, responses=OpeningExceptionSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=False)
+
+    @extend_schema(request=OpeningExceptionInput, responses=OpeningExceptionSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=True)
+
+    def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
+        exception = operations.change_opening_exception(
+            actor=_actor(request),
+            exception_id=pk,
+            changes=_values(OpeningExceptionInput, request, partial=partial),
+            now=_now(request),
+        )
+        return Response(OpeningExceptionSerializer(exception).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.remove_opening_exception(
+            actor=_actor(request), exception_id=pk, now=_now(request)
+        )
+        return Response(status=204)
+
+
+class HolidayOverrideListView(ApiListView):
+    """What an organization says about holidays; POST again for a date replaces it."""
+
+    public = True
+    serializer_class = HolidayOverrideSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = queries.list_holiday_overrides(
+            **_asked(OrganizationNamedQuery, self.request)
+        )
+        return rows
+
+    @extend_schema(
+        parameters=[OrganizationNamedQuery], responses=HolidayOverrideSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=NewHolidayOverrideInput, responses={201: HolidayOverrideSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = _values(NewHolidayOverrideInput, request)
+        override = operations.set_holiday_override(
+            actor=_actor(request),
+            organization_id=values.pop("organization"),
+            now=_now(request),
+            **values,
+        )
+        return Response(HolidayOverrideSerializer(override).data, status=201)
+
+
+class HolidayOverrideView(ApiView):
+    @extend_schema(request=HolidayOverrideInput, responses=HolidayOverrideSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        values = _values(HolidayOverrideInput, request)
+        override = operations.change_holiday_override(
+            actor=_actor(request),
+            override_id=pk,
+            is_holiday=values["is_holiday"],
+            name=values.get("name", ""),
+            now=_now(request),
+        )
+        return Response(HolidayOverrideSerializer(override).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.remove_holiday_override(actor=_actor(request), override_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+# --- Services and counters ----------------------------------------------------------------------
+
+
+class ServiceListView(ApiListView):
+    public = True
+    serializer_class = ServiceSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return queries.list_services(**_asked(ServiceQuery, self.request))
+
+    @extend_schema(parameters=[ServiceQuery], responses=ServiceSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=NewServiceInput, responses={201: ServiceSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        given = NewServiceInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        texts, values = given.values()
+        service = operations.create_service(
+            actor=_actor(request),
+            organization_id=values.pop("organization"),
+            texts=texts,
+            now=_now(request),
+            **values,
+        )
+        return Response(ServiceSerializer(service).data, status=201)
+
+
+class ServiceView(ApiView):
+    public = True
+
+    @extend_schema(responses=ServiceSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(ServiceSerializer(_one(queries.list_services(), pk)).data)
+
+    @extend_schema(request=ServiceInput, responses=ServiceSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=False)
+
+    @extend_schema(request=ServiceInput, responses=ServiceSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=True)
+
+    def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
+        given = ServiceInput(data=request.data, partial=partial)
+        given.is_valid(raise_exception=True)
+        texts, values = given.values()
+        service = operations.update_service(
+            actor=_actor(request), service_id=pk, changes=texts | values, now=_now(request)
+        )
+        return Response(ServiceSerializer(service).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.retire_service(actor=_actor(request), service_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+class CounterListView(ApiListView):
+    public = True
+    serializer_class = CounterSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = queries.list_counters(**_asked(CounterQuery, self.request))
+        return rows
+
+    @extend_schema(parameters=[CounterQuery], responses=CounterSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=NewCounterInput, responses={201: CounterSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = _values(NewCounterInput, request)
+        counter = operations.create_counter(
+            actor=_actor(request),
+            branch_id=values["branch"],
+            name=values["name"],
+            now=_now(request),
+        )
+        return Response(CounterSerializer(counter).data, status=201)
+
+
+class CounterView(ApiView):
+    public = True
+
+    @extend_schema(responses=CounterSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(CounterSerializer(_one(queries.list_counters(), pk)).data)
+
+    @extend_schema(request=CounterInput, responses=CounterSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk)
+
+    @extend_schema(request=CounterInput, responses=CounterSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk)
+
+    def _change(self, request: Request, pk: UUID) -> Response:
+        counter = operations.rename_counter(
+            actor=_actor(request),
+            counter_id=pk,
+            name=_values(CounterInput, request)["name"],
+            now=_now(request),
+        )
+        return Response(CounterSerializer(counter).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.retire_counter(actor=_actor(request), counter_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+# --- Members ------------------------------------------------------------------------------------
+
+
+def _member(row: Membership | Invitation) -> dict[str, Any]:
+    row.branch_ids = sorted(policies.branches_of(row))  # type: ignore[union-attr]  # as the lists have
+    return dict(MemberSerializer(row).data)
+
+
+class MemberListView(ApiListView):
+    """The people of an organization; a manager of some branches sees those of them."""
+
+    serializer_class = MemberSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        asked = _asked(MemberQuery, self.request)
+        right = policies.access_staff(_actor(self.request), asked["organization"])
+        return queries.list_members(reach=right.reach, **asked)
+
+    @extend_schema(parameters=[MemberQuery], responses=MemberSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+    @extend_schema(request=NewMemberInput, responses={201: MemberSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        values = _values(NewMemberInput, request)
+        row = operations.add_member(
+            actor=_actor(request),
+            organization_id=values["organization"],
+            identifier=values["identifier"],
+            role=Role(values["role"]),
+            branches=values.get("branches", ()),
+            now=_now(request),
+        )
+        return Response(_member(row), status=201)
+
+
+class MemberView(ApiView):
+    @extend_schema(request=MemberInput, responses=MemberSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=False)
+
+    @extend_schema(request=MemberInput, responses=MemberSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self._change(request, pk, partial=True)
+
+    def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
+        values = _values(MemberInput, request, partial=partial)
+        membership = operations.change_member(
+            actor=_actor(request),
+            membership_id=pk,
+            role=Role(values["role"]) if "role" in values else None,
+            branches=values.get("branches"),
+            now=_now(request),
+        )
+        return Response(_member(membership))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.remove_member(actor=_actor(request), membership_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+class InvitationListView(ApiListView):
+    """Invitations that can still be accepted."""
+
+    serializer_class = MemberSerializer
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        asked = _asked(OrganizationNamedQuery, self.request)
+        right = policies.access_staff(_actor(self.request), asked["organization"])
+        return queries.list_invitations(
+            organization=right.organization.pk, reach=right.reach, now=_now(self.request)
+        )
+
+    @extend_schema(parameters=[OrganizationNamedQuery], responses=MemberSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        response: Response = self.list_response(request)
+        return response
+
+
+class InvitationView(ApiView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        operations.withdraw_invitation(actor=_actor(request), invitation_id=pk, now=_now(request))
+        return Response(status=204)
+
+
+class AcceptInvitationView(ApiView):
+    """Join by the token of an invitation."""
+
+    @extend_schema(request=AcceptInput, responses=MemberSerializer)
+    @idempotent
+    def post(self, request: Request) -> Response:
+        membership = operations.accept_invitation(
+            actor=_actor(request),
+            token=_values(AcceptInput, request)["token"],
+            now=_now(request),
+        )
+        return Response(_member(membership))

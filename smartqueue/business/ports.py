@@ -1,0 +1,35 @@
+"""What the apps above do for this one; they fill these ports when they are ready."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+
+class Retirable(StrEnum):
+    """What can be taken out of use while its history stays."""
+
+    ORGANIZATION = "organization"
+    BRANCH = "branch"
+    SERVICE = "service"
+    COUNTER = "counter"
+
+
+RetirementGuard: TypeAlias = Callable[[Retirable, UUID], int]
+"""
+Returns how many people would be left standing if a thing were retired now. It is asked in the
+transaction that retires, and locks what it must so that nobody joins before that ends.
+"""
+
+_guards: list[RetirementGuard] = []
+
+
+def register_retirement_guard(guard: RetirementGuard) -> None:
+    """Add a guard; registering the same one again changes nothing."""
+    if guard not in _guards:
+        _guards.append(guard)
+
+
+def people_held_up(thing: Retirable, thing_id: UUID) -> int:
+    """Return how many people every guard together counts."""
+    return sum(guard(thing, thing_id) for guard in _guards)

@@ -1,0 +1,99 @@
+"""Who belongs to an organization."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet
+
+from smartqueue.accounts.actor import Membership as ActorMembership
+from smartqueue.accounts.enums import Role
+from smartqueue.business.models import Invitation, Membership
+
+Reach = frozenset[UUID] | None
+"""Branches that somebody acts for; None is all of them."""
+
+_MEMBERSHIPS = """
+    SELECT membership.organization_id, membership.role, array_agg(reached.branch_id)
+    FROM business_membership AS membership
+    JOIN business_organization AS organization
+        ON organization.id = membership.organization_id AND organization.closed_at IS NULL
+    LEFT JOIN business_membership_branches AS reached ON reached.membership_id = membership.id
+    WHERE membership.user_id = %s
+    GROUP BY membership.id
+"""
+
+
+def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
+    """Return a person's roles in organizations that are not closed, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERSHIPS, [user_id])
+        rows = cursor.fetchall()
+    return tuple(
+        ActorMembership(
+            organization_id, Role(role), None if branches == [None] else frozenset(branches)
+        )
+        for organization_id, role, branches in rows
+    )
+
+
+def _branch_ids(through: "type[Any]", owner: str) -> ArraySubquery:
+    rows = through.objects.filter(**{owner: OuterRef("pk")})
+    return ArraySubquery(rows.order_by("branch_id").values("branch_id"))
+
+
+def within_reach(rows: "QuerySet[Any]", reach: Reach) -> "QuerySet[Any]":
+    """Keep the rows whose branches are some, and all within reach; None keeps every row."""
+    if reach is None:
+        return rows
+    outside = rows.filter(~Q(branches__in=reach), branches__isnull=False)
+    return rows.filter(branches__isnull=False).exclude(pk__in=outside.values("pk")).distinct()
+
+
+def list_members(
+    *, organization: UUID, reach: Reach, role: str = "", search: str = ""
+) -> "QuerySet[Membership]":
+    """Return members with their account and `branch_ids`; only those within reach."""
+    rows: QuerySet[Membership] = within_reach(
+        Membership.objects.with_scopes_disabled().filter(organization=organization), reach
+    )
+    if role:
+        rows = rows.filter(role=role)
+    for word in search.split():
+        rows = rows.filter(
+            Q(user__first_name__icontains=word)
+            | Q(user__last_name__icontains=word)
+            | Q(user__email__icontains=word)
+            | Q(user__phone__icontains=word)
+        )
+    return (
+        rows.select_related("user")
+        .annotate(branch_ids=_branch_ids(Membership.branches.through, "membership"))
+        .order_by("user__last_name", "user__first_name", "id")
+    )
+
+
+def list_invitations(*, organization: UUID, reach: Reach, now: datetime) -> "QuerySet[Invitation]":
+    """Return invitations that can still be accepted, with `branch_ids`; only those within reach."""
+    rows: QuerySet[Invitation] = within_reach(
+        Invitation.objects.with_scopes_disabled().filter(
+            organization=organization, accepted_at=None, expires_at__gt=now
+        ),
+        reach,
+    )
+    return rows.annotate(
+        branch_ids=_branch_ids(Invitation.branches.through, "invitation")
+    ).order_by("created_at", "id")
+
+
+def open_invitations_for(identifiers: list[str], now: datetime) -> "QuerySet[Invitation]":
+    """Return invitations to live organizations that somebody with these identifiers can accept."""
+    rows: QuerySet[Invitation] = Invitation.objects.with_scopes_disabled().filter(
+        identifier__in=identifiers,
+        accepted_at=None,
+        expires_at__gt=now,
+        organization__closed_at=None,
+    )
+    return rows.order_by("organization_id")
