@@ -151,3 +151,19 @@ def closing_time(schedule: Schedule, at: datetime) -> datetime | None:
         if starts <= at < ends:
             return ends if ends <= horizon else None
     return None
+
+
+def last_edge(schedule: Schedule, at: datetime) -> tuple[bool, datetime | None]:
+    """
+    Return whether the branch is open at a moment, and since when; None where nothing has changed
+    within two weeks before.
+    """
+    since = at.astimezone(ZoneInfo(schedule.zone)).date() - ALWAYS_OPEN_DAYS * DAY
+    closed_since: datetime | None = None
+    for starts, ends in intervals(schedule, since, ALWAYS_OPEN_DAYS + 2):
+        if starts > at:
+            break
+        if at < ends:
+            return True, starts
+        closed_since = ends
+    return False, closed_since

@@ -5,9 +5,12 @@ class QueuesConfig(AppConfig):
     name = "smartqueue.queues"
 
     def ready(self) -> None:
-        """Register handlers, and the reader of ticket and kiosk tokens."""
+        """Register handlers, the reader of ticket and kiosk tokens, and the word on retiring."""
         from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
+        from smartqueue.business.ports import register_retirement_guard  # noqa: PLC0415
         from smartqueue.queues import handlers  # noqa: F401, PLC0415
+        from smartqueue.queues.policies import people_held_up_by  # noqa: PLC0415
         from smartqueue.queues.tokens import actor_of_token  # noqa: PLC0415
 
         register_token_reader(actor_of_token)
+        register_retirement_guard(people_held_up_by)

@@ -93,18 +93,11 @@ def _profile(state: dict[str, Any] | None, services: list[list[Any]]) -> Profile
     return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS)
 
 
-def for_joining(
-    queue: Queue, now: datetime, opening: Callable[[], datetime | None] | None = None
-) -> Estimate:
-    """Estimate the wait of somebody who joins an open queue now."""
-    return for_place(queue, queue.waiting_count, now, opening)
-
-
 def for_place(
     queue: Queue,
     people_ahead: int,
     now: datetime,
-    opening: Callable[[], datetime | None] | None = None,
+    opening: Callable[[], datetime | None],
 ) -> Estimate:
     """
     Estimate the wait behind a number of people, at a cost that does not grow with them.
@@ -122,9 +115,9 @@ def for_place(
     return profile.predictor.predict_position(people_ahead, summary)
 
 
-def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None] | None) -> Pool:
+def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None]) -> Pool:
     if queue.state == QueueState.CLOSED or queue.open_counters == 0:
-        starts_at = opening() if opening else None
+        starts_at = opening()
         plan = (Segment(start=starts_at.timestamp(), counters=1.0),) if starts_at else ()
         paused = 0 if queue.state == QueueState.CLOSED else _counters(queue)[1]
         return Pool(id=str(queue.pk), plan=plan, paused=paused)

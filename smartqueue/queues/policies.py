@@ -9,9 +9,10 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.policies import can, require
+from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound
-from smartqueue.queues.enums import AT_COUNTER, SessionState
+from smartqueue.queues.enums import ACTIVE, AT_COUNTER, SessionState
 from smartqueue.queues.errors import SessionNotOpen
 from smartqueue.queues.models import CounterSession, Queue, QueueService, Ticket
 
@@ -170,6 +171,30 @@ def access_open_session(actor: Actor, session_id: UUID, *, lock: bool = False) -
     if session.state != SessionState.OPEN:
         raise SessionNotOpen(state=session.state)
     return session
+
+
+_HELD_UP: dict[Retirable, tuple[str, str]] = {
+    Retirable.ORGANIZATION: ("organization", "organization"),
+    Retirable.BRANCH: ("branch", "branch"),
+    Retirable.SERVICE: ("queue_services__service", "service"),
+    Retirable.COUNTER: ("branch__counters", "counter"),
+}
+
+
+def people_held_up_by(thing: Retirable, thing_id: UUID) -> int:
+    """
+    Count who would be left standing if a thing were retired; nobody joins its queues meanwhile.
+    """
+    of_queue, of_ticket = _HELD_UP[thing]
+    queues: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
+    locked = queues.filter(**{of_queue: thing_id}, retired_at=None)
+    list(locked.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    tickets = Ticket.objects.with_scopes_disabled().filter(state__in=ACTIVE)
+    count: int = tickets.filter(**{of_ticket: thing_id}).count()
+    if thing is Retirable.COUNTER:
+        sessions = CounterSession.objects.with_scopes_disabled().filter(counter_id=thing_id)
+        count += sessions.exclude(state=SessionState.ENDED).count()
+    return count
 
 
 def organizations_served_by(actor: Actor) -> list[UUID]:

@@ -1,8 +1,9 @@
 """Reads of queues and tickets."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,12 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from smartqueue.agents.queries import Weights
+from smartqueue.business.hours import last_edge
+from smartqueue.business.queries import next_opening, schedules_of
+from smartqueue.common.clock import service_date
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live
-from smartqueue.queues.enums import AT_COUNTER, QueueState, SessionState, TicketState
+from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
 from smartqueue.queues.models import (
     CounterSession,
     Queue,
@@ -20,6 +24,7 @@ from smartqueue.queues.models import (
     Ticket,
     VehicleCategory,
 )
+from smartqueue.waits import Estimate
 
 _HEADS = """
     SELECT head.queue_id, head.order_key, head.service_id
@@ -122,7 +127,7 @@ def status_of(queue: Queue, now: datetime) -> dict[str, Any]:
     """Return the public live state of a queue already read."""
     return {
         **live.status_facts(queue),
-        "estimate": estimates.wire(estimates.for_joining(queue, now)),
+        "estimate": estimates.wire(_estimate(queue, queue.waiting_count, now)),
         "updated_at": live.iso(now),
     }
 
@@ -179,11 +184,15 @@ def ticket_views(tickets: Iterable[Ticket], now: datetime) -> list[dict[str, Any
     ]
 
 
+def _estimate(queue: Queue, ahead: int, now: datetime) -> Estimate:
+    return estimates.for_place(queue, ahead, now, partial(next_opening_of, queue, now))
+
+
 def place_in_line(queue: Queue, ahead: int | None, now: datetime) -> dict[str, Any]:
     """Return the unversioned part of a ticket's view; `ahead` is None for who does not wait."""
     if ahead is None:
         return {"position": None, "people_ahead": None, "estimate": None}
-    estimate = estimates.for_place(queue, ahead, now)
+    estimate = _estimate(queue, ahead, now)
     return {
         "position": ahead + 1,
         "people_ahead": ahead,
@@ -277,7 +286,7 @@ def services_of(queue_ids: Iterable[UUID]) -> "QuerySet[QueueService]":
 
 def joining_estimate(queue: Queue, now: datetime) -> dict[str, Any]:
     """Return the unversioned part of a queue's status."""
-    return {"estimate": estimates.wire(estimates.for_joining(queue, now))}
+    return {"estimate": estimates.wire(_estimate(queue, queue.waiting_count, now))}
 
 
 def places_of(ticket_ids: Iterable[UUID], now: datetime) -> dict[str, dict[str, Any]]:
@@ -335,3 +344,46 @@ def platform_figures() -> dict[str, int]:
         "waiting": figures["waiting"] or 0,
         "open_sessions": sessions.count(),
     }
+
+
+def queues_with_overdue_tickets(now: datetime) -> list[UUID]:
+    """Return the queues with tickets of a past service day, or with people in a closed line."""
+    rows = Ticket.objects.with_scopes_disabled().filter(state__in=ACTIVE)
+    # No zone is more than 14 hours ahead of UTC or 12 behind; the operation knows the branch's.
+    past = Q(service_date__lt=(now + timedelta(hours=14)).date())
+    closed = Q(queue__state=QueueState.CLOSED) & ~Q(state__in=AT_COUNTER)
+    found = rows.filter(past | closed).order_by().values_list("queue_id", flat=True).distinct()
+    return list(found)
+
+
+def sessions_of_past_days(now: datetime) -> list[UUID]:
+    """Return the sessions that began on an earlier day of their branch and have not ended."""
+    rows = CounterSession.objects.with_scopes_disabled().exclude(state=SessionState.ENDED)
+    return [
+        session.pk
+        for session in rows.select_related("branch")
+        if service_date(session.started_at, session.branch.timezone)
+        < service_date(now, session.branch.timezone)
+    ]
+
+
+def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
+    """
+    Return the queues that follow their branch's hours and have not since the last edge of them,
+    each with whether it should be open. A change by hand after that edge stands.
+    """
+    rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
+    queues = list(rows.filter(follows_opening_hours=True, retired_at=None).select_related("branch"))
+    schedules = schedules_of({queue.branch for queue in queues})
+    due = []
+    for queue in queues:
+        is_open, since = last_edge(schedules[queue.branch_id], now)
+        acted = queue.state_changed_at
+        if acted is None or (since is not None and acted < since):
+            due.append((queue.pk, is_open))
+    return due
+
+
+def next_opening_of(queue: Queue, now: datetime) -> datetime | None:
+    """Return when a queue that follows its branch's hours opens next; None when unknown."""
+    return next_opening(queue.branch, now) if queue.follows_opening_hours else None

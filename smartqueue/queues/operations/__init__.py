@@ -22,6 +22,7 @@ from smartqueue.queues.operations.serving import (
     transfer_ticket,
 )
 from smartqueue.queues.operations.sessions import (
+    close_forgotten_session,
     end_session,
     open_session,
     resume_session,
@@ -34,6 +35,7 @@ __all__ = [
     "call_next_ticket",
     "call_ticket",
     "cancel_ticket",
+    "close_forgotten_session",
     "close_queue",
     "complete_ticket",
     "create_queue",

@@ -65,7 +65,7 @@ def call_next_ticket(
     queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
     if queue.state == QueueState.PAUSED:
         raise QueuePaused(queue.state_reason)
-    skills = agent_queries.weights_for(queue.organization_id, actor.user_id)
+    skills = agent_queries.weights_for(queue.organization_id, actor.require_user())
     return _call_head(queue, session_id, actor, skills, now)
 
 

@@ -8,16 +8,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Counter
 from smartqueue.business.policies import access_counter
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
+from smartqueue.common.tenancy import enter
 from smartqueue.queues import events, policies
-from smartqueue.queues.enums import SessionState
+from smartqueue.queues.enums import AT_COUNTER, SessionState
 from smartqueue.queues.errors import AgentElsewhere, CounterBusy, CounterTaken, SessionNotOpen
-from smartqueue.queues.models import CounterSession, Queue, SessionBreak
+from smartqueue.queues.models import CounterSession, Queue, SessionBreak, Ticket
 from smartqueue.queues.operations import _queue_changes
 
 
@@ -110,27 +111,52 @@ def end_session(*, actor: Actor, session_id: UUID, now: datetime) -> CounterSess
     """
     session, queues = _locked(actor, session_id)
     _check_free(session)
+    _end(session, queues, actor, now)
+    return session
+
+
+@operation
+def close_forgotten_session(*, session_id: UUID, now: datetime) -> None:
+    """
+    End a session of a past day that its agent has left open; one with somebody at its counter stays until
+    that ticket has expired.
+    """
+    rows = CounterSession.objects.with_scopes_disabled().exclude(state=SessionState.ENDED)
+    session = rows.filter(pk=session_id).first()
+    if session is None:
+        return
+    enter(session.organization_id)
+    queues = list(_in_lock_order(Queue.objects.filter(pk__in=session.queue_ids)))
+    session = rows.select_related("counter").select_for_update(of=("self",)).get(pk=session_id)
+    if Ticket.objects.filter(session=session, state__in=AT_COUNTER).exists():
+        return
+    _end(session, queues, SYSTEM, now)
+
+
+def _end(session: CounterSession, queues: list[Queue], actor: Actor, now: datetime) -> None:
     was_open = session.state == SessionState.OPEN
     _end_break(session, now)
     session.state = SessionState.ENDED
     session.ended_at = now
     session.save(update_fields=["state", "ended_at"])
     _tell(session, queues, events.CounterClosed, -1 if was_open else 0, actor, now)
-    return session
+
+
+def _in_lock_order(queues: "QuerySet[Queue]") -> "QuerySet[Queue]":
+    return queues.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 def _locked_queues_of(counter: Counter, queue_ids: Sequence[UUID] | None) -> "QuerySet[Queue]":
     rows: QuerySet[Queue] = Queue.objects.filter(branch_id=counter.branch_id, retired_at=None)
     if queue_ids is not None:
         rows = rows.filter(pk__in=queue_ids)
-    return rows.select_for_update(of=("self",), no_key=True).order_by("pk")
+    return _in_lock_order(rows)
 
 
 def _locked(actor: Actor, session_id: UUID) -> tuple[CounterSession, list[Queue]]:
     """Lock the queues that a session serves, then the session, in the order of all locks."""
     served = policies.access_session(actor, session_id).queue_ids
-    rows: QuerySet[Queue] = Queue.objects.filter(pk__in=served)
-    queues = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    queues = list(_in_lock_order(Queue.objects.filter(pk__in=served)))
     return policies.access_session(actor, session_id, lock=True), queues
 
 

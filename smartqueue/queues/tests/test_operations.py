@@ -1,9 +1,10 @@
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind, Role
+from smartqueue.agents.models import Skill
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.queues import errors, operations
 from smartqueue.queues.enums import TicketState
@@ -100,8 +101,6 @@ def test_issue_ticket_refuses_past_the_daily_quota():
 
 
 def test_issue_ticket_refuses_before_the_published_hour():
-    from datetime import time
-
     place = make_place(tickets_from=time(9, 30))
 
     with pytest.raises(errors.NotYetOpen):
@@ -299,8 +298,6 @@ def test_a_busy_counter_calls_nobody_else():
 
 
 def test_call_next_takes_the_longest_weighted_wait_over_the_queues():
-    from smartqueue.agents.models import Skill
-
     place = make_place()
     other_service = make_service(place.organization)
     other = make_queue(place, "B", services=[other_service.pk])
@@ -317,8 +314,6 @@ def test_call_next_takes_the_longest_weighted_wait_over_the_queues():
 
 
 def test_a_service_of_weight_zero_is_never_called_to_that_agent():
-    from smartqueue.agents.models import Skill
-
     place = make_place()
     Skill.objects.with_scopes_disabled().create(
         organization=place.organization,
