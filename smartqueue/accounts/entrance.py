@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.middleware import get_user
 from django.db import connection
 from django.http import HttpRequest
 
@@ -110,8 +112,9 @@ def actor_of_request(request: HttpRequest) -> Actor:
         return actor_of_access_token(bearer.strip())
     if ticket_token := request.headers.get("X-Ticket-Token"):
         return actor_of_ticket_token(ticket_token)
-    user = request.user
-    if user.is_authenticated:
+    # Not `request.user`, which the REST framework overwrites.
+    user = get_user(request)
+    if isinstance(user, AbstractBaseUser):
         session_id = request.session.get(COOKIE_SESSION)
         return actor_of_user(
             user.pk,

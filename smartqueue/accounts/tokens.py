@@ -108,7 +108,8 @@ def read_opaque_token(text: str) -> OpaqueToken | None:
         raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         return None
-    return _opaque(raw) if len(raw) == 16 + SECRET_BYTES else None
+    token = _opaque(raw) if len(raw) == 16 + SECRET_BYTES else None
+    return token if token and token.text == text else None
 
 
 def _opaque(raw: bytes) -> OpaqueToken:

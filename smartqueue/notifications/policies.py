@@ -13,7 +13,9 @@ def access_notification(actor: Actor, notification_id: UUID) -> Notification:
 
     :raises NotFound: unknown, or somebody else's
     """
-    notification = Notification.objects.filter(pk=notification_id, user_id=actor.user_id).first()
+    notification = Notification.objects.filter(
+        pk=notification_id, user_id=actor.require_user()
+    ).first()
     if notification is None:
         raise NotFound
     return notification

@@ -1,5 +1,6 @@
 """Reading notifications, and the development mailbox."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,9 +27,7 @@ def topic_of(user_id: UUID) -> str:
     return f"user:{user_id}"
 
 
-def list_notifications(
-    user_id: UUID | None, *, unread: bool | None = None
-) -> "QuerySet[Notification]":
+def list_notifications(user_id: UUID, *, unread: bool | None = None) -> "QuerySet[Notification]":
     """Return a person's notifications, newest first; only read or unread ones where asked."""
     rows = Notification.objects.filter(user_id=user_id, channel=Channel.IN_APP).order_by("-id")
     return rows if unread is None else rows.filter(read_at__isnull=unread)
@@ -81,13 +80,12 @@ def snapshot(user_id: UUID) -> tuple[int, dict[str, Any]] | None:
 
 
 def _of_row(row: tuple[Any, ...]) -> Notification:
-    field = Notification._meta.get_field("data")
     pk, organization_id, code, data, created_at, read_at = row
     return Notification(
         id=pk,
         organization_id=organization_id,
         code=code,
-        data=field.from_db_value(data, None, connection),
+        data=json.loads(data) if isinstance(data, str) else data,
         created_at=created_at,
         read_at=read_at,
     )

@@ -3,7 +3,6 @@ from uuid import UUID
 
 from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
@@ -27,16 +26,16 @@ from smartqueue.accounts.interfaces.serializers import (
     VerifyInput,
 )
 from smartqueue.accounts.models import User
-from smartqueue.common.rest.views import ApiView
+from smartqueue.common.rest.views import ApiRequest, ApiView
 
 
-def _read(serializer: type[Serializer[Any]], request: Request, **options: Any) -> dict[str, Any]:
+def _read(serializer: type[Serializer[Any]], request: ApiRequest, **options: Any) -> dict[str, Any]:
     given = serializer(data=request.data, **options)
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
 
 
-def _signed_in(request: Request, user: User) -> Response:
+def _signed_in(request: ApiRequest, user: User) -> Response:
     started = operations.sign_in(
         user=user, device=Device.of_headers(request.headers), now=request.now
     )
@@ -51,7 +50,7 @@ class RegisterView(ApiView):
     public = True
 
     @extend_schema(request=RegisterInput, responses={201: RegistrationSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = _read(RegisterInput, request)
         preferred = (get_language() or "")[:2]
         registration = operations.register(
@@ -73,7 +72,7 @@ class VerifyView(ApiView):
     public = True
 
     @extend_schema(request=VerifyInput, responses=SignedInSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = _read(VerifyInput, request)
         user = operations.verify_code(actor=request.actor, now=request.now, **given)
         return _signed_in(request, user)
@@ -85,7 +84,7 @@ class LoginView(ApiView):
     public = True
 
     @extend_schema(request=LoginInput, responses=SignedInSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = _read(LoginInput, request)
         return _signed_in(request, operations.authenticate(now=request.now, **given))
 
@@ -96,7 +95,7 @@ class MfaView(ApiView):
     public = True
 
     @extend_schema(request=MfaInput, responses=SignedInSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = _read(MfaInput, request)
         return _signed_in(request, operations.confirm_second_factor(now=request.now, **given))
 
@@ -107,7 +106,7 @@ class RefreshView(ApiView):
     public = True
 
     @extend_schema(request=RefreshInput, responses=TokensSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = _read(RefreshInput, request)
         tokens = operations.refresh_tokens(
             device=Device.of_headers(request.headers), now=request.now, **given
@@ -121,7 +120,7 @@ class LogoutView(ApiView):
     public = True
 
     @extend_schema(request=RefreshInput, responses={204: None})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         operations.sign_out(now=request.now, **_read(RefreshInput, request))
         return Response(status=204)
 
@@ -132,7 +131,7 @@ class SocketTicketView(ApiView):
     public = True
 
     @extend_schema(request=None, responses=SocketTicketSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         ticket = operations.make_socket_ticket(actor=request.actor, now=request.now)
         return Response({"ticket": ticket, "expires_in": operations.SOCKET_TICKET_SECONDS})
 
@@ -141,8 +140,8 @@ class MeView(ApiView):
     """The caller's own profile and roles."""
 
     @extend_schema(responses=MeSerializer)
-    def get(self, request: Request) -> Response:
-        user = policies.access_user(request.actor, request.actor.user_id)
+    def get(self, request: ApiRequest) -> Response:
+        user = policies.access_user(request.actor, request.actor.require_user())
         return Response(MeSerializer(user, context={"actor": request.actor}).data)
 
 
@@ -150,23 +149,23 @@ class UserView(ApiView):
     """One account: one's own, or any for a platform administrator."""
 
     @extend_schema(responses=UserSerializer)
-    def get(self, request: Request, user_id: UUID) -> Response:
+    def get(self, request: ApiRequest, user_id: UUID) -> Response:
         return Response(UserSerializer(policies.access_user(request.actor, user_id)).data)
 
     @extend_schema(request=ProfileInput, responses=ChangedUserSerializer)
-    def put(self, request: Request, user_id: UUID) -> Response:
+    def put(self, request: ApiRequest, user_id: UUID) -> Response:
         return self._change(request, user_id, partial=False)
 
     @extend_schema(request=ProfileInput, responses=ChangedUserSerializer)
-    def patch(self, request: Request, user_id: UUID) -> Response:
+    def patch(self, request: ApiRequest, user_id: UUID) -> Response:
         return self._change(request, user_id, partial=True)
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, user_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, user_id: UUID) -> Response:
         operations.erase_user(actor=request.actor, user_id=user_id, now=request.now)
         return Response(status=204)
 
-    def _change(self, request: Request, user_id: UUID, *, partial: bool) -> Response:
+    def _change(self, request: ApiRequest, user_id: UUID, *, partial: bool) -> Response:
         # Before the fields are looked at: a stranger learns nothing from what is wrong with them.
         policies.access_user(request.actor, user_id)
         change = operations.change_profile(

@@ -240,8 +240,9 @@ def _verify(*, actor: Actor, known: Identifier, code: str, now: datetime) -> Use
     if not answerable:
         return TooManyTries()
     for row in answerable:
-        if hmac.compare_digest(bytes(row.digest), _digest(row.pk, code)) and row.user_id:
-            return _prove(row, rows, wall=wall, now=now)
+        is_right = hmac.compare_digest(bytes(row.digest), _digest(row.pk, code))
+        if is_right and row.user_id is not None:
+            return _prove(row, row.user_id, rows, wall=wall, now=now)
     VerificationCode.objects.filter(pk__in=[row.pk for row in answerable]).update(
         attempts=F("attempts") + 1
     )
@@ -249,10 +250,15 @@ def _verify(*, actor: Actor, known: Identifier, code: str, now: datetime) -> Use
 
 
 def _prove(
-    row: VerificationCode, rows: Sequence[VerificationCode], *, wall: datetime, now: datetime
+    row: VerificationCode,
+    user_id: UUID,
+    rows: Sequence[VerificationCode],
+    *,
+    wall: datetime,
+    now: datetime,
 ) -> User | Problem:
     VerificationCode.objects.filter(pk__in=[other.pk for other in rows]).update(used_at=wall)
-    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=row.user_id)
+    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
     if user.erased_at or (row.is_change and not user.is_active):
         return WrongCode()
     if row.channel == Channel.EMAIL:

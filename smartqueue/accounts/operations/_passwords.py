@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.models import Authenticator
@@ -93,7 +94,7 @@ def confirm_second_factor(*, token: str, method: str, code: str, now: datetime) 
 
 
 @operation
-def _confirm(challenge_id: object, method: Method, code: str, *, now: datetime) -> User | Problem:
+def _confirm(challenge_id: UUID, method: Method, code: str, *, now: datetime) -> User | Problem:
     challenge = (
         MfaChallenge.objects.select_for_update(of=("self",))
         .select_related("user")

@@ -2,10 +2,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
-from smartqueue.common.rest.views import ApiListView, ApiView
+from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
 from smartqueue.notifications import operations, queries
 from smartqueue.notifications.interfaces.serializers import (
@@ -18,6 +17,7 @@ from smartqueue.notifications.models import Notification
 class NotificationListView(ApiListView):
     """The caller's notifications, newest first."""
 
+    request: ApiRequest
     serializer_class = NotificationSerializer
     filter_backends = []
 
@@ -25,12 +25,13 @@ class NotificationListView(ApiListView):
         asked = NotificationQuery(data=self.request.query_params)
         asked.is_valid(raise_exception=True)
         return queries.list_notifications(
-            self.request.actor.user_id, unread=asked.validated_data["unread"]
+            self.request.actor.require_user(), unread=asked.validated_data["unread"]
         )
 
     @extend_schema(parameters=[NotificationQuery], responses=NotificationSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        return self.list_response(request)
+    def get(self, request: ApiRequest) -> Response:
+        response: Response = self.list_response(request)
+        return response
 
 
 class ReadView(ApiView):
@@ -38,7 +39,7 @@ class ReadView(ApiView):
 
     @extend_schema(request=None, responses=NotificationSerializer)
     @idempotent
-    def post(self, request: Request, notification_id: UUID) -> Response:
+    def post(self, request: ApiRequest, notification_id: UUID) -> Response:
         notification = operations.read_notification(
             actor=request.actor, notification_id=notification_id, now=request.now
         )

@@ -1,0 +1,68 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from smartqueue.accounts import throttle
+from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.factories import PASSWORD, make_user
+from smartqueue.common import redis
+from smartqueue.notifications import queries as notification_queries
+
+
+class Api:
+    """The identity paths as a client calls them."""
+
+    def __init__(self) -> None:
+        self.client = Client()
+
+    def post(self, path: str, body: Any, **headers: str) -> Any:
+        return self.client.post(
+            f"/api/accounts/{path}", body, content_type="application/json", headers=headers
+        )
+
+    def login(self, user: User, **headers: str) -> dict[str, Any]:
+        identifier = user.email or user.phone
+        body = {"identifier": identifier, "password": PASSWORD}
+        response = self.post("auth/login/", body, **headers)
+        assert response.status_code == 200, response.json()
+        return dict(response.json())
+
+    def me(self, access: str) -> Any:
+        return self.client.get("/api/accounts/users/me/", headers=bearer(access))
+
+    def register(self, **fields: Any) -> Any:
+        body = {"password": PASSWORD, "first_name": "Awa", "last_name": "Diop"} | fields
+        return self.post("auth/register/", body)
+
+
+def bearer(access: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {access}"}
+
+
+def codes_of(recipient: str) -> list[str]:
+    """Codes that reached somebody, newest first."""
+    return [m.code for m in notification_queries.list_mailbox(recipient) if m.code]
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def redis_away(settings: Any) -> Iterator[None]:
+    """Redis at an address where nothing listens."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    caches = (redis.client, throttle._limiter)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()

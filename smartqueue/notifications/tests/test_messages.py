@@ -1,0 +1,246 @@
+import smtplib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from smartqueue.accounts.errors import ChannelUnavailable
+from smartqueue.accounts.models import User
+from smartqueue.common import crypto
+from smartqueue.common.clock import now
+from smartqueue.notifications import handlers, operations, queries, tasks
+from smartqueue.notifications.enums import Channel, MessageState
+from smartqueue.notifications.errors import UnknownText
+from smartqueue.notifications.events import MessageQueued
+from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.tests.conftest import CODE
+from smartqueue.outbox.models import DomainEvent
+
+pytestmark = pytest.mark.django_db
+
+# What the mail server of the tests answers; None takes the message.
+answers: list[Exception | None] = []
+
+
+class ScriptedMailServer(EmailBackend):
+    """Stands where SMTP does, and refuses what it is told to."""
+
+    def send_messages(self, messages: Any) -> int:
+        answer = answers.pop(0) if answers else None
+        if answer:
+            raise answer
+        return super().send_messages(messages)
+
+
+@pytest.fixture
+def smtp(settings: Any) -> Iterator[list[Exception | None]]:
+    settings.DEVELOPMENT_MAILBOX = False
+    settings.EMAIL_BACKEND = f"{__name__}.ScriptedMailServer"
+    answers.clear()
+    yield answers
+    answers.clear()
+
+
+def send(key: str = "key", **options: Any) -> OutgoingMessage | None:
+    fields = {
+        "channel": Channel.EMAIL,
+        "recipient": "awa@example.test",
+        "template": CODE,
+        "context": {"name": "Awa"},
+        "language": "fr",
+        "now": now(),
+    }
+    return operations.send_message(dedupe_key=key, **(fields | options))
+
+
+def queued(**options: Any) -> OutgoingMessage:
+    message = send(**options)
+    assert message is not None
+    assert message.state == MessageState.QUEUED
+    return message
+
+
+def work(message: OutgoingMessage) -> OutgoingMessage:
+    tasks.send_message_task(str(message.pk))
+    message.refresh_from_db()
+    return message
+
+
+def test_in_development_messages_land_in_the_mailbox() -> None:
+    send("1")
+    send(
+        "2",
+        channel=Channel.SMS,
+        recipient="+221771234567",
+        template="sign_in_code",
+        context={"code": "012345"},
+    )
+    newest, oldest = queries.list_mailbox()
+    assert (newest.channel, newest.recipient, newest.code) == ("sms", "+221771234567", "012345")
+    assert (oldest.subject, oldest.body, oldest.code) == ("Hello Awa", "Dear Awa", "")
+    assert [m.id for m in queries.list_mailbox(recipient="AWA@")] == [oldest.id]
+    assert [m.id for m in queries.list_mailbox(limit=1)] == [newest.id]
+    assert not mail.outbox
+    assert not DomainEvent.objects.exists()
+
+
+def test_there_is_no_mailbox_elsewhere(settings: Any) -> None:
+    send()
+    settings.DEVELOPMENT_MAILBOX = False
+    assert queries.list_mailbox() == []
+
+
+def test_a_message_is_made_once() -> None:
+    assert send("same") is not None
+    assert send("same") is None
+    assert OutgoingMessage.objects.count() == 1
+
+
+def test_a_text_message_needs_a_provider(smtp: Any) -> None:
+    with pytest.raises(ChannelUnavailable):
+        send(channel=Channel.SMS, recipient="+221771234567")
+    with pytest.raises(ChannelUnavailable):
+        send(channel=Channel.IN_APP)
+    assert not OutgoingMessage.objects.exists()
+
+
+def test_words_are_in_the_asked_language() -> None:
+    with pytest.raises(UnknownText):
+        send(template="nothing")
+    with pytest.raises(KeyError):
+        send(context={})
+    for code in ("sign_in_code", "already_registered", "session_reused"):
+        for language in ("fr", "en", "ar"):
+            subject, body = queries.texts.render(code, {"code": "012345"}, language)
+            assert subject
+            assert ("012345" in body) is (code == "sign_in_code")
+
+
+def test_a_body_is_sealed_and_forgotten_once_sent(smtp: Any) -> None:
+    message = queued()
+    assert "Awa" not in message.sealed_body
+    assert crypto.decrypt(message.sealed_body, queries.BODY_PURPOSE) == "Dear Awa"
+    event = DomainEvent.objects.get()
+    assert event.payload == {"message_id": str(message.pk), "channel": "email"}
+    handlers.on_message_queued_send(
+        MessageQueued(message_id=message.pk, channel="email", occurred_at=now(), actor="system")
+    )
+    message.refresh_from_db()
+    assert (message.state, message.sealed_body) == ("sent", "")
+    assert message.sent_at is not None
+    (sent,) = mail.outbox
+    assert (sent.to, sent.subject, sent.body) == (["awa@example.test"], "Hello Awa", "Dear Awa")
+
+
+def test_a_sent_message_is_not_sent_again(smtp: Any) -> None:
+    message = work(queued())
+    work(message)
+    tasks.send_due_messages_task()
+    assert len(mail.outbox) == 1
+
+
+def test_a_lost_hint_is_found_by_the_sweep(smtp: Any) -> None:
+    message = queued()
+    tasks.send_due_messages_task()
+    message.refresh_from_db()
+    assert message.state == "sent"
+
+
+def test_a_server_that_is_away_is_asked_again_later(smtp: Any) -> None:
+    smtp.append(ConnectionRefusedError())
+    message = work(queued())
+    assert (message.state, message.attempts, message.last_error) == (
+        "queued",
+        1,
+        "ConnectionRefusedError",
+    )
+    tasks.send_due_messages_task()
+    assert not mail.outbox
+    OutgoingMessage.objects.update(next_attempt_at=Now())
+    tasks.send_due_messages_task()
+    assert len(mail.outbox) == 1
+
+
+def test_patience_ends_after_eight_tries(smtp: Any) -> None:
+    smtp.extend([smtplib.SMTPServerDisconnected()] * 9)
+    message = queued()
+    for _ in range(9):
+        OutgoingMessage.objects.update(next_attempt_at=Now())
+        work(message)
+    assert (message.state, message.attempts, message.sealed_body) == ("failed", 8, "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "error"),
+    [
+        (smtplib.SMTPRecipientsRefused({"a": (550, b"no")}), "failed", "recipient_refused"),
+        (smtplib.SMTPRecipientsRefused({"a": (450, b"later")}), "queued", "recipient_refused"),
+        (smtplib.SMTPDataError(554, b"spam"), "failed", "smtp_554"),
+        (smtplib.SMTPDataError(421, b"busy"), "queued", "smtp_421"),
+    ],
+)
+def test_an_answer_decides_whether_to_try_again(
+    smtp: Any, answer: Exception, state: str, error: str
+) -> None:
+    smtp.append(answer)
+    message = work(queued())
+    assert (message.state, message.last_error) == (state, error)
+
+
+def test_what_a_dead_worker_took_is_unknown_and_not_sent_again(smtp: Any) -> None:
+    message = queued()
+    assert operations.claim_message(message_id=message.pk) is not None
+    assert operations.claim_message(message_id=message.pk) is None
+    tasks.send_due_messages_task()
+    message.refresh_from_db()
+    assert message.state == "sending"
+    OutgoingMessage.objects.update(claimed_at=Now() - timedelta(minutes=6))
+    tasks.send_due_messages_task()
+    message.refresh_from_db()
+    assert (message.state, message.sealed_body) == ("unknown", "")
+    assert not mail.outbox
+
+
+def test_a_late_answer_does_not_undo_an_outcome(smtp: Any) -> None:
+    message = work(queued())
+    operations.record_failure(message_id=message.pk, error="late", is_retryable=True)
+    message.refresh_from_db()
+    assert message.state == "sent"
+
+
+def test_a_code_that_is_over_does_not_leave(smtp: Any) -> None:
+    message = work(queued(expires_at=timezone.now() - timedelta(seconds=1)))
+    assert (message.state, message.last_error, message.sealed_body) == ("failed", "expired", "")
+    assert not mail.outbox
+
+
+def test_old_messages_are_deleted(smtp: Any) -> None:
+    queued(key="old")
+    OutgoingMessage.objects.update(stored_at=Now() - timedelta(days=31))
+    young = queued(key="young")
+    tasks.remove_old_messages_task()
+    assert list(OutgoingMessage.objects.all()) == [young]
+
+
+def test_a_sealed_body_survives_a_new_secret_key(settings: Any) -> None:
+    sealed = crypto.encrypt("Dear Awa", "test")
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "n" * 50
+    assert crypto.decrypt(sealed, "test") == "Dear Awa"
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(ValueError, match="not sealed"):
+        crypto.decrypt(sealed, "test")
+    with pytest.raises(ValueError, match="not sealed"):
+        crypto.decrypt(crypto.encrypt("x", "one purpose"), "another")
+
+
+def test_erasure_deletes_a_persons_messages(user: User) -> None:
+    send("mine", user_id=user.pk)
+    send("other")
+    operations.erase_person(user_id=user.pk)
+    assert [m.dedupe_key for m in OutgoingMessage.objects.all()] == ["other"]
