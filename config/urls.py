@@ -21,3 +21,7 @@ urlpatterns = [
     path("api/", include("smartqueue.queues.interfaces.urls")),
     path("", include("smartqueue.web.urls")),
 ]
+
+handler403 = "smartqueue.web.views.errors.forbidden"
+handler404 = "smartqueue.web.views.errors.not_found"
+handler500 = "smartqueue.web.views.errors.broken"

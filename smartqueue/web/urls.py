@@ -1,3 +1,56 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from smartqueue.web.views import (
+    accounts,
+    agent,
+    display,
+    home,
+    join,
+    kiosk,
+    mailbox,
+    manage,
+    places,
+    pwa,
+    ticket,
+)
+
+app_name = "web"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("o/<slug:slug>/", places.organization, name="organization"),
+    path("b/<slug:slug>/", places.branch, name="branch"),
+    path("q/<uuid:queue_id>/", join.join, name="join"),
+    path("q/<uuid:queue_id>/poster/", places.poster, name="poster"),
+    path("t/<str:token>/", ticket.ticket, name="ticket"),
+    path("t/<str:token>/state/", ticket.state, name="ticket-state"),
+    path("t/<str:token>/more-time/", ticket.more_time, name="ticket-more-time"),
+    path("t/<str:token>/leave/", ticket.leave, name="ticket-leave"),
+    path("t/<str:token>/manifest.webmanifest", ticket.manifest, name="ticket-manifest"),
+    path("d/<slug:slug>/", display.display, name="display"),
+    path("d/<slug:slug>/speech/", display.speech, name="speech"),
+    path("k/<str:token>/", kiosk.kiosk, name="kiosk"),
+    path("k/<str:token>/tickets/", kiosk.take, name="kiosk-take"),
+    path("agent/", agent.console, name="agent"),
+    path("agent/open/", agent.open_session, name="agent-open"),
+    path("agent/console/", agent.part, name="agent-part"),
+    path("agent/session/<str:action>/", agent.session_action, name="agent-session"),
+    path("agent/tickets/<uuid:ticket_id>/<str:action>/", agent.ticket_action, name="agent-ticket"),
+    path("manage/", manage.index, name="manage"),
+    path("manage/branches/<uuid:branch_id>/", manage.branch, name="manage-branch"),
+    path("manage/branches/<uuid:branch_id>/part/", manage.part, name="manage-part"),
+    path(
+        "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
+        manage.queue_action,
+        name="manage-queue",
+    ),
+    path("sign-in/", accounts.sign_in, name="sign-in"),
+    path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
+    path("register/", accounts.register, name="register"),
+    path("verify/", accounts.verify, name="verify"),
+    path("sign-out/", accounts.sign_out, name="sign-out"),
+    path("language/", accounts.language, name="language"),
+    path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
+    path("sw.js", pwa.service_worker, name="service-worker"),
+    path("manifest.webmanifest", pwa.manifest, name="manifest"),
+]

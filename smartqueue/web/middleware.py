@@ -1,0 +1,49 @@
+"""Failures of pages, told as pages."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from psycopg_pool import PoolTimeout
+
+from smartqueue.common.errors import NotSignedIn, Problem
+from smartqueue.web.views.kit import failure, is_htmx, to_sign_in
+
+logger = logging.getLogger(__name__)
+
+
+class PageProblems:
+    """Answers an anticipated failure of a page with an error page; leaves the API alone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a problem, or a lost database, in words."""
+        if request.path.startswith(("/api/", "/admin/")):
+            return None
+        if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
+            logger.error("database unavailable", extra={"error": type(exception).__name__})
+            return render(request, "503.html", status=503, headers={"Retry-After": "5"})
+        if isinstance(exception, NotSignedIn):
+            return to_sign_in(request)
+        if isinstance(exception, Problem):
+            return _problem_page(request, exception)
+        return None
+
+
+def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    context = {"problem": failure(problem)}
+    if is_htmx(request):
+        headers = {"HX-Retarget": "#alert", "HX-Reswap": "innerHTML"}
+        return render(request, "web/alert.html", context, headers=headers)
+    template = "404.html" if problem.status == 404 else "web/problem.html"
+    response = render(request, template, context, status=problem.status)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response

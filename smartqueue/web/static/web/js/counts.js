@@ -1,0 +1,25 @@
+/* Keeps the public figures of queues fresh on any page: elements with data-queue and data-figure. */
+
+import { Live } from "./live.js";
+import { setText, waitInterval } from "./words.js";
+
+function show(topic, status) {
+  const id = topic.slice("queue:".length);
+  for (const box of document.querySelectorAll(`[data-queue="${id}"]`)) {
+    for (const element of box.querySelectorAll("[data-figure]")) {
+      const { figure } = element.dataset;
+      if (figure === "waiting") setText(element, String(status.waiting_count));
+      else if (figure === "counters") setText(element, String(status.open_counters));
+      else if (figure === "estimate" && "estimate" in status) setText(element, waitInterval(status.estimate));
+      else if (figure === "state") {
+        element.className = `chip ${status.state}`;
+        setText(element, element.dataset[status.state]);
+      } else if (figure === "join") element.hidden = status.state !== "open";
+    }
+  }
+}
+
+const ids = [...new Set([...document.querySelectorAll("[data-queue]")].map((box) => box.dataset.queue))];
+if (ids.length > 0 && ids.length <= 20) {
+  new Live({ topics: ids.map((id) => `queue:${id}`), onStatus: show }).start();
+}

@@ -1,0 +1,68 @@
+"""What templates need to say about queues and people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import segno
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+
+from smartqueue.common.money import Money
+from smartqueue.web import wording
+
+register = template.Library()
+
+_ICONS = {
+    "search": '<circle cx="11" cy="11" r="7"/><path d="m20 20-4-4"/>',
+    "pin": '<path d="M12 21s7-6.1 7-11.5A7 7 0 0 0 5 9.5C5 14.9 12 21 12 21Z"/><circle cx="12" cy="9.5" r="2.5"/>',
+    "clock": '<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3.5 2"/>',
+    "people": '<circle cx="9" cy="8" r="3.5"/><path d="M2.5 20c0-3.600 2.9-6 6.5-6s6.5 2.400 6.5 6"/>'
+    '<path d="M16 5a3.5 3.5 0 0 1 0 6.5M18 14.5c2.200.8 3.5 2.700 3.5 5.5"/>',
+    "arrow": '<path d="M5 12h14M13 6l6 6-6 6"/>',
+    "bell": '<path d="M6 16V11a6 6 0 0 1 12 0v5l2 2H4Z"/><path d="M10 21h4"/>',
+    "paper": '<path d="M6 3h8l4 4v14H6Z"/><path d="M14 3v4h4M9 12h6M9 16h6"/>',
+    "screen": '<rect x="3" y="4" width="18" height="12" rx="1.5"/><path d="M8 20h8M12 16v4"/>',
+    "print": '<path d="M7 8V3h10v5M7 17H4V8h16v9h-3"/><path d="M7 14h10v7H7Z"/>',
+    "phone": '<rect x="7" y="2.5" width="10" height="19" rx="2"/><path d="M11 18.5h2"/>',
+    "leave": '<path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"/>',
+    "plus": '<path d="M12 5v14M5 12h14"/>',
+    "person": '<circle cx="12" cy="8" r="4"/><path d="M4.5 21c0-4 3.300-6.5 7.5-6.5s7.5 2.5 7.5 6.5"/>',
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Draw one of the line icons; decoration only, so hidden from screen readers."""
+    return format_html(
+        '<svg class="icon {}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>',
+        extra,
+        mark_safe(_ICONS[name]),  # noqa: S308 - from the table above
+    )
+
+
+@register.simple_tag
+def qr(address: str) -> SafeString:
+    """Draw an address as a QR code that fills its box."""
+    code = segno.make(address, error="m", micro=False)
+    drawing = code.svg_inline(omitsize=True, border=2, svgclass="qr", lineclass=None)
+    return mark_safe(drawing)  # noqa: S308 - drawn here, escapes nothing of the address
+
+
+@register.filter
+def wait(estimate: Mapping[str, Any] | None) -> str:
+    """Show an estimate as "between 12 and 20 min"."""
+    return wording.wait_interval(estimate)
+
+
+@register.filter
+def price(service: Any) -> str:
+    """Show what a service costs."""
+    return Money(service.price_minor, service.currency).display(get_language() or "fr")
+
+
+@register.simple_tag
+def script_wording() -> SafeString:
+    """Give scripts their sentences as data attributes of <html>."""
+    return format_html_join(" ", 'data-w-{}="{}"', wording.wording_for_scripts().items())

@@ -1,0 +1,130 @@
+"""Joining a queue from its page or its printed code."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from smartqueue.accounts import identifiers
+from smartqueue.common.errors import InvalidInput, NotFound, Problem
+from smartqueue.queues import operations
+from smartqueue.queues import queries as queue_queries
+from smartqueue.queues.enums import ORDINARY, JoinChannel
+from smartqueue.queues.models import Queue
+from smartqueue.queues.tokens import token_of
+from smartqueue.web import queries
+from smartqueue.web.once import issue_once
+from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
+
+MAX_PEOPLE = 6
+MAX_NAME = 80
+MAX_PLATE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What the form holds, kept as it was typed."""
+
+    names: list[str]
+    phone: str = ""
+    service: str = ""
+    priority: str = ORDINARY
+    vehicle_category: str = ""
+    plate: str = ""
+    nonce: str = ""
+
+    @classmethod
+    def of(cls, data: QueryDict) -> "_Typed":
+        names = [" ".join(name.split()) for name in data.getlist("customer_name")[:MAX_PEOPLE]]
+        return cls(
+            names=names or [""],
+            phone=data.get("phone", "").strip(),
+            service=data.get("service", ""),
+            priority=data.get("priority", ORDINARY) or ORDINARY,
+            vehicle_category=data.get("vehicle_category", ""),
+            plate=data.get("plate", "").strip().upper(),
+            nonce=data.get("nonce", ""),
+        )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, queue_id: UUID) -> HttpResponse:
+    """Show the wait, then the form; a sent form issues one ticket for each named person."""
+    queue = queries.get_queue_to_join(queue_id)
+    if request.method != "POST":
+        typed = _Typed(names=[""], service=request.GET.get("service", ""), nonce=str(uuid.uuid4()))
+        return _form(request, queue, typed)
+    typed = _Typed.of(request.POST)
+    try:
+        tickets = _issue(request, queue, typed)
+    except NotFound:
+        raise
+    except Problem as problem:
+        return _form(request, queue, typed, problem)
+    if len(tickets) == 1:
+        return HttpResponseRedirect(reverse("web:ticket", args=[token_of(tickets[0])]))
+    links = [
+        (name, reverse("web:ticket", args=[token_of(ticket)]))
+        for name, ticket in zip(_people(typed), tickets, strict=False)
+    ]
+    return page(request, "joined.html", {"queue": queue, "links": links})
+
+
+def _people(typed: _Typed) -> list[str]:
+    return [name for name in typed.names if name] or [""]
+
+
+def _issue(request: HttpRequest, queue: Queue, typed: _Typed) -> list[UUID]:
+    phone = identifiers.phone(typed.phone).value if typed.phone else ""
+    _check_lengths(typed)
+    nonce = uuid_or_none(typed.nonce) or uuid.uuid4()
+
+    def issue() -> list[UUID]:
+        return [
+            operations.issue_ticket(
+                actor=actor_of(request),
+                queue_id=queue.pk,
+                now=now_of(request),
+                service_id=uuid_or_none(typed.service),
+                customer_name=name,
+                phone=phone,
+                priority=typed.priority,
+                channel=JoinChannel.WEB,
+                vehicle_category=typed.vehicle_category,
+                plate=typed.plate,
+                language=language_of(request),
+            ).pk
+            for name in _people(typed)
+        ]
+
+    return issue_once(request.path, nonce, issue)
+
+
+def _check_lengths(typed: _Typed) -> None:
+    if any(len(name) > MAX_NAME for name in typed.names):
+        raise InvalidInput.on(
+            "customer_name", _("A name has at most %(n)s characters.") % {"n": MAX_NAME}
+        )
+    if len(typed.plate) > MAX_PLATE:
+        raise InvalidInput.on(
+            "plate", _("A plate has at most %(n)s characters.") % {"n": MAX_PLATE}
+        )
+
+
+def _form(
+    request: HttpRequest, queue: Queue, typed: _Typed, problem: Problem | None = None
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "queue": queue,
+        "status": queue_queries.status_of(queue, now_of(request)),
+        "typed": typed,
+        "priorities": [p for p in queue.priorities.all() if p.is_declarable],
+        "max_people": MAX_PEOPLE,
+        "problem": failure(problem) if problem else None,
+    }
+    return page(request, "join.html", context, status=problem.status if problem else 200)

@@ -1,0 +1,85 @@
+"""What every page needs: the caller, the time, a failure shown beside its field."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.encoding import force_str
+from django.utils.translation import get_language
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.common.errors import Problem
+
+View = Callable[..., HttpResponse]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the caller that the entrance found."""
+    return cast(Actor, request.actor)  # type: ignore[attr-defined]  # set by ActorMiddleware
+
+
+def now_of(request: HttpRequest) -> datetime:
+    """Return the time that this request happens at."""
+    return cast(datetime, request.now)  # type: ignore[attr-defined]  # set by RequestMiddleware
+
+
+def language_of(request: HttpRequest) -> str:
+    """Return the language the page is read in: fr, en or ar."""
+    return (get_language() or "fr")[:2]
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page."""
+    return bool(request.htmx)  # type: ignore[attr-defined]  # set by HtmxMiddleware
+
+
+def page(
+    request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200
+) -> HttpResponse:
+    """Render a template below templates/web."""
+    return render(request, f"web/{template}", dict(context), status=status)
+
+
+def signed_in(view: View) -> View:
+    """Send a caller who is not signed in to the sign-in page, and back afterwards."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if actor_of(request).user_id is None:
+            return to_sign_in(request)
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send the caller to the sign-in page; a part asked for by htmx moves the whole page."""
+    back = request.get_full_path() if request.method == "GET" and not is_htmx(request) else "/"
+    target = f"{reverse('web:sign-in')}?{urlencode({'next': back})}"
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def failure(problem: Problem) -> dict[str, Any]:
+    """Return a problem as templates show it: a sentence, what to do, and one text per field."""
+    return {
+        "code": problem.code,
+        "title": force_str(problem.title),
+        "detail": force_str(problem.detail),
+        "fields": {error.field: force_str(error.message) for error in problem.errors},
+    }
+
+
+def uuid_or_none(value: str | None) -> UUID | None:
+    """Return the UUID that a form field holds; None for an empty or wrong one."""
+    try:
+        return UUID(value or "")
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""A manager's view of a branch: queues, counters, and what hangs on the wall."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from smartqueue.business.enums import Ability
+from smartqueue.business.models import Branch
+from smartqueue.business.policies import access_branch, can
+from smartqueue.common.errors import NotFound, Problem
+from smartqueue.queues import operations
+from smartqueue.queues import queries as queue_queries
+from smartqueue.queues.enums import SessionState
+from smartqueue.queues.policies import access_queue
+from smartqueue.queues.tokens import kiosk_token_of
+from smartqueue.web import queries
+from smartqueue.web.views.kit import actor_of, failure, is_htmx, now_of, page, signed_in
+
+MAX_REASON = 200
+
+ACTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "open": operations.open_queue,
+    "pause": operations.pause_queue,
+    "close": operations.close_queue,
+}
+
+
+@signed_in
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """List the branches that the caller is part of."""
+    branches = queries.list_branches_with(actor_of(request), Ability.VIEW)
+    if len(branches) == 1:
+        return HttpResponseRedirect(reverse("web:manage-branch", args=[branches[0].pk]))
+    places = [(branch, queries.line_of(branch.live_queues)) for branch in branches]  # type: ignore[attr-defined]
+    return page(request, "manage_index.html", {"places": places})
+
+
+@signed_in
+@require_safe
+def branch(request: HttpRequest, branch_id: UUID) -> HttpResponse:
+    """Show a branch as its manager sees it."""
+    found = access_branch(actor_of(request), branch_id, Ability.VIEW)
+    return page(request, "manage_branch.html", _context(request, found))
+
+
+@signed_in
+@require_safe
+def part(request: HttpRequest, branch_id: UUID) -> HttpResponse:
+    """Show the part that changes."""
+    found = access_branch(actor_of(request), branch_id, Ability.VIEW)
+    return page(request, "manage_part.html", _context(request, found))
+
+
+def _context(
+    request: HttpRequest, found: Branch, problem: Problem | None = None
+) -> dict[str, Any]:
+    actor, now = actor_of(request), now_of(request)
+    queues = queries.list_queues(found.pk)
+    counters = queries.list_counters(found.pk)
+    is_manager = can(actor, found.organization_id, Ability.MANAGE, found.pk)
+    return {
+        "branch": found,
+        "queues": [(queue, queue_queries.status_of(queue, now)) for queue in queues],
+        "counters": counters,
+        "counters_open": sum(line.state == SessionState.OPEN for line in counters),
+        "line": queries.line_of(queues),
+        "may_act": can(actor, found.organization_id, Ability.SERVE, found.pk),
+        "kiosk_token": kiosk_token_of(found.pk) if is_manager else "",
+        "problem": failure(problem) if problem else None,
+    }
+
+
+@signed_in
+@require_POST
+def queue_action(
+    request: HttpRequest, branch_id: UUID, queue_id: UUID, action: str
+) -> HttpResponse:
+    """Open, pause or close a queue, with a reason that people read."""
+    act = ACTIONS.get(action)
+    if act is None:
+        raise NotFound
+    actor = actor_of(request)
+    found = access_branch(actor, branch_id, Ability.VIEW)
+    if access_queue(actor, queue_id, Ability.SERVE).branch_id != found.pk:
+        raise NotFound
+    reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
+    problem = None
+    try:
+        act(actor=actor, queue_id=queue_id, reason=reason, now=now_of(request))
+    except NotFound:
+        raise
+    except Problem as refused:
+        problem = refused
+    if not is_htmx(request) and problem is None:
+        return HttpResponseRedirect(reverse("web:manage-branch", args=[branch_id]))
+    template = "manage_part.html" if is_htmx(request) else "manage_branch.html"
+    status = problem.status if problem else 200
+    return page(request, template, _context(request, found, problem), status)

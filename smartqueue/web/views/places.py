@@ -1,0 +1,44 @@
+"""Organizations, branches and their posters."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from smartqueue.queues import queries as queue_queries
+from smartqueue.web import queries
+from smartqueue.web.views.kit import now_of, page
+
+
+@require_safe
+def organization(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show an organization and its branches."""
+    found = queries.get_organization(slug)
+    branches = [(b, queries.line_of(b.live_queues)) for b in found.live_branches]  # type: ignore[attr-defined]
+    return page(request, "organization.html", {"organization": found, "places": branches})
+
+
+@require_safe
+def branch(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a branch: its queues with the wait, services with papers and price, opening hours."""
+    now = now_of(request)
+    found = queries.get_branch(slug)
+    queues = found.live_queues  # type: ignore[attr-defined]
+    services = {s.pk: s for queue in queues for s in queue.live_services}
+    context = {
+        "branch": found,
+        "queues": [(queue, queue_queries.status_of(queue, now)) for queue in queues],
+        "services": sorted(services.values(), key=lambda service: service.name),
+        "opening": queries.opening_of(found, now),
+    }
+    return page(request, "branch.html", context)
+
+
+@require_safe
+def poster(request: HttpRequest, queue_id: UUID) -> HttpResponse:
+    """Show the poster that a branch prints and hangs up: scan, join, wait elsewhere."""
+    queue = queries.get_queue_to_join(queue_id)
+    address = settings.PUBLIC_URL + reverse("web:join", args=[queue.pk])
+    return page(request, "poster.html", {"queue": queue, "address": address})

@@ -1,0 +1,114 @@
+"""The live ticket of whoever holds its token."""
+
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.common.errors import NotFound, Problem
+from smartqueue.queues import operations, policies
+from smartqueue.queues import queries as queue_queries
+from smartqueue.queues.enums import ORDINARY, TicketState
+from smartqueue.queues.tokens import actor_of_token
+from smartqueue.web import queries
+from smartqueue.web.views import pwa
+from smartqueue.web.views.kit import failure, now_of, page
+
+FINAL = frozenset({TicketState.COMPLETED, TicketState.CANCELLED, TicketState.EXPIRED})
+LEAVABLE = frozenset({TicketState.WAITING, TicketState.CALLED, TicketState.PARKED})
+MAX_DOTS = 10
+
+
+def _holder(token: str) -> tuple[Actor, UUID]:
+    actor = actor_of_token(token)
+    if actor is None or actor.ticket_id is None:
+        raise NotFound
+    return actor, actor.ticket_id
+
+
+def _context(request: HttpRequest, token: str, problem: Problem | None = None) -> dict[str, Any]:
+    actor, ticket_id = _holder(token)
+    held = policies.access_ticket(actor, ticket_id)
+    view = queue_queries.ticket_view(held, now_of(request))
+    is_waiting = held.state == TicketState.WAITING
+    ahead = view["people_ahead"]
+    return {
+        "token": token,
+        "ticket": held,
+        "queue": held.queue,
+        "branch": held.queue.branch,
+        "view": view,
+        "is_final": held.state in FINAL,
+        "can_leave": held.state in LEAVABLE,
+        "more_time_left": max(held.queue.more_time_limit - held.more_time_used, 0),
+        "dots": range(ahead) if is_waiting and ahead <= MAX_DOTS else None,
+        "overtakers": queries.list_overtakers(held) if is_waiting else [],
+        "ordinary": ORDINARY,
+        "problem": failure(problem) if problem else None,
+    }
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
+def ticket(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the number, the place in line, the interval and why."""
+    return _private(page(request, "ticket.html", _context(request, token)))
+
+
+@require_safe
+def state(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the part of the page that changes; 304 while it has not."""
+    response = page(request, "ticket_state.html", _context(request, token))
+    mark = f'"{sha256(response.content).hexdigest()[:20]}"'
+    if request.headers.get("If-None-Match") == mark:
+        response = HttpResponse(status=304)
+    response.headers["ETag"] = mark
+    return _private(response)
+
+
+@require_POST
+def more_time(request: HttpRequest, token: str) -> HttpResponse:
+    """Let three people pass."""
+    actor, ticket_id = _holder(token)
+    try:
+        operations.give_more_time(actor=actor, ticket_id=ticket_id, now=now_of(request))
+    except NotFound:
+        raise
+    except Problem as problem:
+        return _refused(request, token, problem)
+    return HttpResponseRedirect(reverse("web:ticket", args=[token]))
+
+
+@require_POST
+def leave(request: HttpRequest, token: str) -> HttpResponse:
+    """Leave the line."""
+    actor, ticket_id = _holder(token)
+    try:
+        operations.cancel_ticket(actor=actor, ticket_id=ticket_id, now=now_of(request))
+    except NotFound:
+        raise
+    except Problem as problem:
+        return _refused(request, token, problem)
+    return HttpResponseRedirect(reverse("web:ticket", args=[token]))
+
+
+def _refused(request: HttpRequest, token: str, problem: Problem) -> HttpResponse:
+    context = _context(request, token, problem)
+    return _private(page(request, "ticket.html", context, status=problem.status))
+
+
+@require_safe
+def manifest(request: HttpRequest, token: str) -> JsonResponse:
+    """Describe the ticket as an installable page that opens on itself."""
+    _actor, _ticket_id = _holder(token)
+    address = reverse("web:ticket", args=[token])
+    return pwa.manifest_response(start=address)

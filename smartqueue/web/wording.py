@@ -1,0 +1,75 @@
+"""Durations and numbers as people read them."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+_LAST_FIGURES = re.compile(r"(\d+)\s*$")
+_USUAL_COUNTER = re.compile(r"^(guichet|counter|comptoir|desk)\b", re.IGNORECASE)
+
+
+def duration(minutes: int) -> str:
+    """Return whole minutes as "12 min" or "1 h 05"."""
+    if minutes < 60:
+        return _("%(n)s min") % {"n": minutes}
+    return _("%(h)s h %(m)s") % {"h": minutes // 60, "m": f"{minutes % 60:02}"}
+
+
+def wait_interval(estimate: Mapping[str, Any] | None) -> str:
+    """
+    Return a wait as an interval that keeps its word: rounded down below, up above.
+
+    `estimate` has low and high in seconds; None when nothing honest can be said.
+    """
+    if not estimate:
+        return _("not known yet")
+    low = max(0, math.floor(estimate["low"] / 60))
+    high = max(0, math.ceil(estimate["high"] / 60))
+    if high <= 1:
+        return _("in a moment")
+    if low == high:
+        return _("about %(high)s") % {"high": duration(high)}
+    if low < 1:
+        return _("up to %(high)s") % {"high": duration(high)}
+    if high < 60:
+        return _("between %(low)s and %(high)s min") % {"low": low, "high": high}
+    return _("between %(low)s and %(high)s") % {"low": duration(low), "high": duration(high)}
+
+
+def wording_for_scripts() -> dict[str, str]:
+    """Return the sentences that scripts fill with figures, `{name}` for each figure."""
+    places = {"n": "{n}", "h": "{h}", "m": "{m}", "low": "{low}", "high": "{high}"}
+    return {
+        "minutes": _("%(n)s min") % places,
+        "hours": _("%(h)s h %(m)s") % places,
+        "unknown": _("not known yet"),
+        "now": _("in a moment"),
+        "about": _("about %(high)s") % places,
+        "up-to": _("up to %(high)s") % places,
+        "between-minutes": _("between %(low)s and %(high)s min") % places,
+        "between": _("between %(low)s and %(high)s") % places,
+    }
+
+
+def spoken_number(number: str) -> str:
+    """Return "A042" as it is read aloud: letters one by one, then the figure without zeros."""
+    letters = "".join(part for part in number if not part.isdigit())
+    figures = "".join(part for part in number if part.isdigit())
+    return " ".join([*letters, str(int(figures)) if figures else ""]).strip()
+
+
+def announcement(number: str, counter: str) -> str:
+    """Return the sentence that a display speaks, in the active language."""
+    figures = _LAST_FIGURES.search(counter)
+    if figures and _USUAL_COUNTER.match(counter):
+        place = _("counter %(n)s") % {"n": int(figures[1])}
+    else:
+        place = counter
+    return pgettext("spoken", "Ticket %(number)s, %(place)s.") % {
+        "number": spoken_number(number),
+        "place": place,
+    }
