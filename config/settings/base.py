@@ -110,6 +110,8 @@ DATABASES = {
                 "timeout": 3,
                 "max_lifetime": 1800,
             },
+            # Only cursors that bind on the server prepare (common/db.py, prepared_cursor).
+            "prepare_threshold": 3,
             "options": "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000",
         },
     },

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -22,7 +23,11 @@ class ActorMiddleware:
         origin = context.Origin(client_address(request), attributes.request_id)
         token = context.current.set(origin)
         bearer = request.headers.get("Authorization", "")
-        attributes.uses_session = not bearer and "X-Ticket-Token" not in request.headers
+        attributes.uses_session = (
+            not bearer
+            and "X-Ticket-Token" not in request.headers
+            and settings.SESSION_COOKIE_NAME in request.COOKIES
+        )
         attributes.actor = SimpleLazyObject(lambda: entrance.actor_of_request(request))
         try:
             return self.get_response(request)

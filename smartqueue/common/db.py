@@ -6,14 +6,17 @@ another joins it, so that a check-in and the ticket it issues succeed or fail to
 """
 
 import functools
+import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, models, transaction
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
 from psycopg import errors as pg_errors
 from psycopg.types.json import Jsonb
 
@@ -76,6 +79,75 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     return door
 
 
+def prepared_cursor() -> CursorWrapper:
+    """
+    Return a cursor for the hot path's constant statements: parameters travel apart, so PostgreSQL
+    parses and plans a statement once per connection (`prepare_threshold` in the settings).
+    """
+    connection.ensure_connection()
+    # django-stubs knows neither the cursor's argument nor that the wrappers take it.
+    cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    if connection.queries_logged:
+        debugged: CursorWrapper = connection.make_debug_cursor(cursor)
+        return debugged
+    return connection.make_cursor(cursor)
+
+
+def execute(statement: str, parameters: Sequence[Any]) -> None:
+    """Run a constant statement whose answer nobody needs."""
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def fetch_one(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Run a constant query and return its first row."""
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
+def fetch_all(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run a constant query and return all its rows."""
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+class RowOf(Generic[M]):
+    """
+    Reads a model's rows out of a hand-written query, where building one costs more than running it.
+
+    `only` names the attributes to read ("id", "organization_id"); the rest is deferred.
+    """
+
+    def __init__(self, model: type[M], only: Sequence[str] = ()) -> None:
+        fields = [f for f in model._meta.concrete_fields if not only or f.attname in only]
+        self._model = model
+        self._names = [f.attname for f in fields]
+        self._columns = [f.column for f in fields]
+        self._json = [n for n, f in enumerate(fields) if isinstance(f, models.JSONField)]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def columns(self, alias: str) -> str:
+        """Return the columns for a SELECT list."""
+        return ", ".join(f'{alias}."{column}"' for column in self._columns)
+
+    def read(self, values: Sequence[Any], start: int = 0) -> M:
+        """Return the row whose columns begin at `start` of a fetched row."""
+        own = list(values[start : start + len(self._names)])
+        for place in self._json:
+            if own[place] is not None:
+                own[place] = json.loads(own[place])
+        return self._model.from_db(connection.alias, self._names, own)
+
+
 @functools.cache
 def _insert_statement(
     model: type[models.Model],
@@ -98,7 +170,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     Insert rows whose values are already of their columns' types, one statement each, without
     building a query: the hot path's writes, where the ORM's compiler costs more than PostgreSQL.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         for row in rows:
             statement, fields = _insert_statement(type(row))
             cursor.execute(statement, [_parameter(f, row) for f in fields])
@@ -121,8 +193,7 @@ def _update_statement(
 def update_row(row: models.Model, names: tuple[str, ...]) -> None:
     """Write the named fields of a row that is known to exist, without building a query."""
     statement, fields = _update_statement(type(row), names)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*(_parameter(f, row) for f in fields), row.pk])
+    execute(statement, [*(_parameter(f, row) for f in fields), row.pk])
 
 
 @contextmanager

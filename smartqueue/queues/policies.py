@@ -1,29 +1,74 @@
 """Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.business.enums import ROLES_WITH, Ability
+from smartqueue.business.models import Branch, Counter
 from smartqueue.business.policies import can, require
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
+from smartqueue.common.db import RowOf, fetch_all, fetch_one
 from smartqueue.common.errors import NotFound
-from smartqueue.queues.enums import ACTIVE, AT_COUNTER, SessionState
+from smartqueue.queues.enums import ACTIVE, SessionState
 from smartqueue.queues.errors import SessionNotOpen
-from smartqueue.queues.models import CounterSession, Queue, QueueService, Ticket
+from smartqueue.queues.models import CounterSession, Queue, Ticket
+
+_QUEUE = RowOf(Queue)
+_BRANCH = RowOf(Branch, ("id", "organization_id", "name", "slug", "timezone", "country"))
+_TICKET = RowOf(Ticket)
+_COUNTER = RowOf(Counter, ("id", "organization_id", "branch_id", "name"))
+_SESSION = RowOf(CounterSession)
+
+_SELECT_QUEUE = f"""
+    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+    FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
+    WHERE queue.id = %s AND queue.retired_at IS NULL
+"""  # noqa: S608  # names from the models
+_LOCK = " FOR NO KEY UPDATE OF queue"
+_SELECT_QUEUE_TO_JOIN = f"""
+    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}, ARRAY(
+        SELECT offered.service_id FROM queues_queueservice AS offered
+        WHERE offered.queue_id = queue.id)
+    FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
+    WHERE queue.id = %s AND queue.retired_at IS NULL
+"""  # noqa: S608  # names from the models
+_SELECT_QUEUES_OF_TICKET = f"""
+    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+    FROM queues_ticket AS ticket
+    JOIN queues_queue AS queue ON queue.id IN (ticket.queue_id, %s)
+    JOIN business_branch AS branch ON branch.id = queue.branch_id
+    WHERE ticket.id = %s
+    ORDER BY queue.id
+"""  # noqa: S608  # names from the models
+_SELECT_TICKET = f"""
+    SELECT {_TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
+           {_SESSION.columns("session")}
+    FROM queues_ticket AS ticket
+    LEFT JOIN business_counter AS counter ON counter.id = ticket.counter_id
+    LEFT JOIN queues_countersession AS session ON session.id = ticket.session_id
+    WHERE ticket.id = %s
+"""  # noqa: S608  # names from the models
+_SELECT_SESSION = f"""
+    SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
+        SELECT FROM queues_ticket AS ticket
+        WHERE ticket.counter_id = session.counter_id AND ticket.state IN ('called', 'serving'))
+    FROM queues_countersession AS session
+    JOIN business_counter AS counter ON counter.id = session.counter_id
+    WHERE session.id = %s AND session.state <> 'ended'
+"""  # noqa: S608  # names from the models
+_LOCK_SESSION = " FOR NO KEY UPDATE OF session"
 
 
-def _locked_queues() -> "QuerySet[Queue]":
-    rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
-    return (
-        rows.filter(retired_at=None)
-        .select_related("branch")
-        .select_for_update(of=("self",), no_key=True)
-    )
+def _queue_of(row: Sequence[Any]) -> Queue:
+    queue = _QUEUE.read(row)
+    queue.branch = _BRANCH.read(row, len(_QUEUE))
+    return queue
 
 
 def access_queue(actor: Actor, queue_id: UUID, ability: Ability, *, lock: bool = False) -> Queue:
@@ -32,36 +77,28 @@ def access_queue(actor: Actor, queue_id: UUID, ability: Ability, *, lock: bool =
 
     :raises NotFound: unknown, retired, or not the actor's
     """
-    rows = _locked_queues() if lock else _live_queues()
-    queue = rows.filter(pk=queue_id).first()
-    if queue is None:
+    row = fetch_one(_SELECT_QUEUE + _LOCK if lock else _SELECT_QUEUE, [queue_id])
+    if row is None:
         raise NotFound
+    queue = _queue_of(row)
     require(actor, queue.organization_id, ability, queue.branch_id)
     return queue
 
 
-def _live_queues() -> "QuerySet[Queue]":
-    rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
-    return rows.filter(retired_at=None).select_related("branch")
-
-
-def access_queue_to_join(actor: Actor, queue_id: UUID) -> Queue:
+def access_queue_to_join(actor: Actor, queue_id: UUID) -> tuple[Queue, list[UUID]]:
     """
-    Return the locked queue that anybody may join, with the ids of its services as `service_ids`.
+    Return the locked queue that anybody may join, and the ids of its services.
 
     :raises NotFound: unknown or retired, or a kiosk of another branch
     """
-    services = QueueService.objects.with_scopes_disabled().filter(queue=OuterRef("pk"))
-    queue = (
-        _locked_queues()
-        .filter(pk=queue_id)
-        .annotate(service_ids=ArraySubquery(services.values("service_id")))
-        .first()
-    )
-    if queue is None or (actor.kind is ActorKind.KIOSK and actor.branch_id != queue.branch_id):
+    row = fetch_one(_SELECT_QUEUE_TO_JOIN + _LOCK, [queue_id])
+    if row is None:
+        raise NotFound
+    queue = _queue_of(row)
+    if actor.kind is ActorKind.KIOSK and actor.branch_id != queue.branch_id:
         raise NotFound
     tenancy.enter(queue.organization_id)
-    return queue
+    return queue, row[-1]
 
 
 def is_holder(actor: Actor, ticket: Ticket) -> bool:
@@ -101,17 +138,12 @@ def access_ticket_locked(
 
     :raises NotFound: unknown, or not the actor's
     """
-    where = Ticket.objects.with_scopes_disabled().filter(pk=ticket_id).values("queue_id")
     while True:
-        queue_id = where.first()
-        if queue_id is None:
-            raise NotFound
-        wanted = {queue_id["queue_id"], *([also] if also else [])}
-        queues = {q.pk: q for q in _all_locked(wanted)}
-        rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled()
-        ticket = rows.select_related("counter").get(pk=ticket_id)
+        rows = fetch_all(_SELECT_QUEUES_OF_TICKET + _LOCK, [also, ticket_id])
+        queues = {queue.pk: queue for queue in map(_queue_of, rows)}
+        ticket = _read_ticket(ticket_id)
         # A transfer may have moved it between the two reads.
-        if ticket.queue_id == queue_id["queue_id"]:
+        if ticket.queue_id in queues:
             break
     if not (serves(actor, ticket) or (holder and is_holder(actor, ticket))):
         raise NotFound
@@ -119,19 +151,23 @@ def access_ticket_locked(
     ticket.queue = queue
     tenancy.enter(ticket.organization_id)
     other = queues.get(also) if also else None
-    if also and (other is None or other.branch_id != queue.branch_id or other.retired_at):
+    if also is not None and (
+        other is None or other.branch_id != queue.branch_id or other.retired_at
+    ):
         raise NotFound
     return ticket, queue, other
 
 
-def _all_locked(ids: set[UUID]) -> "QuerySet[Queue]":
-    rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
-    return (
-        rows.filter(pk__in=ids)
-        .select_related("branch")
-        .select_for_update(of=("self",), no_key=True)
-        .order_by("pk")
-    )
+def _read_ticket(ticket_id: UUID) -> Ticket:
+    row = fetch_one(_SELECT_TICKET, [ticket_id])
+    if row is None:
+        raise NotFound
+    ticket = _TICKET.read(row)
+    if ticket.counter_id is not None:
+        ticket.counter = _COUNTER.read(row, len(_TICKET))
+    if ticket.session_id is not None:
+        ticket.session = _SESSION.read(row, len(_TICKET) + len(_COUNTER))
+    return ticket
 
 
 def access_session(actor: Actor, session_id: UUID, *, lock: bool = False) -> CounterSession:
@@ -142,16 +178,12 @@ def access_session(actor: Actor, session_id: UUID, *, lock: bool = False) -> Cou
 
     :raises NotFound: unknown, ended, or not the actor's
     """
-    rows: QuerySet[CounterSession] = CounterSession.objects.with_scopes_disabled()
-    at_counter = Ticket.objects.with_scopes_disabled().filter(
-        counter=OuterRef("counter_id"), state__in=AT_COUNTER
-    )
-    rows = rows.select_related("counter").annotate(is_busy=Exists(at_counter))
-    if lock:
-        rows = rows.select_for_update(of=("self",), no_key=True)
-    session = rows.filter(pk=session_id).exclude(state=SessionState.ENDED).first()
-    if session is None:
+    row = fetch_one(_SELECT_SESSION + _LOCK_SESSION if lock else _SELECT_SESSION, [session_id])
+    if row is None:
         raise NotFound
+    session = _SESSION.read(row)
+    session.counter = _COUNTER.read(row, len(_SESSION))
+    session.is_busy = row[-1]  # type: ignore[attr-defined]  # read along with it
     own = session.agent_id == actor.user_id
     ability = Ability.SERVE if own else Ability.MANAGE
     require(actor, session.organization_id, ability, session.branch_id)

@@ -4,15 +4,14 @@ import dataclasses
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db import connection
-
 from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
-from smartqueue.common.db import insert_rows, pipelined, update_row
+from smartqueue.common.db import execute, insert_rows, pipelined, update_row
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 from smartqueue.queues import events, live
 from smartqueue.queues.enums import TicketState
+from smartqueue.queues.errors import AlreadyWaiting, CounterBusy
 from smartqueue.queues.models import CounterSession, Queue, Ticket, TicketPeriod, TicketStep
 from smartqueue.realtime import operations as realtime
 from smartqueue.realtime.models import TopicEvent
@@ -51,6 +50,25 @@ UNDOABLE: Final = (
 _CLOSE_PERIOD = """
     UPDATE queues_ticketperiod SET ended_at = %s WHERE ticket_id = %s AND ended_at IS NULL
 """
+_REFUSED_BY: Final[dict[str, type[Conflict]]] = {
+    "ticket_one_per_counter": CounterBusy,
+    "ticket_one_per_customer": AlreadyWaiting,
+    "ticket_one_per_phone": AlreadyWaiting,
+}
+
+
+@contextmanager
+def saying_who_refused() -> Iterator[None]:
+    """Give the database's refusal of a double its name: the counter is busy, the person waits."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = error.__cause__
+        name = cause.diag.constraint_name if isinstance(cause, UniqueViolation) else None
+        refusal = _REFUSED_BY.get(name or "")
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -114,7 +132,12 @@ def seat(ticket: Ticket, session: CounterSession) -> None:
 
 
 def record(change: Change) -> Ticket:
-    """Write a change whole: ticket, period, queue, topics, event, in one flight of statements."""
+    """
+    Write a change whole: ticket, period, queue, topics, event, in one flight of statements.
+
+    :raises CounterBusy: the counter has got somebody else through another queue
+    :raises AlreadyWaiting: the person has another active ticket in the queue
+    """
     queue, ticket = change.queue, change.ticket
     if change.from_state is not None:
         ticket.version += 1
@@ -123,7 +146,7 @@ def record(change: Change) -> Ticket:
         topic_events.append(_tell_left_queue(change, change.left_queue))
     topic_events.append(_tell_queue(change))
     topic_events.append(_tell_holder(change))
-    with pipelined():
+    with saying_who_refused(), pipelined():
         _write_ticket(change)
         if change.left_queue is not None:
             update_row(change.left_queue, QUEUE_FIELDS)
@@ -141,8 +164,7 @@ def _write_ticket(change: Change) -> None:
         update_row(ticket, TICKET_FIELDS)
     if change.entered:
         if change.from_state is not None:
-            with connection.cursor() as cursor:
-                cursor.execute(_CLOSE_PERIOD, [change.at, ticket.pk])
+            execute(_CLOSE_PERIOD, [change.at, ticket.pk])
         insert_rows([_period(change)])
     if change.step is not None:
         insert_rows([change.step])
@@ -232,3 +254,8 @@ def _domain_event(change: Change) -> events.TicketEvent:
 def today(queue: Queue, now: datetime) -> date:
     """Return the service date of a moment at a queue's branch."""
     return clock.service_date(now, queue.branch.timezone)
+
+
+def person_key_of(name: str) -> str:
+    """Return what tells apart several people who joined with one account or phone."""
+    return " ".join(name.casefold().split())

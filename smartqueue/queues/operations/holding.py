@@ -82,6 +82,7 @@ def update_ticket(
     Correct what people may correct on a ticket; only staff write the note. Never a state.
 
     :raises NotFound: unknown, or not the actor's
+    :raises AlreadyWaiting: that person has another active ticket in the queue
     """
     ticket, _queue, _ = policies.access_ticket_locked(actor, ticket_id, holder=True)
     given = {"customer_name": customer_name, "phone": phone, "plate": plate, "note": note}
@@ -90,6 +91,9 @@ def update_ticket(
         raise NotFound
     for name, value in changes.items():
         setattr(ticket, name, value)
+    if customer_name is not None:
+        ticket.person_key = changes["person_key"] = _lifecycle.person_key_of(customer_name)
     if changes:
-        update_row(ticket, tuple(changes))
+        with _lifecycle.saying_who_refused():
+            update_row(ticket, tuple(changes))
     return ticket

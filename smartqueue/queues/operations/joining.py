@@ -56,13 +56,13 @@ def issue_ticket(
     :raises AlreadyWaiting: the same named person of this account or phone is in the queue
     :raises InvalidInput: a service, priority or vehicle category that the queue does not take
     """
-    queue = policies.access_queue_to_join(actor, queue_id)
+    queue, offered = policies.access_queue_to_join(actor, queue_id)
     is_staff = can(actor, queue.organization_id, Ability.SERVE, queue.branch_id)
     service_date = _lifecycle.today(queue, now)
     new_day = _begin_day(queue, service_date)
     _check_joinable(queue, now)
     customer_id = None if is_staff else actor.user_id
-    person_key = " ".join(customer_name.casefold().split())
+    person_key = _lifecycle.person_key_of(customer_name)
     _check_not_waiting(queue, customer_id, phone, person_key)
     queue.last_sequence += 1
     ticket = Ticket(
@@ -75,7 +75,7 @@ def issue_ticket(
         sequence=queue.last_sequence,
         number=f"{queue.prefix}{queue.last_sequence:03d}",
         state=TicketState.WAITING,
-        service_id=_service_of(queue, service_id),
+        service_id=_service_of(offered, service_id),
         priority=priority,
         channel=_channel_of(actor, channel, is_staff=is_staff),
         order_key=_order.key_on_joining(
@@ -146,8 +146,7 @@ def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, perso
         )
 
 
-def _service_of(queue: Queue, service_id: UUID | None) -> UUID | None:
-    offered: list[UUID] = queue.service_ids  # type: ignore[attr-defined]  # annotated by the policy
+def _service_of(offered: list[UUID], service_id: UUID | None) -> UUID | None:
     if service_id is None:
         return offered[0] if len(offered) == 1 else None
     if service_id not in offered:

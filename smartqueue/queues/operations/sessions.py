@@ -157,7 +157,10 @@ def _locked(actor: Actor, session_id: UUID) -> tuple[CounterSession, list[Queue]
     """Lock the queues that a session serves, then the session, in the order of all locks."""
     served = policies.access_session(actor, session_id).queue_ids
     queues = list(_in_lock_order(Queue.objects.filter(pk__in=served)))
-    return policies.access_session(actor, session_id, lock=True), queues
+    policies.access_session(actor, session_id, lock=True)
+    # A call from a queue that the session does not serve may have ended while this one waited for
+    # the session's lock, after its look at the counter: look again under the lock.
+    return policies.access_session(actor, session_id), queues
 
 
 def _check_free(session: CounterSession) -> None:
