@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from smartqueue.common.db import run_in_unit
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
@@ -125,5 +126,11 @@ class _Keys:
         with connection.cursor() as cursor:
             cursor.execute(
                 _STORE,
-                [new_id(), self.digest, self.body_digest, response.status_code, json.dumps(data)],
+                [
+                    new_id(),
+                    self.digest,
+                    self.body_digest,
+                    response.status_code,
+                    json.dumps(data, cls=JSONEncoder),
+                ],
             )
