@@ -1,0 +1,1 @@
+"""Measurements beside something bare that does the same, printed with their ratio."""
