@@ -40,6 +40,11 @@ class ReadingAdmin(ModelAdmin[Any]):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """Every column but what only search reads; nothing is edited, so no form is built."""
+        fields = [field for field in self.opts.fields if not field.generated]
+        return [field.name for field in (*fields, *self.opts.many_to_many)]
+
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         with scopes_disabled():
             return super().get_queryset(request)
@@ -62,7 +67,7 @@ def _rendered(response: Any) -> HttpResponse:
     return answer
 
 
-def _each(call: Call, argument: str) -> Callable[[Any, HttpRequest, "QuerySet[Any]"], None]:
+def for_each(call: Call, argument: str) -> Callable[[Any, HttpRequest, "QuerySet[Any]"], None]:
     def run(modeladmin: Any, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
         done = 0
         for row in list(queryset):
@@ -91,7 +96,7 @@ class OrganizationAdmin(ReadingAdmin):
 
     @admin.action(description=_("Close for good"), permissions=["view"])
     def close(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.close_organization, "organization_id")(self, request, queryset)
+        for_each(operations.close_organization, "organization_id")(self, request, queryset)
 
 
 @admin.register(Branch)
@@ -103,7 +108,7 @@ class BranchAdmin(ReadingAdmin):
 
     @admin.action(description=_("Close for good"), permissions=["view"])
     def close(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.close_branch, "branch_id")(self, request, queryset)
+        for_each(operations.close_branch, "branch_id")(self, request, queryset)
 
 
 @admin.register(Service)
@@ -115,7 +120,7 @@ class ServiceAdmin(ReadingAdmin):
 
     @admin.action(description=_("Take off the offer"), permissions=["view"])
     def retire(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.retire_service, "service_id")(self, request, queryset)
+        for_each(operations.retire_service, "service_id")(self, request, queryset)
 
 
 @admin.register(Counter)
@@ -127,7 +132,7 @@ class CounterAdmin(ReadingAdmin):
 
     @admin.action(description=_("Take out of use"), permissions=["view"])
     def retire(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.retire_counter, "counter_id")(self, request, queryset)
+        for_each(operations.retire_counter, "counter_id")(self, request, queryset)
 
 
 @admin.register(Membership)
@@ -140,7 +145,7 @@ class MembershipAdmin(ReadingAdmin):
 
     @admin.action(description=_("Remove from the organization"), permissions=["view"])
     def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.remove_member, "membership_id")(self, request, queryset)
+        for_each(operations.remove_member, "membership_id")(self, request, queryset)
 
 
 @admin.register(Invitation)
@@ -152,7 +157,7 @@ class InvitationAdmin(ReadingAdmin):
 
     @admin.action(description=_("Withdraw"), permissions=["view"])
     def withdraw(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.withdraw_invitation, "invitation_id")(self, request, queryset)
+        for_each(operations.withdraw_invitation, "invitation_id")(self, request, queryset)
 
 
 @admin.register(OpeningHours)
@@ -171,7 +176,7 @@ class OpeningExceptionAdmin(ReadingAdmin):
 
     @admin.action(description=_("Follow the week's hours again"), permissions=["view"])
     def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.remove_opening_exception, "exception_id")(self, request, queryset)
+        for_each(operations.remove_opening_exception, "exception_id")(self, request, queryset)
 
 
 @admin.register(HolidayOverride)
@@ -183,4 +188,4 @@ class HolidayOverrideAdmin(ReadingAdmin):
 
     @admin.action(description=_("Follow the calendar again"), permissions=["view"])
     def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
-        _each(operations.remove_holiday_override, "override_id")(self, request, queryset)
+        for_each(operations.remove_holiday_override, "override_id")(self, request, queryset)

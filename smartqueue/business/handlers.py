@@ -1,8 +1,88 @@
 """Reactions: invitations meet accounts, and people are told where they have become members."""
 
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.accounts.enums import Role
 from smartqueue.accounts.events import UserErased, UserVerified
 from smartqueue.business import operations
+from smartqueue.business.events import MemberInvited, MemberJoined
+from smartqueue.business.models import Invitation, Organization
+from smartqueue.notifications import operations as notification_operations
+from smartqueue.notifications.enums import Channel
+from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.registry import subscribe
+
+INVITATION = "business_invitation"
+MEMBER_JOINED = "business_member_joined"
+
+register_text(
+    INVITATION,
+    subject=_("%(organization)s invites you"),
+    body=_(
+        "%(organization)s invites you to work with them on SmartQueue (%(role)s). "
+        "Open your account with this address or number, and you are in: %(link)s"
+    ),
+)
+register_text(
+    MEMBER_JOINED,
+    subject=_("You now belong to %(organization)s"),
+    body=_("You are a member of %(organization)s on SmartQueue. Sign in again to see your tools."),
+)
+
+
+@subscribe(MemberInvited)
+def on_member_invited_send(event: MemberInvited) -> None:
+    """Send the invitation, unless its person has proven the identifier in the meantime."""
+    invitation = (
+        Invitation.objects.with_scopes_disabled()
+        .select_related("organization")
+        .filter(pk=event.invitation_id, accepted_at=None)
+        .first()
+    )
+    if invitation is None or operations.accept_if_known(
+        invitation_id=invitation.pk, now=event.occurred_at
+    ):
+        return
+    with translation.override(invitation.language):
+        role = str(Role(invitation.role).label)
+    channel = Channel.EMAIL if "@" in invitation.identifier else Channel.SMS
+    token = operations.invitation_token(invitation)
+    notification_operations.send_message(
+        channel=channel,
+        recipient=invitation.identifier,
+        template=INVITATION,
+        context={
+            "organization": invitation.organization.name,
+            "role": role,
+            "link": f"{settings.PUBLIC_URL}/register/?invitation={token}",
+        },
+        language=invitation.language,
+        dedupe_key=f"invitation:{token}",
+        now=event.occurred_at,
+        expires_at=invitation.expires_at,
+    )
+
+
+@subscribe(MemberJoined)
+def on_member_joined_tell(event: MemberJoined) -> None:
+    """Tell a person whom somebody else made a member."""
+    if event.actor == f"user:{event.user_id}":
+        return
+    organization = Organization.objects.only("name").get(pk=event.organization_id)
+    notification_operations.notify(
+        user_id=event.user_id,
+        code=MEMBER_JOINED,
+        data={
+            "organization_id": str(organization.pk),
+            "organization": organization.name,
+            "role": event.role,
+        },
+        dedupe_key=f"member:{event.membership_id}",
+        now=event.occurred_at,
+        organization_id=organization.pk,
+    )
 
 
 @subscribe(UserVerified)

@@ -14,6 +14,7 @@ from smartqueue.business.operations._branches import (
     update_branch,
 )
 from smartqueue.business.operations._members import (
+    accept_if_known,
     accept_invitation,
     accept_open_invitations,
     add_member,
@@ -39,6 +40,7 @@ from smartqueue.business.operations._services import (
 
 __all__ = [
     "WeekHours",
+    "accept_if_known",
     "accept_invitation",
     "accept_open_invitations",
     "add_member",

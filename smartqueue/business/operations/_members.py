@@ -337,6 +337,21 @@ def accept_open_invitations(*, user_id: UUID, now: datetime) -> list[Membership]
 
 
 @operation
+def accept_if_known(*, invitation_id: UUID, now: datetime) -> Membership | None:
+    """Accept an invitation at once where an account has its identifier; None where none has."""
+    invitation = Invitation.objects.with_scopes_disabled().filter(pk=invitation_id).first()
+    user = None
+    if invitation is not None:
+        user = _account_of(identifiers.parse(invitation.identifier))
+    if invitation is None or user is None:
+        return None
+    try:
+        return _accept(invitation.pk, invitation.organization_id, user.pk, SYSTEM, now)
+    except InvitationOver:
+        return None
+
+
+@operation
 def remove_erased_person(*, user_id: UUID, now: datetime) -> None:
     """End every role of a person whose account was erased, and forget who invited whom."""
     ended = list(Membership.objects.with_scopes_disabled().filter(user=user_id))

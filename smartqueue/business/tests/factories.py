@@ -83,12 +83,14 @@ def membership(person: User, place: Organization) -> Membership:
     return found
 
 
-def commune(code: str = "SN-DK-DD1-2", name: str = "Dakar-Plateau") -> Commune:
+def commune(
+    code: str = "SN-DK-DD1-2", name: str = "Dakar-Plateau", region: str = "Dakar"
+) -> Commune:
     return Commune.objects.create(
         code=code,
         name=name,
-        region="Dakar",
-        department="Dakar",
+        region=region,
+        department=region,
         population=1,
         point=point(lat=14.67, lon=-17.43),
     )
@@ -97,5 +99,5 @@ def commune(code: str = "SN-DK-DD1-2", name: str = "Dakar-Plateau") -> Commune:
 def signed_in(person: User, language: str = "fr") -> Client:
     """A client with the person's session; no form token is asked for."""
     client = Client(headers={"Accept-Language": language})
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person)
     return client
