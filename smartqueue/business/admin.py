@@ -40,7 +40,7 @@ class ReadingAdmin(ModelAdmin[Any]):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Every column but what only search reads; nothing is edited, so no form is built."""
         fields = [field for field in self.opts.fields if not field.generated]
         return [field.name for field in (*fields, *self.opts.many_to_many)]

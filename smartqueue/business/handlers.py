@@ -68,7 +68,7 @@ def on_member_invited_send(event: MemberInvited) -> None:
 @subscribe(MemberJoined)
 def on_member_joined_tell(event: MemberJoined) -> None:
     """Tell a person whom somebody else made a member."""
-    if event.actor == f"user:{event.user_id}":
+    if event.actor == f"user:{event.user_id}" or event.organization_id is None:
         return
     organization = Organization.objects.only("name").get(pk=event.organization_id)
     notification_operations.notify(

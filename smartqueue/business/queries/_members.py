@@ -48,8 +48,9 @@ def within_reach(rows: "QuerySet[Any]", reach: Reach) -> "QuerySet[Any]":
     """Keep the rows whose branches are some, and all within reach; None keeps every row."""
     if reach is None:
         return rows
-    outside = rows.filter(~Q(branches__in=reach), branches__isnull=False)
-    return rows.filter(branches__isnull=False).exclude(pk__in=outside.values("pk")).distinct()
+    model: Any = rows.model
+    named = model.branches.through.objects.values(f"{rows.model._meta.model_name}_id")
+    return rows.filter(pk__in=named).exclude(pk__in=named.exclude(branch__in=reach))
 
 
 def list_members(
