@@ -1,8 +1,9 @@
 """The topics of all apps, made known to the sockets."""
 
+from smartqueue.notifications.interfaces.realtime import UserTopic
 from smartqueue.realtime import registry
 
-TOPICS: tuple[registry.Topic, ...] = ()
+TOPICS: tuple[registry.Topic, ...] = (UserTopic(),)
 
 
 def register_topics() -> None:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import get_user
-from django.db import connection
 from django.http import HttpRequest
 
 from smartqueue.accounts import tokens
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind
+from smartqueue.common.db import fetch_one
 from smartqueue.common.errors import NotSignedIn
 
 # A holder's token names its ticket; `queues` fills this port with the function that reads it.
@@ -70,17 +70,20 @@ def actor_of_access_token(token: str) -> Actor:
     claims = tokens.read_access_token(token)
     if claims is None:
         raise NotSignedIn
-    with connection.cursor() as cursor:
-        cursor.execute(_ALIVE, [claims.session_id, claims.user_id])
-        row = cursor.fetchone()
-    if row is None:
-        raise NotSignedIn
+    is_platform_admin, language = _rights(claims.user_id, claims.session_id)
     return actor_of_user(
         claims.user_id,
-        is_platform_admin=row[0],
-        language=row[1],
+        is_platform_admin=is_platform_admin,
+        language=language,
         session_id=claims.session_id,
     )
+
+
+def _rights(user_id: UUID, session_id: UUID) -> tuple[bool, str]:
+    row = fetch_one(_ALIVE, [session_id, user_id])
+    if row is None:
+        raise NotSignedIn
+    return row[0], row[1]
 
 
 def renewed(actor: Actor) -> Actor:
@@ -91,12 +94,8 @@ def renewed(actor: Actor) -> Actor:
     """
     if actor.user_id is None or actor.session_id is None:
         return replace(actor)
-    with connection.cursor() as cursor:
-        cursor.execute(_ALIVE, [actor.session_id, actor.user_id])
-        row = cursor.fetchone()
-    if row is None:
-        raise NotSignedIn
-    return replace(actor, is_platform_admin=row[0])
+    is_platform_admin, _ = _rights(actor.user_id, actor.session_id)
+    return replace(actor, is_platform_admin=is_platform_admin)
 
 
 def actor_of_request(request: HttpRequest) -> Actor:

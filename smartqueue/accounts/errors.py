@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.common.errors import NotSignedIn, Problem, TooManyRequests
+from smartqueue.common.errors import NotSignedIn, Problem
 
 
 class InvalidCredentials(Problem):
@@ -63,9 +63,10 @@ class CodeExpired(Problem):
     title = _("This code has expired. Ask for a new one.")
 
 
-class TooManyTries(TooManyRequests):
+class TooManyTries(Problem):
     """The code is dead after too many wrong answers; waiting does not bring it back."""
 
+    status = 400
     code = "too_many_tries"
     title = _("Too many wrong codes. Ask for a new one.")
 

@@ -45,14 +45,14 @@ def _keyring(keys: tuple[str, ...]) -> tuple[str, dict[str, bytes]]:
     return next(iter(ring)), ring
 
 
-def _current_keyring() -> tuple[str, dict[str, bytes]]:
-    return _keyring((settings.TOKEN_KEY, *settings.TOKEN_KEY_FALLBACKS))
+def _current_keys() -> tuple[str, ...]:
+    return (settings.TOKEN_KEY, *settings.TOKEN_KEY_FALLBACKS)
 
 
 def make_access_token(user_id: UUID, session_id: UUID) -> str:
     """Return a token that opens the API for ten minutes, as long as its session lives."""
     issued = int(time.time())
-    key_id, ring = _current_keyring()
+    key_id, ring = _keyring(_current_keys())
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -69,23 +69,30 @@ def make_access_token(user_id: UUID, session_id: UUID) -> str:
 def read_access_token(token: str) -> AccessClaims | None:
     """Return what a valid access token says; None for anything else."""
     try:
-        key_id = jwt.get_unverified_header(token).get("kid")
-        key = _current_keyring()[1].get(key_id) if isinstance(key_id, str) else None
-        if key is None:
-            return None
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            options={"require": _REQUIRED},
-        )
-        if claims["type"] != ACCESS_TYPE:
-            return None
-        return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]))
+        claims, expires_at = _verified(token, _current_keys())
     except (jwt.PyJWTError, ValueError, AttributeError, TypeError):
         return None
+    return claims if expires_at > time.time() else None
+
+
+# A client shows one token hundreds of times in its ten minutes; what was signed once stays signed.
+@functools.lru_cache(maxsize=8192)
+def _verified(token: str, keys: tuple[str, ...]) -> tuple[AccessClaims, int]:
+    key_id = jwt.get_unverified_header(token).get("kid")
+    key = _keyring(keys)[1].get(key_id) if isinstance(key_id, str) else None
+    if key is None:
+        raise jwt.InvalidKeyError("unknown key")
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=[ALGORITHM],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={"require": _REQUIRED},
+    )
+    if claims["type"] != ACCESS_TYPE:
+        raise jwt.InvalidTokenError("of another kind")
+    return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"])), int(claims["exp"])
 
 
 @dataclass(frozen=True, slots=True)

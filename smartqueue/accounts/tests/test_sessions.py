@@ -192,3 +192,10 @@ def test_secrets_are_not_stored(api: Api, user: User) -> None:
     assert token.encode() not in bytes(row.digest)
     RefreshToken.objects.update(digest=b"0" * 32)
     assert refresh(api, token).json()["code"] == "invalid_token"
+
+
+def test_a_client_without_cookies_needs_no_csrf_token(user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    body = {"identifier": user.email, "password": PASSWORD}
+    response = client.post("/api/accounts/auth/login/", body, content_type="application/json")
+    assert response.status_code == 200

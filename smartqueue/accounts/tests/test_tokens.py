@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -28,7 +29,7 @@ def claims(user: User) -> dict[str, Any]:
 
 
 def signed(claims: dict[str, Any], key: str | None = None, **options: Any) -> str:
-    key_id = tokens._current_keyring()[0]
+    key_id = tokens._keyring(tokens._current_keys())[0]
     options = {"algorithm": "HS256", "headers": {"kid": key_id}} | options
     return jwt.encode(claims, key or django_settings.TOKEN_KEY, **options)
 
@@ -84,7 +85,7 @@ def test_a_token_that_says_something_else_is_refused(
 
 
 def test_an_unsigned_token_is_refused(claims: dict[str, Any]) -> None:
-    key_id = tokens._current_keyring()[0]
+    key_id = tokens._keyring(tokens._current_keys())[0]
     parts = [{"alg": "none", "typ": "JWT", "kid": key_id}, claims]
     encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in parts]
     assert refused((b".".join(encoded) + b".").decode())
@@ -99,6 +100,15 @@ def test_another_key_is_refused(claims: dict[str, Any]) -> None:
     assert refused(signed(claims, "k" * 64))
     assert refused(signed(claims, headers={"kid": "00000000"}))
     assert refused(signed(claims, headers={}))
+
+
+def test_a_token_that_was_good_expires(user: User) -> None:
+    with time_machine.travel("2030-01-01T12:00Z", tick=False) as clock:
+        token = sign_in(user=user, device=Device(), now=now()).access
+        clock.shift(599)
+        assert not refused(token)
+        clock.shift(1)
+        assert refused(token)
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "....", "é.é.é", "\udcff", "e30.e30.e30"])

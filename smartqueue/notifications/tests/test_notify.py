@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from config.topics import register_topics
 from smartqueue.accounts.actor import ANONYMOUS
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.entrance import actor_of_user
@@ -19,10 +20,10 @@ from smartqueue.common.clock import now
 from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.notifications import handlers, operations, queries
 from smartqueue.notifications.errors import UnknownText
-from smartqueue.notifications.interfaces.realtime import UserTopic
 from smartqueue.notifications.models import Inbox, Notification
 from smartqueue.notifications.tests.conftest import CODE
 from smartqueue.outbox.models import DomainEvent
+from smartqueue.realtime import registry
 from smartqueue.realtime.models import TopicEvent
 
 
@@ -34,6 +35,11 @@ def tell(user: User, key: str | None = None, **data: Any) -> Notification | None
         dedupe_key=key or str(uuid4()),
         now=now(),
     )
+
+
+def user_topic() -> Any:
+    register_topics()
+    return registry.topic_of("user")
 
 
 def told(user: User) -> list[TopicEvent]:
@@ -49,7 +55,7 @@ class Screen:
 
     def __init__(self, user: User) -> None:
         self.user = user
-        self.version, self.data = UserTopic().snapshot(actor_of(user), str(user.pk))
+        self.version, self.data = user_topic().snapshot(actor_of(user), str(user.pk))
 
     def follow(self) -> None:
         for event in told(self.user):
@@ -132,13 +138,13 @@ def test_reading_twice_is_told_once(user: User) -> None:
 def test_a_snapshot_is_one_statement(user: User) -> None:
     tell(user)
     with CaptureQueriesContext(connection) as statements:
-        UserTopic().snapshot(actor_of(user), str(user.pk))
+        user_topic().snapshot(actor_of(user), str(user.pk))
     assert len(statements) == 1
 
 
 @pytest.mark.django_db
 def test_a_topic_is_for_its_own_person(user: User) -> None:
-    topic = UserTopic()
+    topic = user_topic()
     topic.authorize(actor_of(user), str(user.pk))
     for other in (make_user(), make_user(is_superuser=True)):
         with pytest.raises(NotFound):

@@ -1,0 +1,101 @@
+"""Identity and messages together: a code's whole way, and an erasure that leaves nothing."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.apps import apps
+from django.core import serializers
+from django.test import Client
+
+from smartqueue.accounts.events import UserErased
+from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.conftest import Api, bearer
+from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email, new_phone
+from smartqueue.common.clock import now
+from smartqueue.notifications import handlers, queries
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+def code_of(recipient: str) -> str:
+    return next(m.code for m in queries.list_mailbox(recipient) if m.code)
+
+
+def verify(api: Api, identifier: str, **headers: str) -> Any:
+    body = {"identifier": identifier, "code": code_of(identifier)}
+    return api.post("auth/verify/", body, **headers)
+
+
+@pytest.mark.parametrize("field", ["email", "phone"])
+def test_a_code_is_read_in_the_mailbox(api: Api, field: str) -> None:
+    identifier = new_email() if field == "email" else new_phone()
+    assert api.register(**{field: identifier}).status_code == 201
+    (message,) = queries.list_mailbox(identifier)
+    assert message.channel == ("email" if field == "email" else "sms")
+    assert message.code in message.body
+    assert verify(api, identifier).status_code == 200
+
+
+def test_the_owner_of_an_account_is_told(api: Api) -> None:
+    owner = make_user()
+    api.register(email=owner.email)
+    (message,) = queries.list_mailbox(owner.email)
+    assert message.code == ""
+
+
+def test_without_a_provider_phones_are_refused(api: Api, settings: Any) -> None:
+    settings.DEVELOPMENT_MAILBOX = False
+    response = api.register(phone=new_phone())
+    assert (response.status_code, response.json()["code"]) == (503, "channel_unavailable")
+    assert api.register(email=new_email()).status_code == 201
+
+
+def everything_stored() -> str:
+    """Every row of every table, as text."""
+    rows = [
+        row
+        for model in apps.get_models()
+        for row in serializers.serialize("python", model._base_manager.all())
+    ]
+    return json.dumps(rows, default=str)
+
+
+def test_erasure_leaves_no_personal_data(api: Api) -> None:
+    email, phone = new_email(), new_phone()
+    first, last, device = (f"marker{uuid4().hex}" for _ in range(3))
+    api.register(email=email, phone=phone, first_name=first, last_name=last)
+    signed_in = verify(api, email, **{"User-Agent": device}).json()
+    verify(api, phone)
+    api.register(email=email)
+    user = User.objects.get(email=email)
+    TOTP.activate(user, generate_totp_secret())
+    pages = Client(headers={"User-Agent": device})
+    pages.force_login(user)
+    markers = (email, phone, first, last, device)
+    stored = everything_stored()
+    assert [m for m in markers if m not in stored] == []
+
+    access = signed_in["access"]
+    assert (
+        api.client.delete(f"/api/accounts/users/{user.pk}/", headers=bearer(access)).status_code
+        == 204
+    )
+    handlers.on_user_erased_remove(UserErased(user_id=user.pk, occurred_at=now(), actor="system"))
+
+    stored = everything_stored()
+    assert [m for m in markers if m in stored] == []
+    user.refresh_from_db()
+    assert (user.is_active, user.has_usable_password()) == (False, False)
+    assert user.erased_at is not None
+    assert api.me(access).status_code == 401
+    assert pages.get("/api/accounts/users/me/").status_code == 401
+    again = api.post("auth/login/", {"identifier": email, "password": PASSWORD})
+    assert again.json()["code"] == "invalid_credentials"
