@@ -9,10 +9,10 @@ import functools
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from django.db import OperationalError, connection, models, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
@@ -79,6 +79,9 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     return door
 
 
+Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
+
+
 def prepared_cursor() -> CursorWrapper:
     """
     Return a cursor for the hot path's constant statements: parameters travel apart, so PostgreSQL
@@ -93,13 +96,13 @@ def prepared_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
-def execute(statement: str, parameters: Sequence[Any]) -> None:
+def execute(statement: str, parameters: Parameters) -> None:
     """Run a constant statement whose answer nobody needs."""
     with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
 
 
-def fetch_one(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+def fetch_one(statement: str, parameters: Parameters) -> tuple[Any, ...] | None:
     """Run a constant query and return its first row."""
     with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -107,7 +110,7 @@ def fetch_one(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | No
         return row
 
 
-def fetch_all(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_all(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     """Run a constant query and return all its rows."""
     with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, overload
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
-from smartqueue.common.db import run_in_unit
+from smartqueue.common.db import execute, fetch_one, run_in_unit
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
 from smartqueue.common.ids import new_id
 
@@ -109,9 +108,9 @@ class _Keys:
     def claim(self) -> tuple[int, Any] | None:
         """Take the key for this transaction; return the stored answer if there is one."""
         lock = int.from_bytes(self.digest[:8], signed=True)
-        with connection.cursor() as cursor:
-            cursor.execute(_CLAIM, [lock, self.digest])
-            locked, body_digest, status, answer = cursor.fetchone()
+        claimed = fetch_one(_CLAIM, [lock, self.digest])
+        assert claimed is not None  # noqa: S101  # the query always has one row
+        locked, body_digest, status, answer = claimed
         if status is not None:
             if bytes(body_digest) != self.body_digest:
                 raise KeyReused
@@ -123,14 +122,7 @@ class _Keys:
     def store(self, response: Response) -> None:
         data = {} if response.data is None else dict(response.data)
         data.pop("token", None)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _STORE,
-                [
-                    new_id(),
-                    self.digest,
-                    self.body_digest,
-                    response.status_code,
-                    json.dumps(data, cls=JSONEncoder),
-                ],
-            )
+        execute(
+            _STORE,
+            [new_id(), self.digest, self.body_digest, response.status_code, json.dumps(data)],
+        )

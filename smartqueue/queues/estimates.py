@@ -1,5 +1,6 @@
 """What the queue knows, put to the wait estimator, and its answers in the contract's form."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from smartqueue.common.db import fetch_one
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
 from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
@@ -59,10 +60,8 @@ def profile_of(queue_id: UUID) -> Profile:
     kept = _profiles.get(queue_id)
     if kept is not None and time.monotonic() - kept[0] < PROFILE_SECONDS:
         return kept[1]
-    with connection.cursor() as cursor:
-        cursor.execute(_PROFILE, [queue_id])
-        state, services = cursor.fetchone()
-    profile = _profile(state, services)
+    found = fetch_one(_PROFILE, [queue_id])
+    profile = _profile(*found) if found else Profile(Predictor(), DEFAULT_HANDLING_SECONDS)
     _profiles[queue_id] = (time.monotonic(), profile)
     return profile
 
@@ -82,8 +81,9 @@ def predictor_from(state: dict[str, Any] | None) -> Predictor:
         return Predictor()
 
 
-def _profile(state: dict[str, Any] | None, services: list[list[Any]]) -> Profile:
-    predictor = predictor_from(state)
+def _profile(stored: str | None, offered: str | list[list[Any]]) -> Profile:
+    predictor = predictor_from(json.loads(stored) if stored else None)
+    services = json.loads(offered) if isinstance(offered, str) else offered
     times = [
         (predictor.handling_time(str(service), float(seconds)), waiting + 1)
         for service, seconds, waiting in services
@@ -129,10 +129,8 @@ def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None
 
 def _counters(queue: Queue) -> tuple[int, int]:
     """Return how many counters of a queue are free, and how many are on a break."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTERS, [queue.branch_id, queue.pk])
-        free, on_break = cursor.fetchone()
-    return free, on_break
+    found = fetch_one(_COUNTERS, [queue.branch_id, queue.pk])
+    return (found[0], found[1]) if found else (0, 0)
 
 
 def wire(estimate: Estimate) -> dict[str, int | None] | None:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from smartqueue.agents.queries import Weights
 from smartqueue.business.hours import last_edge
 from smartqueue.business.queries import next_opening, schedules_of
 from smartqueue.common.clock import service_date
+from smartqueue.common.db import fetch_all
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
@@ -62,9 +62,7 @@ def best_head(
 ) -> Head | None:
     """Return the head with the largest claim over the session's queues; takes no lock."""
     queues = [pk for pk in session.queue_ids if pk not in set(without)]
-    with connection.cursor() as cursor:
-        cursor.execute(_HEADS, [queues, _never(skills)])
-        heads = [Head(*row) for row in cursor.fetchall()]
+    heads = [Head(*row) for row in fetch_all(_HEADS, [queues, _never(skills)])]
     return max(heads, key=lambda head: head.claim(skills, now), default=None)
 
 
@@ -164,9 +162,8 @@ def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
     waiting = [ticket.pk for ticket in tickets if ticket.state == TicketState.WAITING]
     if not waiting:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_AHEAD, {"tickets": waiting, "few": FEW_BEHIND})
-        return {pk: max(ahead, 0) for pk, ahead in cursor.fetchall()}
+    rows = fetch_all(_AHEAD, {"tickets": waiting, "few": FEW_BEHIND})
+    return {pk: max(ahead, 0) for pk, ahead in rows}
 
 
 def ticket_view(ticket: Ticket, now: datetime) -> dict[str, Any]:

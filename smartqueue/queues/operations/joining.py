@@ -132,6 +132,8 @@ def _check_joinable(queue: Queue, now: datetime) -> None:
 
 
 def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, person_key: str) -> None:
+    if customer_id is None and not phone:
+        return
     same = Ticket.objects.filter(queue=queue, state__in=ACTIVE, person_key=person_key)
     found = None
     if customer_id is not None:
