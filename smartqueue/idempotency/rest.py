@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from smartqueue.common.db import execute, fetch_one, run_in_unit
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
@@ -124,5 +125,11 @@ class _Keys:
         data.pop("token", None)
         execute(
             _STORE,
-            [new_id(), self.digest, self.body_digest, response.status_code, json.dumps(data)],
+            [
+                new_id(),
+                self.digest,
+                self.body_digest,
+                response.status_code,
+                json.dumps(data, cls=JSONEncoder),
+            ],
         )
