@@ -22,6 +22,7 @@ from smartqueue.accounts.errors import ChannelUnavailable, CodeExpired, TooManyT
 from smartqueue.accounts.events import UserRegistered, UserVerified
 from smartqueue.accounts.identifiers import Identifier
 from smartqueue.accounts.models import User, VerificationCode
+from smartqueue.accounts.operations._passwords import require_second_factor
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput, Problem
@@ -75,6 +76,7 @@ def register(
     :raises TooManyRequests: too often from here, or with this identifier
     """
     known = _identifiers(email, phone)
+    _check_names(first_name=first_name, last_name=last_name)
     require_reachable(known)
     for identifier in known:
         throttle.check("register", identifier=identifier.value)
@@ -100,6 +102,14 @@ def _identifiers(email: str | None, phone: str | None) -> list[Identifier]:
     if not known:
         raise InvalidInput.on("email", _("Give an e-mail address or a phone number."), "required")
     return known
+
+
+def _check_names(**names: str) -> None:
+    for field, name in names.items():
+        if not name.strip():
+            raise InvalidInput.on(field, _("Give a name."), "required")
+        if "\0" in name:
+            raise InvalidInput.on(field, _("This name holds characters that cannot be stored."))
 
 
 def _value(known: Sequence[Identifier], channel: Channel) -> str | None:
@@ -209,6 +219,7 @@ def verify_code(*, actor: Actor, identifier: str, code: str, now: datetime) -> U
     :raises WrongCode: not the code, or none was asked for
     :raises CodeExpired: it was right too late, or wrong and late
     :raises TooManyTries: answered wrongly five times; a new code is needed
+    :raises MfaRequired: the identifier is proven, and signing in needs the second factor
     :raises TooManyRequests: with the seconds to wait
     """
     known = identifiers.parse(identifier)
@@ -217,6 +228,8 @@ def verify_code(*, actor: Actor, identifier: str, code: str, now: datetime) -> U
     if isinstance(outcome, Problem):
         raise outcome
     throttle.forget("verify", identifier=known.value)
+    if actor.user_id != outcome.pk:
+        require_second_factor(outcome)
     return outcome
 
 

@@ -50,10 +50,19 @@ def authenticate(*, identifier: str, password: str, now: datetime) -> User:
     if not isinstance(user, User):
         raise InvalidCredentials
     throttle.forget("login", identifier=known.value)
+    require_second_factor(user)
+    return user
+
+
+def require_second_factor(user: User) -> None:
+    """
+    Let a person pass who has enrolled no second factor.
+
+    :raises MfaRequired: they have; the challenge to answer is open
+    """
     methods = queries.second_factors_of(user.pk)
     if methods:
         raise MfaRequired(mfa={"token": _open_challenge(user), "methods": methods})
-    return user
 
 
 @operation

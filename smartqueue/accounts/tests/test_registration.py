@@ -95,6 +95,7 @@ def test_both_identifiers_are_proven_one_by_one(api: Api, mailbox: Mailbox) -> N
         ({"phone": "+221 10 000 00 00"}, "phone"),
         ({"email": "a@example.test", "password": "12345678"}, "password"),
         ({"email": "a@example.test", "first_name": ""}, "first_name"),
+        ({"email": "a@example.test", "first_name": "A\u0000"}, "first_name"),
         ({"email": "a@example.test", "language": "de"}, "language"),
         ({"email": "a\u0000@example.test"}, "email"),
     ],

@@ -1,24 +1,33 @@
 """Single use under concurrency, on real connections."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+import time_machine
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.db import connection
 
 from smartqueue.accounts import entrance
+from smartqueue.accounts.actor import ANONYMOUS
 from smartqueue.accounts.device import Device
-from smartqueue.accounts.errors import TokenReused
-from smartqueue.accounts.models import RefreshToken, Session
+from smartqueue.accounts.errors import TokenReused, WrongCode
+from smartqueue.accounts.models import MfaChallenge, RefreshToken, Session, User
 from smartqueue.accounts.operations import (
+    _passwords,
     _sessions,
+    confirm_second_factor,
     make_socket_ticket,
     redeem_socket_ticket,
     refresh_tokens,
+    register,
     sign_in,
+    verify_code,
 )
-from smartqueue.accounts.tests.factories import make_user
+from smartqueue.accounts.tests.conftest import Mailbox
+from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email
 from smartqueue.common.clock import now
 from smartqueue.common.errors import NotSignedIn
 
@@ -36,7 +45,7 @@ def at_once(call: Callable[[], object]) -> list[object]:
             connection.ensure_connection()
             barrier.wait(10)
             return call()
-        except (TokenReused, NotSignedIn) as problem:
+        except (TokenReused, NotSignedIn, WrongCode) as problem:
             return problem
         finally:
             connection.close()
@@ -78,3 +87,35 @@ def test_of_eight_sockets_with_one_ticket_one_gets_in() -> None:
     ticket = make_socket_ticket(actor=actor, now=now())
     answers = at_once(lambda: redeem_socket_ticket(ticket))
     assert [a for a in answers if not isinstance(a, NotSignedIn)] == [actor]
+
+
+def test_of_eight_answers_with_one_code_one_counts(mailbox: Mailbox) -> None:
+    email = new_email()
+    register(
+        email=email,
+        phone=None,
+        password=PASSWORD,
+        first_name="Awa",
+        last_name="Diop",
+        language="fr",
+        now=now(),
+    )
+    code = mailbox.code_of(email)
+    answers = at_once(lambda: verify_code(actor=ANONYMOUS, identifier=email, code=code, now=now()))
+    assert [a for a in answers if not isinstance(a, WrongCode)] == [User.objects.get(email=email)]
+
+
+def test_of_eight_sign_ins_with_one_app_code_one_counts() -> None:
+    user = make_user()
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    challenges = iter([_passwords._open_challenge(user) for _ in range(CALLERS)])
+    with time_machine.travel("2030-01-01T12:00:15Z", tick=False):
+        MfaChallenge.objects.update(expires_at="2030-01-01T12:05Z")
+        code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+        answers = at_once(
+            lambda: confirm_second_factor(
+                token=next(challenges), method="totp", code=code, now=now()
+            )
+        )
+    assert [a for a in answers if not isinstance(a, WrongCode)] == [user]

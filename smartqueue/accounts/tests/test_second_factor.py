@@ -10,8 +10,8 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.utils import timezone
 
 from smartqueue.accounts.models import Session, User
-from smartqueue.accounts.tests.conftest import Api
-from smartqueue.accounts.tests.factories import PASSWORD
+from smartqueue.accounts.tests.conftest import Api, Mailbox
+from smartqueue.accounts.tests.factories import PASSWORD, new_email, new_phone
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +111,16 @@ def test_a_recovery_code_works_once(api: Api, user: User, secret: str) -> None:
     assert answer(api, asked["token"], code, "recovery_codes").status_code == 200
     again = answer(api, ask(api, user)["token"], code, "recovery_codes")
     assert again.json()["code"] == "wrong_code"
+
+
+def test_proving_another_identifier_does_not_pass_it_by(api: Api, mailbox: Mailbox) -> None:
+    email, phone = new_email(), new_phone()
+    api.register(email=email, phone=phone)
+    api.post("auth/verify/", {"identifier": email, "code": mailbox.code_of(email)})
+    TOTP.activate(User.objects.get(email=email), generate_totp_secret())
+    response = api.post("auth/verify/", {"identifier": phone, "code": mailbox.code_of(phone)})
+    assert (response.status_code, response.json()["code"]) == (401, "mfa_required")
+    assert User.objects.get(email=email).phone == phone
 
 
 def test_recovery_codes_alone_ask_for_nothing(api: Api, user: User) -> None:

@@ -1,21 +1,23 @@
 """Identity and messages together: a code's whole way, and an erasure that leaves nothing."""
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.apps import apps
-from django.core import serializers
+from django.core import mail, serializers
 from django.test import Client
 
-from smartqueue.accounts.events import UserErased
 from smartqueue.accounts.models import User
 from smartqueue.accounts.tests.conftest import Api, bearer
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email, new_phone
-from smartqueue.common.clock import now
-from smartqueue.notifications import handlers, queries
+from smartqueue.notifications import queries
+from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.outbox import relay
+from smartqueue.outbox.enums import HandlerMode
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +90,7 @@ def test_erasure_leaves_no_personal_data(api: Api) -> None:
         api.client.delete(f"/api/accounts/users/{user.pk}/", headers=bearer(access)).status_code
         == 204
     )
-    handlers.on_user_erased_remove(UserErased(user_id=user.pk, occurred_at=now(), actor="system"))
+    assert relay.carry_due(HandlerMode.DATABASE) > 0
 
     stored = everything_stored()
     assert [m for m in markers if m in stored] == []
@@ -99,3 +101,27 @@ def test_erasure_leaves_no_personal_data(api: Api) -> None:
     assert pages.get("/api/accounts/users/me/").status_code == 401
     again = api.post("auth/login/", {"identifier": email, "password": PASSWORD})
     assert again.json()["code"] == "invalid_credentials"
+
+
+def test_a_stolen_token_reaches_its_owners_screen(api: Api) -> None:
+    user = make_user()
+    refresh = {"refresh": api.login(user)["refresh"]}
+    for device in ("phone", "thief"):
+        api.post("auth/refresh/", refresh, **{"User-Agent": device})
+    relay.carry_due(HandlerMode.DATABASE)
+    _, shown = queries.snapshot(user.pk) or (0, {})
+    assert [n["code"] for n in shown["notifications"]] == ["session_reused"]
+
+
+def test_a_code_leaves_by_e_mail_where_there_is_no_mailbox(api: Api, settings: Any) -> None:
+    settings.DEVELOPMENT_MAILBOX = False
+    email = new_email()
+    api.register(email=email)
+    assert not mail.outbox
+    relay.carry_due(HandlerMode.OUTSIDE)
+    (sent,) = mail.outbox
+    assert sent.to == [email]
+    (code,) = re.findall(r"\b\d{6}\b", sent.body)
+    body = {"identifier": email, "code": code}
+    assert api.post("auth/verify/", body).status_code == 200
+    assert not OutgoingMessage.objects.exclude(sealed_body="").exists()

@@ -7,10 +7,12 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db.models.functions import Now
+from django.test import Client
 from django.utils import timezone
 
 from smartqueue.accounts.errors import ChannelUnavailable
 from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.factories import make_user
 from smartqueue.common import crypto
 from smartqueue.common.clock import now
 from smartqueue.notifications import handlers, operations, queries, tasks
@@ -244,3 +246,17 @@ def test_erasure_deletes_a_persons_messages(user: User) -> None:
     send("other")
     operations.erase_person(user_id=user.pk)
     assert [m.dedupe_key for m in OutgoingMessage.objects.all()] == ["other"]
+
+
+def test_the_admin_shows_what_became_of_a_message_and_not_what_it_said() -> None:
+    message = send()
+    assert message is not None
+    pages = Client()
+    pages.force_login(make_user(is_staff=True, is_superuser=True))
+    path = "/admin/notifications/outgoingmessage/"
+    assert "test_greeting" in pages.get(path).content.decode()
+    shown = pages.get(f"{path}{message.pk}/change/").content.decode()
+    assert "awa@example.test" in shown
+    assert message.sealed_body not in shown
+    assert pages.get(f"{path}add/").status_code == 403
+    assert pages.post(f"{path}{message.pk}/delete/").status_code == 403
