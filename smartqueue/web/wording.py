@@ -12,11 +12,18 @@ _LAST_FIGURES = re.compile(r"(\d+)\s*$")
 _USUAL_COUNTER = re.compile(r"^(guichet|counter|comptoir|desk)\b", re.IGNORECASE)
 
 
+def _unbroken(text: str) -> str:
+    """Return the text with its units kept on the line of their figures."""
+    return text.replace(" min", "\N{NO-BREAK SPACE}min").replace(
+        " h ", "\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}"
+    )
+
+
 def duration(minutes: int) -> str:
     """Return whole minutes as "12 min" or "1 h 05"."""
     if minutes < 60:
-        return _("%(n)s min") % {"n": minutes}
-    return _("%(h)s h %(m)s") % {"h": minutes // 60, "m": f"{minutes % 60:02}"}
+        return _unbroken(_("%(n)s min")) % {"n": minutes}
+    return _unbroken(_("%(h)s h %(m)s")) % {"h": minutes // 60, "m": f"{minutes % 60:02}"}
 
 
 def wait_interval(estimate: Mapping[str, Any] | None) -> str:
@@ -36,23 +43,24 @@ def wait_interval(estimate: Mapping[str, Any] | None) -> str:
     if low < 1:
         return _("up to %(high)s") % {"high": duration(high)}
     if high < 60:
-        return _("between %(low)s and %(high)s min") % {"low": low, "high": high}
+        return _unbroken(_("between %(low)s and %(high)s min")) % {"low": low, "high": high}
     return _("between %(low)s and %(high)s") % {"low": duration(low), "high": duration(high)}
 
 
 def wording_for_scripts() -> dict[str, str]:
     """Return the sentences that scripts fill with figures, `{name}` for each figure."""
-    places = {"n": "{n}", "h": "{h}", "m": "{m}", "low": "{low}", "high": "{high}"}
-    return {
-        "minutes": _("%(n)s min") % places,
-        "hours": _("%(h)s h %(m)s") % places,
+    places = {name: f"{{{name}}}" for name in ("n", "h", "m", "low", "high")}
+    sentences = {
+        "minutes": _("%(n)s min"),
+        "hours": _("%(h)s h %(m)s"),
         "unknown": _("not known yet"),
         "now": _("in a moment"),
-        "about": _("about %(high)s") % places,
-        "up-to": _("up to %(high)s") % places,
-        "between-minutes": _("between %(low)s and %(high)s min") % places,
-        "between": _("between %(low)s and %(high)s") % places,
+        "about": _("about %(high)s"),
+        "up-to": _("up to %(high)s"),
+        "between-minutes": _("between %(low)s and %(high)s min"),
+        "between": _("between %(low)s and %(high)s"),
     }
+    return {name: _unbroken(text) % places for name, text in sentences.items()}
 
 
 def spoken_number(number: str) -> str:

@@ -82,6 +82,10 @@ export class Live {
     return this;
   }
 
+  follows(topic) {
+    return this.connection === "live" && this.states.has(topic);
+  }
+
   version(topic) {
     return this.states.get(topic)?.version;
   }
@@ -166,7 +170,7 @@ export class Live {
     const wait = FINAL_CODES.has(code) ? BACKOFF_MAX_MS : ceiling * (0.25 + 0.75 * Math.random());
     this.retry = setTimeout(() => this.connect(), wait);
     if (!navigator.onLine) this.say("offline");
-    else if (this.failures > 1 && this.poll === undefined) this.pollAll();
+    else if (this.poll === undefined && (this.failures > 1 || FINAL_CODES.has(code))) this.pollAll();
   }
 
   async pollAll() {
@@ -238,8 +242,7 @@ export class Live {
   estimate({ topic, data }) {
     const state = this.states.get(topic);
     if (state === undefined) return;
-    const estimate = data && "estimate" in data ? data.estimate : data;
-    const next = { ...state, estimate };
+    const next = data && "estimate" in data ? { ...state, ...data } : { ...state, estimate: data };
     this.states.set(topic, next);
     this.onStatus(topic, next, null);
   }

@@ -1,11 +1,12 @@
 /*
- * The ticket page. Events say that something changed; the part of the page is then fetched from the
- * server, which alone knows the words. Many phones hear the same event, so each waits a little.
+ * The ticket page. Figures come over the socket and are put in place; when the ticket or the queue
+ * changes its state, the part of the page is fetched from the server, which alone knows the words.
+ * Many phones hear of the same queue, so each waits a little.
  */
 
 import { Live } from "./live.js";
 import { forgetTicket, keepTicket } from "./tickets.js";
-import { fill, setText } from "./words.js";
+import { fill, setText, waitInterval } from "./words.js";
 
 const page = document.getElementById("live");
 const part = document.getElementById("state");
@@ -60,6 +61,17 @@ function swap(html) {
   });
   if (focused) part.querySelector(`[data-testid="${focused}"]`)?.focus();
   changed(before);
+}
+
+function showPlace({ people_ahead: ahead, estimate }) {
+  const figure = part.querySelector('[data-testid="ahead"]');
+  if (!figure || typeof ahead !== "number") return;
+  setText(figure, String(ahead));
+  const words = waitInterval(estimate);
+  setText(part.querySelector('[data-testid="estimate"]'), words[0].toLocaleUpperCase() + words.slice(1));
+  const line = part.querySelector(".t-line");
+  const others = line?.querySelectorAll("i:not(.me)") ?? [];
+  for (let i = ahead; i < others.length; i += 1) others[i].remove();
 }
 
 function changed(before) {
@@ -174,20 +186,26 @@ if (current().state === "called") callOut(current());
 
 if (!current().final) {
   const mine = `ticket:${page.dataset.ticket}`;
-  const seen = new Map([
-    [`queue:${page.dataset.queueId}`, Number(page.dataset.queueVersion)],
-    [mine, Number(page.dataset.version)],
-  ]);
-  new Live({
+  let version = Number(page.dataset.version);
+  let queueVersion = Number(page.dataset.queueVersion);
+  const live = new Live({
     topics: [`queue:${page.dataset.queueId}`, mine],
     ticketToken: page.dataset.token,
     onConnection: showConnection,
-    onStatus: (topic, status, message) => {
-      if (seen.get(topic) === status.version) return;
-      seen.set(topic, status.version);
-      soon(topic === mine || !message ? 50 : 200 + Math.random() * SPREAD_MS);
+    onStatus: (topic, status) => {
+      if (topic === mine) {
+        if (status.version !== version) soon(50);
+        else showPlace(status);
+        version = status.version;
+        return;
+      }
+      const moved = status.version !== queueVersion;
+      queueVersion = status.version;
+      if (status.state !== current().queueState) soon(Math.random() * SPREAD_MS);
+      else if (moved && !live.follows(mine)) soon(200 + Math.random() * SPREAD_MS);
     },
   }).start();
+  part.addEventListener("toggle", (event) => event.target.open && event.target.matches(".why-box, .why") && soon(0), true);
   if (!navigator.onLine) soon(0);
   document.addEventListener("visibilitychange", () => !document.hidden && soon(0));
 }
