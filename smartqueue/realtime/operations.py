@@ -1,6 +1,7 @@
 """Writing what live screens will be told, in the transaction of the change itself."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from smartqueue.common.db import insert_rows
 from smartqueue.outbox import wake
@@ -28,3 +29,8 @@ def poke_after_commit(*versions: tuple[str, int], forward_to: Sequence[str] = ()
 def version_key(topic: str) -> str:
     """Return the Redis key that tells, for a minute, the last version of a topic that changed."""
     return f"version:{topic}"
+
+
+def review_user_after_commit(user_id: UUID) -> None:
+    """Look again, after the commit, at the rights of a person's sockets: their roles have changed."""
+    wake.after_commit(wake.REVOCATION_CHANNEL, f"user {user_id}")

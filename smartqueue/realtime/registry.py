@@ -95,6 +95,7 @@ class NamedTopic(Protocol):
 class EstimatingTopic(Protocol):
     """A topic with figures that move without an event; they travel unversioned when they change."""
 
+    prefix: ClassVar[str]
     estimate_seconds: ClassVar[float]
 
     def estimates(self, ids: Collection[str]) -> Mapping[str, Any]:
@@ -156,3 +157,14 @@ def is_canonical_uuid(text: str) -> bool:
 def is_gathering(topic: Topic) -> bool:
     """Whether a topic repeats its members' events instead of having versions."""
     return hasattr(topic, "members")
+
+
+def members_of(topic: Topic, actor: Actor, identifier: str) -> Collection[str]:
+    """Return the members of a gathering topic that the actor sees."""
+    members: Collection[str] = topic.members(actor, identifier)  # type: ignore[union-attr]  # see is_gathering
+    return members
+
+
+def estimating_topics() -> list[EstimatingTopic]:
+    """Return the topics that have figures of their own pace."""
+    return [topic for topic in _topics.values() if isinstance(topic, EstimatingTopic)]

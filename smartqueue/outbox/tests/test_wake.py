@@ -78,17 +78,17 @@ def test_a_dead_redis_is_left_alone_for_a_second(
 
     dead = Counted()
     for _ in range(100):
-        dead.send(((CHANNEL, "x"),))
+        dead.send((("PUBLISH", CHANNEL, "x"),))
     assert len(tries) == 1
     time.sleep(wake.QUIET_SECONDS + 0.05)
-    dead.send(((CHANNEL, "x"),))
+    dead.send((("PUBLISH", CHANNEL, "x"),))
     assert len(tries) == 2
 
 
 def test_a_redis_that_was_started_again_is_told(heard: Any, line: Any) -> None:
-    wake.send((CHANNEL, "before"))
+    wake.send(("PUBLISH", CHANNEL, "before"))
     line._connection._sock.shutdown(2)
-    wake.send((CHANNEL, "after"))
+    wake.send(("PUBLISH", CHANNEL, "after"))
     assert heard() == ["before", "after"]
 
 
@@ -102,6 +102,6 @@ def test_a_frozen_redis_costs_a_commit_a_tenth_of_a_second_at_most(
         frozen = wake._Line()
         started = time.monotonic()
         for _ in range(50):
-            frozen.send(((CHANNEL, "x"),))
+            frozen.send((("PUBLISH", CHANNEL, "x"),))
         assert 0.05 < time.monotonic() - started < 0.5
         client.close()
