@@ -1,12 +1,18 @@
 """How a ticket changes: one place writes the row, its period, and what everybody is told."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Final
+
+from django.db import IntegrityError
+from psycopg.errors import UniqueViolation
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
 from smartqueue.common.db import execute, insert_rows, pipelined, update_row
+from smartqueue.common.errors import Conflict
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 from smartqueue.queues import events, live

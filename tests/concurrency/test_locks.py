@@ -1,0 +1,178 @@
+"""Locks are taken in one order and never waited for without end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from smartqueue.common import db
+from smartqueue.common.errors import Busy
+from smartqueue.queues import operations, policies
+from smartqueue.queues.models import Ticket
+from smartqueue.queues.tests.factories import NOW, join, make_place, make_queue, sit_down
+from tests.checks import check_queue_truth
+from tests.concurrency.races import (
+    PATIENCE_SECONDS,
+    errors_of,
+    in_other_connection,
+    together,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
+
+LATER = NOW + timedelta(minutes=5)
+LOCK_QUEUE = "SELECT 1 FROM queues_queue WHERE id = %s FOR UPDATE"
+
+
+@pytest.fixture
+def lost_races(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before a second try, one for each lost race for a lock."""
+    pauses: list[float] = []
+    monkeypatch.setattr(db.time, "sleep", pauses.append)
+    return pauses
+
+
+def test_transfers_in_opposite_directions_never_deadlock(lost_races):
+    place = make_place()
+    other = make_queue(place, "B")
+    people = [join(place) for _ in range(4)] + [join(place, queue_id=other.pk) for _ in range(4)]
+
+    def send(ticket: Ticket) -> None:
+        here = ticket.queue_id
+        for _ in range(10):
+            here = other.pk if here == place.queue.pk else place.queue.pk
+            operations.transfer_ticket(
+                actor=place.agent, ticket_id=ticket.pk, target_queue_id=here, now=LATER
+            )
+
+    outcomes = together([lambda t=t: send(t) for t in people])
+
+    assert errors_of(outcomes) == []
+    assert lost_races == []
+    check_queue_truth(place.queue.pk, other.pk)
+
+
+def test_control_locks_in_the_order_of_the_request_do_deadlock(lost_races):
+    place = make_place()
+    queues = [place.queue.pk, make_queue(place, "B").pk]
+    both = threading.Barrier(2)
+
+    def lock(order: list) -> None:
+        def in_turn() -> None:
+            with connection.cursor() as cursor:
+                for turn, pk in enumerate(order):
+                    if turn and not lost_races:
+                        both.wait(PATIENCE_SECONDS)
+                    cursor.execute(LOCK_QUEUE, [pk])
+
+        db.run_in_unit(in_turn)
+
+    outcomes = together([lambda: lock(queues), lambda: lock(queues[::-1])])
+
+    assert errors_of(outcomes) == []
+    assert len(lost_races) == 1
+
+
+def test_the_same_person_sent_to_two_queues_at_once_arrives_in_one():
+    place = make_place()
+    targets = [make_queue(place, prefix) for prefix in ("B", "C")]
+    ticket = join(place)
+
+    for _ in range(5):
+        outcomes = together(
+            [
+                lambda q=q: operations.transfer_ticket(
+                    actor=place.agent, ticket_id=ticket.pk, target_queue_id=q.pk, now=LATER
+                )
+                for q in targets
+            ]
+        )
+        # Whoever comes second finds it in the other queue and moves it on from there.
+        assert errors_of(outcomes) in ([], ["InvalidInput"])
+        check_queue_truth(place.queue.pk, *(q.pk for q in targets))
+
+
+def test_the_lock_timeout_is_three_seconds():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("3s",)
+
+
+@pytest.fixture
+def short_lock_timeout() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '200ms'")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
+
+
+def test_a_lock_that_is_not_free_in_time_answers_busy_and_changes_nothing(short_lock_timeout):
+    place = make_place()
+    body = {"queue": str(place.queue.pk)}
+
+    with in_other_connection(LOCK_QUEUE, [place.queue.pk]):
+        started = time.monotonic()
+        response = Client().post("/api/queues/tickets/", body, content_type="application/json")
+        waited = time.monotonic() - started
+
+    assert (response.status_code, response.json()["code"]) == (503, "busy")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert 0.4 <= waited < 2
+    assert not Ticket.objects.with_scopes_disabled().exists()
+    assert (
+        Client()
+        .post("/api/queues/tickets/", body, content_type="application/json")
+        .json()["number"]
+        == "A001"
+    )
+    check_queue_truth(place.queue.pk)
+
+
+def is_refused(change: Callable[[], Any]) -> bool:
+    try:
+        change()
+    except Busy:
+        return True
+    return False
+
+
+def test_every_way_to_change_a_ticket_waits_for_its_queue(short_lock_timeout):
+    place = make_place()
+    other = make_queue(place, "B")
+    ticket = join(place)
+    session = sit_down(place)
+    agent = {"actor": place.agent, "now": LATER}
+    on_ticket = {**agent, "ticket_id": ticket.pk}
+    ways = {
+        "issue": lambda: join(place),
+        "call_next": lambda: operations.call_next_for_session(session_id=session.pk, **agent),
+        "call": lambda: operations.call_ticket(session_id=session.pk, **on_ticket),
+        "park": lambda: operations.park_ticket(**on_ticket),
+        "cancel": lambda: operations.cancel_ticket(**on_ticket),
+        "more_time": lambda: operations.give_more_time(**on_ticket),
+        "transfer": lambda: operations.transfer_ticket(target_queue_id=other.pk, **on_ticket),
+        "close": lambda: operations.close_queue(queue_id=place.queue.pk, **agent),
+        "expire": lambda: operations.expire_tickets(queue_id=place.queue.pk, now=LATER),
+        "break": lambda: operations.take_break(session_id=session.pk, **agent),
+    }
+
+    with in_other_connection(LOCK_QUEUE, [place.queue.pk]):
+        refused = {name for name, change in ways.items() if is_refused(change)}
+
+    assert refused == set(ways)
+    check_queue_truth(place.queue.pk, other.pk)
+
+
+def test_reading_waits_for_nobody(short_lock_timeout):
+    place = make_place()
+    ticket = join(place)
+
+    with in_other_connection(LOCK_QUEUE, [place.queue.pk]):
+        assert Client().get(f"/api/queues/queues/{place.queue.pk}/status/").status_code == 200
+        assert policies.access_ticket(place.agent, ticket.pk).state == "waiting"
