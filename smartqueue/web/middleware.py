@@ -29,7 +29,9 @@ class PageProblems:
             return None
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
             logger.error("database unavailable", extra={"error": type(exception).__name__})
-            return render(request, "503.html", status=503, headers={"Retry-After": "5"})
+            response = render(request, "503.html", status=503)
+            response.headers["Retry-After"] = "5"
+            return response
         if isinstance(exception, NotSignedIn):
             return to_sign_in(request)
         if isinstance(exception, Problem):
@@ -40,8 +42,10 @@ class PageProblems:
 def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
     context = {"problem": failure(problem)}
     if is_htmx(request):
-        headers = {"HX-Retarget": "#alert", "HX-Reswap": "innerHTML"}
-        return render(request, "web/alert.html", context, headers=headers)
+        part = render(request, "web/alert.html", context)
+        part.headers["HX-Retarget"] = "#alert"
+        part.headers["HX-Reswap"] = "innerHTML"
+        return part
     template = "404.html" if problem.status == 404 else "web/problem.html"
     response = render(request, template, context, status=problem.status)
     if problem.retry_after is not None:

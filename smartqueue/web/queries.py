@@ -178,9 +178,7 @@ def get_queue_to_join(queue_id: UUID) -> Queue:
     return queue
 
 
-def search_places(
-    search: str, category: str, near: tuple[float, float] | None
-) -> list[Branch]:
+def search_places(search: str, category: str, near: tuple[float, float] | None) -> list[Branch]:
     """
     Return the first places that fit, with their live queues as `live_queues`.
 

@@ -56,7 +56,11 @@ def _make(path: Path, voice: str, sentence: str) -> bytes | None:
     command = [speaker, "-v", voice, "-s", str(WORDS_PER_MINUTE), "-g", "4", "--stdin", "--stdout"]
     try:
         made = subprocess.run(  # noqa: S603 - no shell, the sentence comes on standard input
-            command, input=sentence.encode(), capture_output=True, timeout=TIMEOUT_SECONDS, check=True
+            command,
+            input=sentence.encode(),
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

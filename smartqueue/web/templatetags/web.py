@@ -16,7 +16,8 @@ register = template.Library()
 
 _ICONS = {
     "search": '<circle cx="11" cy="11" r="7"/><path d="m20 20-4-4"/>',
-    "pin": '<path d="M12 21s7-6.1 7-11.5A7 7 0 0 0 5 9.5C5 14.9 12 21 12 21Z"/><circle cx="12" cy="9.5" r="2.5"/>',
+    "pin": '<path d="M12 21s7-6.1 7-11.5A7 7 0 0 0 5 9.5C5 14.9 12 21 12 21Z"/>'
+    '<circle cx="12" cy="9.5" r="2.5"/>',
     "clock": '<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3.5 2"/>',
     "people": '<circle cx="9" cy="8" r="3.5"/><path d="M2.5 20c0-3.600 2.9-6 6.5-6s6.5 2.400 6.5 6"/>'
     '<path d="M16 5a3.5 3.5 0 0 1 0 6.5M18 14.5c2.200.8 3.5 2.700 3.5 5.5"/>',

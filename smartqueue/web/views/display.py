@@ -13,7 +13,8 @@ from smartqueue.business import queries as business_queries
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import live
 from smartqueue.queues.models import Queue
-from smartqueue.web import queries, speech as speech_clips
+from smartqueue.web import queries
+from smartqueue.web import speech as speech_clips
 from smartqueue.web.views.kit import page
 
 _NUMBER = re.compile(r"^([A-Z0-9]{0,3}?)(\d{3,5})$")

@@ -21,12 +21,12 @@ View = Callable[..., HttpResponse]
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return the caller that the entrance found."""
-    return cast(Actor, request.actor)  # type: ignore[attr-defined]  # set by ActorMiddleware
+    return cast("Actor", request.actor)  # type: ignore[attr-defined]  # set by ActorMiddleware
 
 
 def now_of(request: HttpRequest) -> datetime:
     """Return the time that this request happens at."""
-    return cast(datetime, request.now)  # type: ignore[attr-defined]  # set by RequestMiddleware
+    return cast("datetime", request.now)  # type: ignore[attr-defined]  # set by RequestMiddleware
 
 
 def language_of(request: HttpRequest) -> str:

@@ -56,9 +56,7 @@ def part(request: HttpRequest, branch_id: UUID) -> HttpResponse:
     return page(request, "manage_part.html", _context(request, found))
 
 
-def _context(
-    request: HttpRequest, found: Branch, problem: Problem | None = None
-) -> dict[str, Any]:
+def _context(request: HttpRequest, found: Branch, problem: Problem | None = None) -> dict[str, Any]:
     actor, now = actor_of(request), now_of(request)
     queues = queries.list_queues(found.pk)
     counters = queries.list_counters(found.pk)

@@ -67,8 +67,7 @@ function showPlace({ people_ahead: ahead, estimate }) {
   const figure = part.querySelector('[data-testid="ahead"]');
   if (!figure || typeof ahead !== "number") return;
   setText(figure, String(ahead));
-  const words = waitInterval(estimate);
-  setText(part.querySelector('[data-testid="estimate"]'), words[0].toLocaleUpperCase() + words.slice(1));
+  setText(part.querySelector('[data-testid="estimate"]'), waitInterval(estimate));
   const line = part.querySelector(".t-line");
   const others = line?.querySelectorAll("i:not(.me)") ?? [];
   for (let i = ahead; i < others.length; i += 1) others[i].remove();
