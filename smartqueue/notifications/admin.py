@@ -12,7 +12,18 @@ class OutgoingMessageAdmin(admin.ModelAdmin[OutgoingMessage]):
     list_filter = ["state", "channel", "template"]
     search_fields = ["recipient"]
     ordering = ["-id"]
-    fields = [*list_display, "recipient", "subject", "next_attempt_at", "sent_at"]
+    fields = [
+        "created_at",
+        "channel",
+        "template",
+        "recipient",
+        "subject",
+        "state",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "sent_at",
+    ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Messages come from operations."""
