@@ -168,17 +168,56 @@ def _parameter(field: "models.Field[Any, Any]", row: models.Model) -> Any:
     return value
 
 
+Write: TypeAlias = tuple[str, list[Any]]
+_together: ContextVar[list[Write] | None] = ContextVar("written_together", default=None)
+
+
+@contextmanager
+def written_together() -> Iterator[None]:
+    """
+    Send the `insert_rows` and `update_row` inside as one statement, on leaving.
+
+    Their parts see the same snapshot and run in no promised order, so none may need another's row
+    but through a foreign key, and no row may be written twice.
+    """
+    writes: list[Write] = []
+    token = _together.set(writes)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    if writes:
+        statement = _one_statement(tuple(text for text, _ in writes))
+        execute(statement, [value for _, values in writes for value in values])
+
+
+@functools.cache
+def _one_statement(statements: tuple[str, ...]) -> str:
+    if len(statements) == 1:
+        return statements[0]
+    *first, last = statements
+    parts = ", ".join(f"w{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {parts} {last}"
+
+
+def _write(statement: str, values: list[Any]) -> None:
+    writes = _together.get()
+    if writes is None:
+        execute(statement, values)
+    else:
+        writes.append((statement, values))
+
+
 def insert_rows(rows: Iterable[models.Model]) -> None:
     """
-    Insert rows whose values are already of their columns' types, one statement each, without
-    building a query: the hot path's writes, where the ORM's compiler costs more than PostgreSQL.
+    Insert rows whose values are already of their columns' types, without building a query: the
+    hot path's writes, where the ORM's compiler costs more than PostgreSQL.
     """
-    with prepared_cursor() as cursor:
-        for row in rows:
-            statement, fields = _insert_statement(type(row))
-            cursor.execute(statement, [_parameter(f, row) for f in fields])
-            row._state.adding = False
-            row._state.db = connection.alias
+    for row in rows:
+        statement, fields = _insert_statement(type(row))
+        _write(statement, [_parameter(f, row) for f in fields])
+        row._state.adding = False
+        row._state.db = connection.alias
 
 
 @functools.cache
@@ -196,12 +235,4 @@ def _update_statement(
 def update_row(row: models.Model, names: tuple[str, ...]) -> None:
     """Write the named fields of a row that is known to exist, without building a query."""
     statement, fields = _update_statement(type(row), names)
-    execute(statement, [*(_parameter(f, row) for f in fields), row.pk])
-
-
-@contextmanager
-def pipelined() -> Iterator[None]:
-    """Send the statements inside without waiting for each answer; errors surface on leaving."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+    _write(statement, [*(_parameter(f, row) for f in fields), row.pk])

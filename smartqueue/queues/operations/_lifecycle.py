@@ -11,7 +11,7 @@ from psycopg.errors import UniqueViolation
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
-from smartqueue.common.db import execute, insert_rows, pipelined, update_row
+from smartqueue.common.db import execute, insert_rows, update_row, written_together
 from smartqueue.common.errors import Conflict
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
@@ -139,7 +139,7 @@ def seat(ticket: Ticket, session: CounterSession) -> None:
 
 def record(change: Change) -> Ticket:
     """
-    Write a change whole: ticket, period, queue, topics, event, in one flight of statements.
+    Write a change whole: ticket, period, queue, topics, event, in one statement.
 
     :raises CounterBusy: the counter has got somebody else through another queue
     :raises AlreadyWaiting: the person has another active ticket in the queue
@@ -152,7 +152,7 @@ def record(change: Change) -> Ticket:
         topic_events.append(_tell_left_queue(change, change.left_queue))
     topic_events.append(_tell_queue(change))
     topic_events.append(_tell_holder(change))
-    with saying_who_refused(), pipelined():
+    with saying_who_refused(), written_together():
         _write_ticket(change)
         if change.left_queue is not None:
             update_row(change.left_queue, QUEUE_FIELDS)
@@ -170,6 +170,7 @@ def _write_ticket(change: Change) -> None:
         update_row(ticket, TICKET_FIELDS)
     if change.entered:
         if change.from_state is not None:
+            # At once, not together: the next period may only begin after this one has ended.
             execute(_CLOSE_PERIOD, [change.at, ticket.pk])
         insert_rows([_period(change)])
     if change.step is not None:

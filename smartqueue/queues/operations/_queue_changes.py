@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from smartqueue.accounts.actor import Actor
-from smartqueue.common.db import pipelined, update_row
+from smartqueue.common.db import update_row, written_together
 from smartqueue.outbox import operations as outbox
 from smartqueue.queues import events
 from smartqueue.queues.models import CounterSession, Queue
@@ -34,7 +34,7 @@ def record(
             "agent_id": session.agent_id,
         }
     topic_event = _lifecycle.tell(queue, events.wire_type(event), data, at)
-    with pipelined():
+    with written_together():
         update_row(queue, FIELDS)
         realtime.broadcast(topic_event, forward_to=(f"org:{queue.organization_id}",))
         outbox.publish(
