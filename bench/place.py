@@ -109,9 +109,7 @@ def _people(scratch: Scratch, api: Api, count: int) -> list[Person]:
     if not settings.configured:
         settings.configure()
     password = Argon2PasswordHasher().encode(PASSWORD, "bench-salt-of-nobody")
-    people = [
-        Person(api, str(uuid.uuid4()), f"person{n}@bench.example.org") for n in range(count)
-    ]
+    people = [Person(api, str(uuid.uuid4()), f"person{n}@bench.example.org") for n in range(count)]
     with scratch.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(_ADD_PERSON, [[p.id, p.email, password] for p in people])
     for person in people:

@@ -1,0 +1,94 @@
+"""python -m bench [name ...]: measure side by side; without names, everything."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from bench import measures, profiled, report
+from bench.scratch import Unusable, scratch
+from bench.session import Options, Session
+
+MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
+    "issue": measures.issue,
+    "call": measures.call,
+    "status": measures.status,
+}
+
+
+def main() -> int:
+    """Run the named measures; return the exit code."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, _end)
+    options = Options(
+        clients=arguments.clients,
+        queues=arguments.queues,
+        workers=arguments.workers,
+        threads=arguments.threads,
+        seconds=arguments.seconds,
+        rounds=arguments.rounds,
+        rows=arguments.rows,
+    )
+    try:
+        if arguments.profile:
+            return _profile(arguments.names or ["issue"], options, arguments.top)
+        return _measure(arguments.names or list(MEASURES), options)
+    except Unusable as problem:
+        print(f"Stopped: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; everything that was started has ended.", file=sys.stderr)
+        return 130
+
+
+def _measure(names: list[str], options: Options) -> int:
+    print(report.head(options), flush=True)
+    tables: list[report.Table] = []
+    with scratch() as place:
+        session = Session(place, options)
+        try:
+            for name in names:
+                for table in MEASURES[name](session):
+                    tables.append(table)
+                    print(table.text(), flush=True)
+        finally:
+            session.close()
+    print(f"\nWritten to {report.save('-'.join(names), options, tables)}")
+    return 0
+
+
+def _profile(names: list[str], options: Options, top: int) -> int:
+    with scratch() as place:
+        session = Session(place, options)
+        try:
+            profiled.show(session, names, top)
+        finally:
+            session.close()
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    usual = Options()
+    parser.add_argument("names", nargs="*", choices=[[], *MEASURES], help="what to measure")
+    parser.add_argument("--clients", type=int, default=usual.clients)
+    parser.add_argument("--queues", type=int, default=usual.queues)
+    parser.add_argument("--workers", type=int, default=usual.workers)
+    parser.add_argument("--threads", type=int, default=usual.threads, help="of each worker")
+    parser.add_argument("--seconds", type=float, default=usual.seconds, help="of a round")
+    parser.add_argument("--rounds", type=int, default=usual.rounds)
+    parser.add_argument("--rows", type=int, default=usual.rows, help="past tickets")
+    parser.add_argument(
+        "--profile", action="store_true", help="show where issue, call, status spend"
+    )
+    parser.add_argument("--top", type=int, default=40, help="functions that --profile shows")
+    return parser.parse_args()
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

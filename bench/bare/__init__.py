@@ -1,0 +1,1 @@
+"""Django with nothing around it, writing the rows that the product writes."""

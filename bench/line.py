@@ -1,0 +1,144 @@
+"""People in line and tickets of the past, written by the thousand with SQL."""
+
+import psycopg
+
+from bench.place import Place
+
+_EMPTY = """
+    TRUNCATE queues_ticket, outbox_domainevent, realtime_topicevent, idempotency_idempotencykey
+    CASCADE
+"""
+# As the product leaves them, so that version, waiting count and sequence stay true.
+_FILL = """
+    WITH line AS (
+        UPDATE queues_queue SET last_sequence = last_sequence + %(people)s,
+            waiting_count = waiting_count + %(people)s, number_date = current_date
+        WHERE id = %(queue)s RETURNING *
+    ), people AS (
+        INSERT INTO queues_ticket (
+            id, organization_id, branch_id, queue_id, issuing_queue_id, service_date, sequence,
+            number, version, state, service_id, priority, channel, order_key, overtaken,
+            customer_name, phone, person_key, language, vehicle_category, plate, calls,
+            more_time_used, outcome, note, joined_at)
+        SELECT bench_uuid(), organization_id, branch_id, id, id, current_date,
+            last_sequence - %(people)s + n, prefix || (last_sequence - %(people)s + n), 1,
+            'waiting', %(service)s, 'ordinary', 'api', at, 0, '', '', '', 'fr', '', '', 0, 0, '',
+            '', at
+        FROM line, generate_series(1, %(people)s) AS n,
+            LATERAL (SELECT now() - interval '1 hour' + n * interval '10 milliseconds' AS at) AS t
+        RETURNING *
+    )
+    INSERT INTO queues_ticketperiod (id, organization_id, ticket_id, state, queue_id, started_at,
+                                     reason)
+    SELECT bench_uuid(), organization_id, id, state, queue_id, joined_at, '' FROM people
+"""
+# Ten thousand a day and queue, on days before today.
+_PAST = """
+    WITH past AS (
+        INSERT INTO queues_ticket (
+            id, organization_id, branch_id, queue_id, issuing_queue_id, service_date, sequence,
+            number, version, state, service_id, priority, channel, order_key, overtaken,
+            customer_name, phone, person_key, language, vehicle_category, plate, calls,
+            more_time_used, outcome, note, joined_at, called_at, started_at, ended_at)
+        SELECT bench_uuid(), organization_id, branch_id, id, id, at::date, n,
+            prefix || n, 4, 'completed', %(service)s, 'ordinary', 'api', at, 0, '', '', '', 'fr',
+            '', '', 1, 0, '', '', at, at + interval '20 minutes', at + interval '21 minutes',
+            at + interval '26 minutes'
+        FROM queues_queue, generate_series(%(first)s, %(last)s) AS n,
+            LATERAL (SELECT current_date - interval '1 day' * (1 + n / 10000)
+                            + n %% 10000 * interval '8 seconds' AS at) AS t
+        WHERE queues_queue.id = %(queue)s
+        RETURNING *
+    ), periods AS (
+        INSERT INTO queues_ticketperiod (id, organization_id, ticket_id, state, queue_id,
+                                         started_at, ended_at, reason)
+        SELECT bench_uuid(), organization_id, id, step.state, queue_id, step.since, step.till, ''
+        FROM past, LATERAL (VALUES ('waiting', joined_at, called_at),
+                                   ('called', called_at, started_at),
+                                   ('serving', started_at, ended_at),
+                                   ('completed', ended_at, ended_at)) AS step(state, since, till)
+    )
+    INSERT INTO outbox_domainevent (id, type, organization_id, actor, subject_type, subject_id,
+                                    subject_version, occurred_at, payload, request_id)
+    SELECT bench_uuid(), step.type, organization_id, 'anonymous', 'ticket', id, step.version,
+           step.at, jsonb_build_object('ticket_id', id, 'queue_id', queue_id), ''
+    FROM past, LATERAL (VALUES ('queues.ticket.issued.v1', 1, joined_at),
+                               ('queues.ticket.called.v1', 2, called_at),
+                               ('queues.ticket.started.v1', 3, started_at),
+                               ('queues.ticket.completed.v1', 4, ended_at)
+                       ) AS step(type, version, at)
+"""
+_FREE_SEATS = """
+    WITH away AS (
+        UPDATE queues_ticket SET state = 'completed', counter_id = NULL, session_id = NULL,
+            ended_at = now()
+        WHERE state IN ('called', 'serving') RETURNING id
+    )
+    UPDATE queues_ticketperiod SET ended_at = now()
+    FROM away WHERE ticket_id = away.id AND queues_ticketperiod.ended_at IS NULL
+"""
+_NEW_ID = """
+    CREATE OR REPLACE FUNCTION bench_uuid() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+        SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+                || '7' || substr(r, 1, 3) || '8' || substr(r, 4, 15))::uuid
+        FROM (SELECT md5(random()::text) AS r) AS random
+    $$
+"""
+PAST_AT_ONCE = 20_000
+
+
+class Line:
+    """The lines of a place."""
+
+    def __init__(self, connection: psycopg.Connection, place: Place) -> None:
+        self._connection = connection
+        self._place = place
+        connection.execute(_NEW_ID)
+        connection.execute("GRANT EXECUTE ON FUNCTION bench_uuid() TO PUBLIC")
+
+    def empty(self) -> None:
+        """Forget every ticket and event; numbers and versions go on."""
+        self._connection.execute(_EMPTY)
+        self._connection.execute("UPDATE queues_queue SET waiting_count = 0")
+        self.settle()
+
+    def fill(self, people: int) -> None:
+        """Bring every queue to so many people waiting, adding whoever lacks; free all counters."""
+        self._connection.execute(_FREE_SEATS)
+        for queue in self._place.queues:
+            row = self._connection.execute(
+                "SELECT count(*) FROM queues_ticket WHERE queue_id = %s AND state = 'waiting'",
+                [queue],
+            ).fetchone()
+            lacking = people - (row[0] if row else 0)
+            if lacking > 0:
+                values = {"queue": queue, "people": lacking, "service": self._place.service}
+                self._connection.execute(_FILL, values)
+
+    def add_past(self, tickets: int) -> None:
+        """Write so many served tickets of earlier days, with their periods and events."""
+        for queue in self._place.queues:
+            each = tickets // len(self._place.queues)
+            for first in range(1, each + 1, PAST_AT_ONCE):
+                self._connection.execute(
+                    _PAST,
+                    {
+                        "queue": queue,
+                        "service": self._place.service,
+                        "first": first,
+                        "last": min(first + PAST_AT_ONCE - 1, each),
+                    },
+                )
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the planner know."""
+        self._connection.execute("VACUUM ANALYZE")
+
+    def waiting(self, most: int) -> list[str]:
+        """Return ids of people in line, from anywhere in it."""
+        rows = self._connection.execute(
+            "SELECT id::text FROM queues_ticket WHERE state = 'waiting' ORDER BY random() LIMIT %s",
+            [most],
+        )
+        return [row[0] for row in rows.fetchall()]
