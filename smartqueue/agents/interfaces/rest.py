@@ -16,6 +16,8 @@ from smartqueue.agents.interfaces.serializers import (
     SkillQuery,
     SkillSerializer,
 )
+from smartqueue.agents.models import Skill
+from smartqueue.business.models import Membership
 from smartqueue.business.policies import access_staff
 from smartqueue.common.rest.views import ApiListView, ApiView
 from smartqueue.idempotency.rest import idempotent
@@ -34,6 +36,7 @@ class SkillListView(ApiListView):
     """What the agents of an organization are good at; POST again for a service replaces it."""
 
     serializer_class = SkillSerializer
+    queryset = Skill.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         asked = SkillQuery(data=self.request.query_params)
@@ -94,6 +97,7 @@ class AgentListView(ApiListView):
     """Members who serve, with what they are good at."""
 
     serializer_class = AgentSerializer
+    queryset = Membership.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         asked = AgentQuery(data=self.request.query_params)

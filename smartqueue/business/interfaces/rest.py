@@ -47,7 +47,14 @@ from smartqueue.business.interfaces.serializers import (
     texts_in,
     week_of,
 )
-from smartqueue.business.models import Branch, Invitation, Membership
+from smartqueue.business.models import (
+    Branch,
+    HolidayOverride,
+    Invitation,
+    Membership,
+    OpeningException,
+    Service,
+)
 from smartqueue.business.operations import WeekHours
 from smartqueue.common.errors import NotFound
 from smartqueue.common.rest.views import ApiListView, ApiView
@@ -148,6 +155,7 @@ class OrganizationServicesView(ApiListView):
 
     public = True
     serializer_class = ServiceSerializer
+    queryset = Service.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         organization = self.kwargs["pk"]
@@ -263,6 +271,7 @@ class OpeningExceptionListView(ApiListView):
 
     public = True
     serializer_class = OpeningExceptionSerializer
+    queryset = OpeningException.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         rows: QuerySet[Any] = queries.list_opening_exceptions(
@@ -316,6 +325,7 @@ class HolidayOverrideListView(ApiListView):
 
     public = True
     serializer_class = HolidayOverrideSerializer
+    queryset = HolidayOverride.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         rows: QuerySet[Any] = queries.list_holiday_overrides(
@@ -491,6 +501,7 @@ class MemberListView(ApiListView):
     """The people of an organization; a manager of some branches sees those of them."""
 
     serializer_class = MemberSerializer
+    queryset = Membership.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         asked = _asked(MemberQuery, self.request)
@@ -547,6 +558,7 @@ class InvitationListView(ApiListView):
     """Invitations that can still be accepted."""
 
     serializer_class = MemberSerializer
+    queryset = Invitation.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         asked = _asked(OrganizationNamedQuery, self.request)

@@ -23,7 +23,7 @@ from smartqueue.business.models import (
     Service,
 )
 from smartqueue.business.operations import WeekHours
-from smartqueue.common.rest.fields import NearField, PointField
+from smartqueue.common.rest.fields import NearField, PointField, WholeSerializer
 
 LANGUAGES = ("fr", "en", "ar")
 MAX_TEXT = 4000
@@ -198,10 +198,10 @@ class ClockField(serializers.TimeField):
         super().__init__(**{"format": "%H:%M", **kwargs})
 
     def to_internal_value(self, value: Any) -> time:
-        return super().to_internal_value("00:00" if value in {"24:00", "24:00:00"} else value)
+        return super().to_internal_value("00:00" if value in ("24:00", "24:00:00") else value)
 
 
-class WeekHoursSerializer(serializers.Serializer[Any]):
+class WeekHoursSerializer(WholeSerializer):
     weekday = serializers.IntegerField(min_value=0, max_value=6, help_text="0 is Monday.")
     opens_at = ClockField()
     closes_at = ClockField(help_text="00:00 is the end of the day.")
@@ -364,7 +364,7 @@ class HolidayOverrideSerializer(serializers.ModelSerializer[HolidayOverride]):
 # --- Services and counters ----------------------------------------------------------------------
 
 
-class PriceSerializer(serializers.Serializer[Any]):
+class PriceSerializer(WholeSerializer):
     amount = serializers.IntegerField(
         min_value=0, max_value=1_000_000_000_000, help_text="Minor units; francs have none."
     )

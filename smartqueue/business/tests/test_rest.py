@@ -1,7 +1,7 @@
 """The wire: setting up a place, reading it, and who may do what."""
 
 import json
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from smartqueue.accounts.enums import Role
-from smartqueue.business import operations
+from smartqueue.business import operations, queries
 from smartqueue.business.enums import Category
 from smartqueue.business.models import Branch, Counter, Organization, Service
 from smartqueue.business.tests import factories as make
@@ -317,8 +317,6 @@ def test_exceptions_and_overrides_change_when_a_branch_is_open() -> None:
 
 
 def _schedule(branch: Branch) -> Any:
-    from smartqueue.business import queries  # noqa: PLC0415
-
     return queries.schedule_of(branch)
 
 
@@ -504,7 +502,7 @@ def test_lists_take_the_same_queries_whatever_their_length(
         make.counter(owner, branch)
     client = Client()
 
-    for path, queries in (
+    for path, count in (
         ("organizations/", 2),
         ("branches/", 3),
         ("services/", 2),
@@ -512,7 +510,7 @@ def test_lists_take_the_same_queries_whatever_their_length(
         (f"organizations/{organization.pk}/services/", 3),
         (f"opening-exceptions/?branch={branch.pk}", 1),
     ):
-        with django_assert_num_queries(queries):
+        with django_assert_num_queries(count):
             assert client.get(f"{API}/{path}").status_code == 200
 
 
@@ -628,3 +626,131 @@ def test_nobody_makes_an_organization_without_an_account() -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
     assert not Organization.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "field"),
+    [
+        ("branches", {"point": {"lat": 1}}, "point.lon"),
+        ("branches", {"point": []}, "point.non_field_errors"),
+        ("branches", {"opening_hours": [{"weekday": 1}]}, "opening_hours.0.opens_at"),
+        ("branches", {"opening_hours": [{"weekday": 1, "opens_at": [], "closes_at": {}}]},
+         "opening_hours.0.opens_at"),
+        ("branches", {"timezone": "../etc/passwd"}, "timezone"),
+        ("services", {"price": {"currency": "EUR"}}, "price.amount"),
+        ("services", {"name": ""}, "name"),
+        ("services", {"name_fr": None}, "name_fr"),
+        ("services", [], "non_field_errors"),
+        ("organizations", {"website": "javascript:alert(1)"}, "website"),
+        ("organizations", {"phone": "abc"}, "phone"),
+        ("organizations", {"description": "a\ud800"}, "description"),
+    ],
+)  # fmt: skip
+def test_a_wrong_change_is_refused_with_the_field_named(
+    path: str, changes: Any, field: str
+) -> None:
+    owner = make.user()
+    organization = make.organization(owner)
+    things = {
+        "organizations": organization,
+        "branches": make.branch(owner, organization),
+        "services": make.service(owner, organization),
+    }
+    before = DomainEvent.objects.count()
+
+    answer = make.signed_in(owner).patch(
+        f"{API}/{path}/{things[path].pk}/", changes, content_type=JSON
+    )
+
+    assert problem_fields(answer)[0] == field
+    assert DomainEvent.objects.filter(type__startswith="business.").count() <= before
+
+
+def test_a_price_is_changed_whole() -> None:
+    owner = make.user()
+    service = make.service(owner, make.organization(owner), price_minor=5, currency="EUR")
+
+    answer = make.signed_in(owner).patch(
+        f"{API}/services/{service.pk}/", {"price": {"amount": 7}}, content_type=JSON
+    )
+
+    assert answer.json()["price"] == {"amount": 7, "currency": "XOF"}
+
+
+def test_single_things_are_read_by_anybody() -> None:
+    owner = make.user()
+    organization = make.organization(owner)
+    branch = make.branch(
+        owner,
+        organization,
+        opening_hours=[operations.WeekHours(day, time(0), time(0)) for day in range(7)],
+    )
+    counter = make.counter(owner, branch)
+    operations.set_holiday_override(
+        actor=make.actor_of(owner),
+        organization_id=organization.pk,
+        date=datetime.now(tz=UTC).date(),
+        is_holiday=False,
+        now=make.NOW,
+    )
+    client = Client()
+
+    shown = client.get(f"{API}/branches/{branch.pk}/").json()
+    assert (shown["is_open"], shown["next_opening"]) == (True, None)
+    assert client.get(f"{API}/counters/{counter.pk}/").json()["name"] == "1"
+    listed = client.get(f"{API}/counters/", {"organization": str(organization.pk)}).json()
+    assert listed["count"] == 1
+    assert queries.is_open(branch, make.NOW)
+    assert queries.closing_time(branch, make.NOW) is None
+    assert queries.closing_time(branch, make.NOW.replace(month=12, day=20)) == datetime(
+        2026, 12, 25, tzinfo=UTC
+    )
+    assert queries.next_opening(branch, make.NOW) == datetime(2026, 12, 26, tzinfo=UTC)
+    for path in ("branches", "counters", "services", "organizations"):
+        assert client.get(f"{API}/{path}/{uuid4()}/").status_code == 404
+
+
+def test_an_override_is_changed_by_its_id() -> None:
+    owner, stranger = make.user(), make.user()
+    organization = make.organization(owner)
+    body = {"organization": str(organization.pk), "date": "2026-05-28", "is_holiday": True}
+    made = post(make.signed_in(owner), "holiday-overrides", body).json()
+    url = f"{API}/holiday-overrides/{made['id']}/"
+
+    assert (
+        make.signed_in(stranger).put(url, {"is_holiday": False}, content_type=JSON).status_code
+        == 404
+    )
+    changed = make.signed_in(owner).put(url, {"is_holiday": False}, content_type=JSON).json()
+
+    assert (changed["is_holiday"], changed["date"]) == (False, "2026-05-28")
+    unknown = f"{API}/holiday-overrides/{uuid4()}/"
+    assert make.signed_in(owner).delete(unknown).status_code == 404
+    unknown = f"{API}/opening-exceptions/{uuid4()}/"
+    assert make.signed_in(owner).delete(unknown).status_code == 404
+
+
+def test_a_manager_of_some_branches_keeps_to_the_hours_of_those() -> None:
+    owner = make.user()
+    organization = make.organization(owner)
+    here, there = make.branch(owner, organization), make.branch(owner, organization, "Autre")
+    manager = make.signed_in(make.member(owner, organization, Role.MANAGER, (here.pk,)))
+    far = post(
+        make.signed_in(owner), "opening-exceptions", {"branch": str(there.pk), "date": "2026-12-01"}
+    ).json()
+    near = post(manager, "opening-exceptions", {"branch": str(here.pk), "date": "2026-12-01"})
+
+    assert near.status_code == 201
+    url = f"{API}/opening-exceptions/{far['id']}/"
+    assert manager.delete(url).status_code == 404
+    assert manager.patch(url, {"reason": "x"}, content_type=JSON).status_code == 404
+    mine = f"{API}/opening-exceptions/{near.json()['id']}/"
+    hours = {"date": "2026-12-02", "opens_at": "08:00", "closes_at": "24:00"}
+    assert manager.put(mine, hours, content_type=JSON).json()["closes_at"] == "00:00"
+    again = {
+        "branch": str(here.pk),
+        "date": "2026-12-02",
+        "opens_at": "09:00",
+        "closes_at": "10:00",
+    }
+    assert problem_fields(post(manager, "opening-exceptions", again)) == ["opens_at"]

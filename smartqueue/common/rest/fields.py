@@ -28,7 +28,26 @@ class _Degrees(serializers.FloatField):
         return value
 
 
-class PointField(serializers.Serializer[Any]):
+class WholeSerializer(serializers.Serializer[Any]):
+    """An object inside a body, given whole or not at all: a PATCH of its owner is no PATCH of it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        missing = [
+            name for name, field in self.fields.items() if field.required and name not in values
+        ]
+        if missing:
+            raise serializers.ValidationError(
+                {name: [self.fields[name].error_messages["required"]] for name in missing},
+                code="required",
+            )
+        for name, field in self.fields.items():
+            if name not in values and field.default is not serializers.empty:
+                values[name] = field.default
+        return values
+
+
+class PointField(WholeSerializer):
     """A point as `{"lat", "lon"}` in degrees (WGS 84)."""
 
     lat = _Degrees(min_value=-90, max_value=90)

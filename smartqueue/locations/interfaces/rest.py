@@ -2,7 +2,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +11,7 @@ from smartqueue.common.errors import NotFound
 from smartqueue.common.rest.views import ApiListView, ApiView
 from smartqueue.locations import queries
 from smartqueue.locations.interfaces.serializers import (
+    CommunePageSerializer,
     CommuneQuery,
     CommuneSerializer,
     FeatureCollectionSerializer,
@@ -18,6 +19,8 @@ from smartqueue.locations.interfaces.serializers import (
 from smartqueue.locations.models import Commune
 
 MAX_AGE_SECONDS = 3600
+PAGE = OpenApiParameter("page", int)
+PAGE_SIZE = OpenApiParameter("page_size", int, description="20, at most 100.")
 
 
 class GeoJsonRenderer(JSONRenderer):
@@ -64,9 +67,10 @@ class CommuneListView(ApiListView):
         return queries.list_communes(**asked.validated_data)
 
     @extend_schema(
-        parameters=[CommuneQuery],
+        operation_id="locations_communes_list",
+        parameters=[CommuneQuery, PAGE, PAGE_SIZE],
         responses={
-            (200, "application/json"): CommuneSerializer(many=True),
+            (200, "application/json"): OpenApiResponse(CommunePageSerializer),
             (200, "application/geo+json"): OpenApiResponse(FeatureCollectionSerializer),
         },
     )

@@ -32,6 +32,14 @@ class CommuneSerializer(serializers.ModelSerializer[Commune]):
         read_only_fields = fields
 
 
+class CommunePageSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = CommuneSerializer(many=True)
+    attribution = serializers.CharField()
+
+
 class FeatureSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     id = serializers.CharField()
