@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib.gis.db.models.functions import Distance
 from django.contrib.gis.geos import Point
 from django.contrib.gis.measure import D
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from smartqueue.business.models import (
@@ -30,8 +30,19 @@ def _live_branches() -> "QuerySet[Branch]":
     return rows
 
 
-def _found_in_commune(word: str) -> Q:
-    return Q(commune__in=Commune.objects.filter(has_word(word)).values("pk"))
+def _branches_with(word: str, column: str) -> "QuerySet[Any, Any]":
+    """
+    Return one column of the branches that a word names, or whose commune it names.
+
+    A union, because a condition with OR over two tables would make PostgreSQL read every row.
+    """
+    communes = Commune.objects.filter(has_word(word)).values("pk")
+    named: QuerySet[Any, Any] = _live_branches().filter(has_word(word)).values(column)
+    return named.union(_live_branches().filter(commune__in=communes).values(column))
+
+
+def _organizations_with(word: str) -> "QuerySet[Any, Any]":
+    return Organization.objects.filter(closed_at=None).filter(has_word(word)).values("pk")
 
 
 def _ordered(ordering: str, search: str, near: Point | None) -> Order:
@@ -64,8 +75,8 @@ def list_organizations(
     if commune:
         rows = rows.filter(Exists(branches.filter(commune__code=commune)))
     for word in words_of(search):
-        places = _live_branches().filter(has_word(word) | _found_in_commune(word))
-        rows = rows.filter(has_word(word) | Q(pk__in=places.values("organization")))
+        found = _organizations_with(word).union(_branches_with(word, "organization"))
+        rows = rows.filter(pk__in=found)
     if near is not None:
         reached = branches.annotate(distance=Distance("point", near)).order_by("distance")
         if within is not None:
@@ -101,8 +112,8 @@ def list_branches(
     if commune:
         rows = rows.filter(commune__code=commune)
     for word in words_of(search):
-        owners = Organization.objects.filter(has_word(word)).values("pk")
-        rows = rows.filter(has_word(word) | _found_in_commune(word) | Q(organization__in=owners))
+        owned = _live_branches().filter(organization__in=_organizations_with(word)).values("pk")
+        rows = rows.filter(pk__in=_branches_with(word, "pk").union(owned))
     if near is not None:
         if within is not None:
             rows = rows.filter(point__dwithin=(near, D(m=within)))
