@@ -3,7 +3,7 @@
 import environ
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import STORAGES  # noqa: F401
+from config.settings.base import SENTRY_DSN
 
 env = environ.Env()
 
@@ -20,3 +20,15 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+
+if SENTRY_DSN:
+    # Installed by requirements/sentry.txt only.
+    import sentry_sdk
+
+    # Variables and bodies hold names and phone numbers.
+    sentry_sdk.init(
+        dsn=SENTRY_DSN,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+    )
