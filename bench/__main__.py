@@ -1,12 +1,13 @@
 """python -m bench [name ...]: measure side by side; without names, everything."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
 
-from bench import measures, profiled, report
+from bench import estimates, measures, profiled, report
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
@@ -14,7 +15,11 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "issue": measures.issue,
     "call": measures.call,
     "status": measures.status,
+    "growth": measures.growth,
+    "past": measures.past,
 }
+# Need no scratch database.
+ALONE: dict[str, Callable[[int], list[report.Table]]] = {"waits": estimates.waits}
 
 
 def main() -> int:
@@ -33,7 +38,7 @@ def main() -> int:
     try:
         if arguments.profile:
             return _profile(arguments.names or ["issue"], options, arguments.top)
-        return _measure(arguments.names or list(MEASURES), options)
+        return _measure(arguments.names or [*MEASURES, *ALONE], options)
     except Unusable as problem:
         print(f"Stopped: {problem}", file=sys.stderr)
         return 1
@@ -45,33 +50,33 @@ def main() -> int:
 def _measure(names: list[str], options: Options) -> int:
     print(report.head(options), flush=True)
     tables: list[report.Table] = []
-    with scratch() as place:
-        session = Session(place, options)
-        try:
-            for name in names:
-                for table in MEASURES[name](session):
-                    tables.append(table)
-                    print(table.text(), flush=True)
-        finally:
-            session.close()
+
+    def show(found: list[report.Table]) -> None:
+        for table in found:
+            tables.append(table)
+            print(table.text(), flush=True)
+
+    if on_database := [name for name in names if name in MEASURES]:
+        with scratch() as place, contextlib.closing(Session(place, options)) as session:
+            for name in on_database:
+                show(MEASURES[name](session))
+    for name in names:
+        if name in ALONE:
+            show(ALONE[name](options.rounds))
     print(f"\nWritten to {report.save('-'.join(names), options, tables)}")
     return 0
 
 
 def _profile(names: list[str], options: Options, top: int) -> int:
-    with scratch() as place:
-        session = Session(place, options)
-        try:
-            profiled.show(session, names, top)
-        finally:
-            session.close()
+    with scratch() as place, contextlib.closing(Session(place, options)) as session:
+        profiled.show(session, names, top)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     usual = Options()
-    parser.add_argument("names", nargs="*", choices=[[], *MEASURES], help="what to measure")
+    parser.add_argument("names", nargs="*", choices=[[], *MEASURES, *ALONE], help="what to measure")
     parser.add_argument("--clients", type=int, default=usual.clients)
     parser.add_argument("--queues", type=int, default=usual.queues)
     parser.add_argument("--workers", type=int, default=usual.workers)

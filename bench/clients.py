@@ -31,7 +31,7 @@ def _issuing(place: Place, number: int, path: str) -> Client:
         yield "issue", request("POST", path, body, Idempotency_Key=key())
 
 
-class Nobody(Exception):  # noqa: N818
+class Nobody(Exception):
     """The line is empty, so there is nothing to measure."""
 
 

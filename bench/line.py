@@ -24,7 +24,7 @@ _FILL = """
             last_sequence - %(people)s + n, prefix || (last_sequence - %(people)s + n), 1,
             'waiting', %(service)s, 'ordinary', 'api', at, 0, '', '', '', 'fr', '', '', 0, 0, '',
             '', at
-        FROM line, generate_series(1, %(people)s) AS n,
+        FROM line, generate_series(1, %(people)s::int) AS n,
             LATERAL (SELECT now() - interval '1 hour' + n * interval '10 milliseconds' AS at) AS t
         RETURNING *
     )
@@ -44,7 +44,7 @@ _PAST = """
             prefix || n, 4, 'completed', %(service)s, 'ordinary', 'api', at, 0, '', '', '', 'fr',
             '', '', 1, 0, '', '', at, at + interval '20 minutes', at + interval '21 minutes',
             at + interval '26 minutes'
-        FROM queues_queue, generate_series(%(first)s, %(last)s) AS n,
+        FROM queues_queue, generate_series(%(first)s::int, %(last)s::int) AS n,
             LATERAL (SELECT current_date - interval '1 day' * (1 + n / 10000)
                             + n %% 10000 * interval '8 seconds' AS at) AS t
         WHERE queues_queue.id = %(queue)s

@@ -16,7 +16,7 @@ Client = Generator[tuple[str, bytes], tuple[int, bytes], None]
 OK = frozenset({200, 201, 204, 304})
 
 
-class WrongAnswer(Exception):  # noqa: N818
+class WrongAnswer(Exception):
     """The server refused a request that has to work."""
 
 

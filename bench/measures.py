@@ -1,11 +1,26 @@
 """What is measured; each returns tables for the report."""
 
+from collections.abc import Callable, Sequence
+
 from bench import clients, servers
-from bench.report import Table
+from bench.load import Client
+from bench.report import Aim, Table
 from bench.session import STEPS, Session, Side, in_turn, say
+
+Make = Callable[[], Sequence[Client]]
 
 # More than a round of any side can call.
 LONG_LINE = 4000
+FEW, MANY = 10, 10_000
+# People who join and are called in a round of growth, a queue: few, so that a short line stays short.
+GROWTH_STEPS = 60
+WRITERS = (
+    "bare view, several statements",
+    "bare view, one statement",
+    "product",
+    "pgbench, several statements",
+    "pgbench, one statement",
+)
 
 
 def issue(session: Session) -> list[Table]:
@@ -18,32 +33,20 @@ def _issue(session: Session, count: int) -> Table:
     say(f"issuing with {count} clients")
     place, product, bare = session.place, session.product, session.bare
     session.line.empty()
-    sides = {
-        name: Side(name)
-        for name in (
-            "bare view, several statements",
-            "bare view, one statement",
-            "product",
-            "pgbench, several statements",
-            "pgbench, one statement",
-        )
-    }
-    several, one, ours, pg_several, pg_one = sides.values()
+    several, one, ours, pg_several, pg_one = sides = [Side(name) for name in WRITERS]
     numbers = range(count)
+
+    def over_http(side: Side, server: servers.Server, make: Make) -> None:
+        session.load(side, server, make, counted="issue")
+
+    def bare_clients(way: str) -> Sequence[Client]:
+        return [clients.bare_issue(place, number, way) for number in numbers]
+
     in_turn(
         [
-            lambda: _loaded(
-                session,
-                several,
-                bare,
-                lambda: [clients.bare_issue(place, n, "several") for n in numbers],
-            ),
-            lambda: _loaded(
-                session, ours, product, lambda: [clients.issue(place, n) for n in numbers]
-            ),
-            lambda: _loaded(
-                session, one, bare, lambda: [clients.bare_issue(place, n, "one") for n in numbers]
-            ),
+            lambda: over_http(several, bare, lambda: bare_clients("several")),
+            lambda: over_http(ours, product, lambda: [clients.issue(place, n) for n in numbers]),
+            lambda: over_http(one, bare, lambda: bare_clients("one")),
             lambda: session.pgbench(pg_several, ["issue"], one=False, clients=count),
             lambda: session.pgbench(pg_one, ["issue"], one=True, clients=count),
         ],
@@ -52,14 +55,11 @@ def _issue(session: Session, count: int) -> Table:
     return Table(
         f"issue_{count}",
         f"Issue a ticket, {count} clients, {len(place.queues)} queues",
-        list(sides.values()),
+        sides,
         against=several.name,
-        notes=[f"rows: {_rows(session, ['issue'])}"],
+        aim=Aim("product", rate=0.8, cpu=1.5),
+        notes=[_rows(session, "issue")],
     )
-
-
-def _loaded(session, side, server, make) -> None:
-    session.load(side, server, make, counted="issue")
 
 
 def call(session: Session) -> list[Table]:
@@ -70,36 +70,27 @@ def call(session: Session) -> list[Table]:
 
 def _call(session: Session, count: int) -> Table:
     say(f"calling with {count} agents")
-    place, product, bare = session.place, session.product, session.bare
-    seats = place.seats[:count]
+    product, bare = session.product, session.bare
+    seats = session.place.seats[:count]
     session.line.empty()
-    sides = {
-        name: Side(name)
-        for name in (
-            "bare view, several statements",
-            "bare view, one statement",
-            "product",
-            "pgbench, several statements",
-            "pgbench, one statement",
-        )
-    }
-    several, one, ours, pg_several, pg_one = sides.values()
+    several, one, ours, pg_several, pg_one = sides = [Side(name) for name in WRITERS]
 
-    def over_http(side: Side, server: servers.Server, make) -> None:
+    def over_http(side: Side, server: servers.Server, make: Make) -> None:
         session.line.fill(LONG_LINE)
         session.load(side, server, make, counted="call")
 
-    def by_pgbench(side: Side, one: bool) -> None:
+    def by_pgbench(side: Side, *, one: bool) -> None:
         session.line.fill(LONG_LINE)
         session.pgbench(side, STEPS, one=one, clients=count)
 
+    def bare_clients(way: str) -> Sequence[Client]:
+        return [clients.bare_call(seat, way) for seat in seats]
+
     in_turn(
         [
-            lambda: over_http(
-                several, bare, lambda: [clients.bare_call(s, "several") for s in seats]
-            ),
-            lambda: over_http(ours, product, lambda: [clients.call(s) for s in seats]),
-            lambda: over_http(one, bare, lambda: [clients.bare_call(s, "one") for s in seats]),
+            lambda: over_http(several, bare, lambda: bare_clients("several")),
+            lambda: over_http(ours, product, lambda: [clients.call(seat) for seat in seats]),
+            lambda: over_http(one, bare, lambda: bare_clients("one")),
             lambda: by_pgbench(pg_several, one=False),
             lambda: by_pgbench(pg_one, one=True),
         ],
@@ -107,18 +98,17 @@ def _call(session: Session, count: int) -> Table:
     )
     return Table(
         f"call_{count}",
-        f"Call, start and complete a person, {count} agents; rates and CPU are of the three together",
-        list(sides.values()),
+        f"Call, start and complete a person, {count} agents; rate and CPU of the three together",
+        sides,
         against=several.name,
-        notes=[f"rows of {step}: {_rows(session, [step])}" for step in STEPS],
+        aim=Aim("product", rate=0.8, cpu=1.5),
+        notes=[_rows(session, step) for step in STEPS],
     )
 
 
-def _rows(session: Session, names: list[str]) -> str:
-    return "; ".join(
-        ", ".join(f"{count} {table}" for table, count in session.recipes[name].rows().items())
-        for name in names
-    )
+def _rows(session: Session, name: str) -> str:
+    rows = session.recipes[name].rows()
+    return f"{name} writes " + ", ".join(f"{count} {table}" for table, count in rows.items())
 
 
 def status(session: Session) -> list[Table]:
@@ -129,30 +119,178 @@ def status(session: Session) -> list[Table]:
     session.line.fill(50)
     in_product = session.server(servers.IN_PRODUCT, "in-product")
     numbers = range(session.options.clients)
-    paths = [f"/api/queues/queues/{queue}/status/" for queue in place.queues]
-    reads = {
-        "bare hello": (bare, lambda: [clients.read("read", ["/hello/"], n) for n in numbers]),
-        "product status": (product, lambda: [clients.read("read", paths, n) for n in numbers]),
-        "product status, 304": (
-            product,
-            lambda: [clients.read_unchanged(paths[n % len(paths)]) for n in numbers],
-        ),
-        "product healthz": (
-            product,
-            lambda: [clients.read("read", ["/healthz"], n) for n in numbers],
-        ),
-        "bare hello in the product's process": (
-            in_product,
-            lambda: [clients.read("read", ["/hello/"], n) for n in numbers],
-        ),
+    paths = [_status_path(queue) for queue in place.queues]
+
+    def readers(*paths: str) -> Make:
+        return lambda: [clients.read("read", list(paths), number) for number in numbers]
+
+    def pollers() -> Sequence[Client]:
+        return [clients.read_unchanged(paths[number % len(paths)]) for number in numbers]
+
+    reads: dict[str, tuple[servers.Server, Make]] = {
+        "bare hello": (bare, readers("/hello/")),
+        "product status": (product, readers(*paths)),
+        "product status, 304": (product, pollers),
+        "product healthz": (product, readers("/healthz")),
+        "bare hello in the product's process": (in_product, readers("/hello/")),
     }
     sides = [Side(name) for name in reads]
-    in_turn(
-        [lambda side=side: session.load(side, *reads[side.name], counted="read") for side in sides],
-        session.options.rounds,
-    )
+
+    def round_of(side: Side) -> Callable[[], None]:
+        return lambda: _discard(session.load(side, *reads[side.name], counted="read"))
+
+    in_turn([round_of(side) for side in sides], session.options.rounds)
     return [
         Table(
-            "status", f"Read a queue's status, {len(numbers)} clients", sides, against="bare hello"
+            "status",
+            f"Read a queue's status, {len(numbers)} clients",
+            sides,
+            against="bare hello",
+            aim=Aim("product status", rate=0.8),
         )
     ]
+
+
+def _discard(_: object) -> None:
+    """Turn an outcome into nothing."""
+
+
+def _status_path(queue: str) -> str:
+    return f"/api/queues/queues/{queue}/status/"
+
+
+def growth(session: Session) -> list[Table]:
+    """The same operations with few and with many people waiting in each queue."""
+    sizes = {FEW: f"{FEW} waiting", MANY: f"{MANY:,} waiting"}
+    found = {name: {size: Side(text) for size, text in sizes.items()} for name in _OPERATIONS}
+    _warm_up(session)
+    for number in range(session.options.rounds):
+        for size in sizes if number % 2 == 0 else reversed(sizes):
+            say(f"growth, round {number + 1}: {size:,} waiting in each queue")
+            session.line.empty()
+            session.line.fill(size)
+            session.line.settle()
+            for name, operate in _OPERATIONS.items():
+                operate(session, found[name][size])
+    return [
+        Table(
+            f"growth_{name}",
+            f"{name}: from {FEW} to {MANY:,} people waiting in each queue",
+            list(sides.values()),
+            against=sizes[FEW],
+            aim=Aim(sizes[MANY], rate=1 / 1.5, cpu=1.5),
+        )
+        for name, sides in found.items()
+    ]
+
+
+def past(session: Session) -> list[Table]:
+    """The same operations before and after many tickets of the past, the bare view beside them."""
+    tickets = session.options.rows
+    when = {False: "no past", True: f"{tickets:,} past tickets"}
+    control = "issue by the bare view"
+    found = {
+        name: {later: Side(text) for later, text in when.items()}
+        for name in [*_OPERATIONS, control]
+    }
+    _warm_up(session)
+    for later, words in when.items():
+        session.line.empty()
+        if later:
+            say(f"writing {tickets:,} past tickets with their periods and events")
+            session.line.add_past(tickets)
+        for number in range(session.options.rounds):
+            say(f"{words}, round {number + 1}")
+            session.line.fill(50)
+            for name, operate in _OPERATIONS.items():
+                operate(session, found[name][later])
+            _issue_bare(session, found[control][later])
+    return [
+        Table(
+            f"past_{name}",
+            f"{name}: with {tickets:,} past tickets",
+            list(sides.values()),
+            against=when[False],
+            aim=None if name == control else Aim(when[True], rate=0.95),
+        )
+        for name, sides in found.items()
+    ]
+
+
+def _warm_up(session: Session) -> None:
+    """Let every operation prepare its statements, so that the first figures are like the others."""
+    session.line.empty()
+    session.line.fill(FEW)
+    for operate in [*_OPERATIONS.values(), _issue_bare]:
+        operate(session, Side("discarded"))
+
+
+def _issue_some(session: Session, side: Side) -> None:
+    place = session.place
+    session.load(
+        side,
+        session.product,
+        lambda: [clients.issue(place, number) for number in range(session.options.clients)],
+        counted="issue",
+        limit=GROWTH_STEPS * len(place.queues),
+    )
+
+
+def _issue_bare(session: Session, side: Side) -> None:
+    place = session.place
+    session.load(
+        side,
+        session.bare,
+        lambda: [
+            clients.bare_issue(place, number, "several")
+            for number in range(session.options.clients)
+        ],
+        counted="issue",
+        limit=GROWTH_STEPS * len(place.queues),
+    )
+
+
+def _call_some(session: Session, side: Side) -> None:
+    session.line.fill(0)
+    session.load(
+        side,
+        session.product,
+        lambda: [clients.call(seat) for seat in session.place.seats],
+        counted="call",
+        limit=len(STEPS) * GROWTH_STEPS * len(session.place.queues) * 3 // 4,
+    )
+
+
+def _read_status(session: Session, side: Side) -> None:
+    paths = [_status_path(queue) for queue in session.place.queues]
+    session.load(
+        side,
+        session.product,
+        lambda: [clients.read("read", paths, n) for n in range(session.options.clients)],
+        counted="read",
+        seconds=session.options.seconds / 2,
+    )
+
+
+def _read_ticket(session: Session, side: Side) -> None:
+    """Tickets from anywhere in the lines, read by staff."""
+    paths = [f"/api/queues/tickets/{ticket}/" for ticket in session.line.waiting(1000)]
+    seats = session.place.seats
+    session.load(
+        side,
+        session.product,
+        lambda: [
+            clients.read("read", paths, n * 31, Authorization=f"Bearer {seat.agent.access}")
+            for n, seat in enumerate(seats)
+        ],
+        counted="read",
+        seconds=session.options.seconds / 2,
+    )
+
+
+_OPERATIONS: dict[str, Callable[[Session, Side], None]] = {
+    "issue": _issue_some,
+    "call, start, complete": _call_some,
+    "read status": _read_status,
+    "read ticket": _read_ticket,
+}

@@ -49,9 +49,7 @@ def show(session: Session, names: list[str], top: int) -> None:
     stats.strip_dirs = lambda: stats  # type: ignore[method-assign]  # the directories tell the apps
     for order in ("tottime", "cumulative"):
         stats.sort_stats(order).print_stats(top)
-    print(
-        f"kept in {kept}; python -m pstats reads it, py-spy record --pid shows the same without cProfile's cost"
-    )
+    print(f"Kept in {kept}, which python -m pstats reads.")
 
 
 def _work(session: Session, server: Any, name: str) -> None:

@@ -4,14 +4,32 @@ import json
 import os
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.scratch import REPORTS
 from bench.session import Options, Side
 
+COLUMNS = (
+    ("per s", 9),
+    ("ratio", 7),
+    ("CPU ms", 9),
+    ("ratio", 7),
+    ("PG ms", 8),
+    ("p50 ms", 9),
+    ("p99 ms", 9),
+)
 NOTE = "The load generator shares the {cores} cores with the servers and PostgreSQL."
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What one side should reach, as ratios to the base: at least this rate, at most this CPU."""
+
+    side: str
+    rate: float
+    cpu: float | None = None
 
 
 @dataclass
@@ -23,7 +41,7 @@ class Table:
     sides: list[Side]
     against: str
     notes: list[str] = field(default_factory=list)
-    aims: dict[str, float] = field(default_factory=dict)
+    aim: Aim | None = None
 
     def _base(self) -> Side:
         return next(side for side in self.sides if side.name == self.against)
@@ -35,21 +53,34 @@ class Table:
 
     def text(self) -> str:
         """Return the table as lines."""
-        head = f"{'':34}{'per s':>9}{'ratio':>7}{'CPU ms':>9}{'ratio':>7}{'PG ms':>8}{'p50 ms':>9}{'p99 ms':>9}"
-        lines = [f"\n{self.title} (ratios to: {self.against})", head]
+        names = "".join(f"{name:>{width}}" for name, width in COLUMNS)
+        lines = [f"\n{self.title} (ratios to: {self.against})", " " * 36 + names]
         for side in self.sides:
             cells = [
-                _cell(side.middle("per_second"), 9, 0),
-                _cell(self.ratio(side, "per_second"), 7, 2),
-                _cell(side.middle("server_cpu_ms"), 9, 3),
-                _cell(self.ratio(side, "server_cpu_ms"), 7, 2),
-                _cell(side.middle("postgres_cpu_ms"), 8, 3),
-                _cell(side.middle("p50_ms"), 9, 1),
-                _cell(side.middle("p99_ms"), 9, 1),
+                (side.middle("per_second"), 0),
+                (self.ratio(side, "per_second"), 2),
+                (side.middle("server_cpu_ms"), 3),
+                (self.ratio(side, "server_cpu_ms"), 2),
+                (side.middle("postgres_cpu_ms"), 3),
+                (side.middle("p50_ms"), 2),
+                (side.middle("p99_ms"), 2),
             ]
-            lines.append(f"{side.name:34}" + "".join(cells))
-        lines += [f"  {note}" for note in self.notes]
+            texts = ["" if value is None else f"{value:.{digits}f}" for value, digits in cells]
+            widths = [width for _, width in COLUMNS]
+            row = (f"{text:>{width}}" for text, width in zip(texts, widths, strict=True))
+            lines.append(f"{side.name:36}" + "".join(row))
+        lines += [f"  {note}" for note in [*self._verdict(), *self.notes]]
         return "\n".join(lines)
+
+    def _verdict(self) -> list[str]:
+        if self.aim is None:
+            return []
+        side = next(side for side in self.sides if side.name == self.aim.side)
+        rate, cpu = self.ratio(side, "per_second") or 0.0, self.ratio(side, "server_cpu_ms")
+        told = [f"rate at least {self.aim.rate:.2f}: {_reached(rate >= self.aim.rate)}"]
+        if self.aim.cpu is not None and cpu is not None:
+            told.append(f"CPU at most {self.aim.cpu:.2f}: {_reached(cpu <= self.aim.cpu)}")
+        return [f"aim of {side.name}: " + ", ".join(told)]
 
     def data(self) -> dict[str, Any]:
         """Return the table for the report."""
@@ -65,12 +96,12 @@ class Table:
                 }
                 for side in self.sides
             },
-            "notes": self.notes,
+            "notes": [*self._verdict(), *self.notes],
         }
 
 
-def _cell(value: float | None, width: int, digits: int) -> str:
-    return f"{'' if value is None else format(value, f'.{digits}f'):>{width}}"
+def _reached(reached: bool) -> str:
+    return "reached" if reached else "not reached"
 
 
 def head(options: Options) -> str:
@@ -91,7 +122,7 @@ def save(name: str, options: Options, tables: list[Table]) -> Path:
     report = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-        "options": vars(options) if hasattr(options, "__dict__") else {},
+        "options": asdict(options),
         "tables": {table.name: table.data() for table in tables},
     }
     path.write_text(json.dumps(report, indent=2) + "\n")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / ".data" / "bench"
 
 
-class Unusable(Exception):  # noqa: N818
+class Unusable(Exception):
     """The surroundings lack something; the message says what and what to do."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.scratch import ROOT, REPORTS, Scratch, free_port, stop, wait_for_port
+from bench.scratch import REPORTS, ROOT, Scratch, free_port, stop, wait_for_port
 
 PRODUCT = "config.wsgi:application"
 BARE = "bench.bare.wsgi:application"

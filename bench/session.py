@@ -12,7 +12,7 @@ from typing import Any
 from bench import pgbench, place, rows, servers
 from bench.line import Line
 from bench.load import Client, Load, Outcome
-from bench.scratch import Scratch
+from bench.scratch import Scratch, Unusable
 
 STEPS = ("call", "start", "complete")
 
@@ -105,7 +105,30 @@ class Session:
         """The bare application under granian."""
         path = self.scratch.directory / "recipes.json"
         rows.save(self.recipes, path)
-        return self.server(servers.BARE, "bare", BENCH_RECIPES=str(path))
+        bare = self.server(servers.BARE, "bare", BENCH_RECIPES=str(path))
+        self._check_same_rows(bare)
+        return bare
+
+    def _check_same_rows(self, bare: servers.Server) -> None:
+        """
+        Carry every step out once by the bare view and compare what it wrote with the recipe.
+
+        :raises Unusable: it writes other rows than the product, so the comparison would not be fair
+        """
+        seat, api = self.place.seats[0], place.Api(bare.port)
+        staff = {"session": seat.session, "counter": seat.counter, "agent": seat.agent.id}
+        for way in ("several", "one"):
+            known = {"queue": seat.queue}
+            for name, recipe in self.recipes.items():
+                before = rows.snapshot(self.database)
+                body = known | (staff if name in STEPS else {})
+                known["ticket"] = api.post(f"/{way}/{name}/", body)["id"]
+                if name == "issue":
+                    # It goes to the end of the line; the head is called.
+                    known.pop("ticket")
+                wrote = rows.learn(name, self.database, before, body | known).rows()
+                if wrote != recipe.rows():
+                    raise Unusable(f"{name}: the bare view writes {wrote}, not {recipe.rows()}")
 
     @cached_property
     def place(self) -> place.Place:
