@@ -1,5 +1,6 @@
 """The live ticket of whoever holds its token."""
 
+import json
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from smartqueue.queues.enums import ORDINARY, TicketState
 from smartqueue.queues.tokens import actor_of_token
 from smartqueue.web import queries
 from smartqueue.web.views import pwa
-from smartqueue.web.views.kit import failure, now_of, page
+from smartqueue.web.views.kit import failure, language_of, now_of, page
 
 FINAL = frozenset({TicketState.COMPLETED, TicketState.CANCELLED, TicketState.EXPIRED})
 LEAVABLE = frozenset({TicketState.WAITING, TicketState.CALLED, TicketState.PARKED})
@@ -67,12 +68,28 @@ def ticket(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def state(request: HttpRequest, token: str) -> HttpResponse:
     """Show the part of the page that changes; 304 while it has not."""
-    response = page(request, "ticket_state.html", _context(request, token))
-    mark = f'"{sha256(response.content).hexdigest()[:20]}"'
+    context = _context(request, token)
+    mark = f'"{_fingerprint(context, language_of(request))}"'
     if request.headers.get("If-None-Match") == mark:
         response = HttpResponse(status=304)
+    else:
+        response = page(request, "ticket_state.html", context)
     response.headers["ETag"] = mark
     return _private(response)
+
+
+def _fingerprint(context: dict[str, Any], language: str) -> str:
+    """Return a digest of what the part shows; the form tokens in it differ each time."""
+    queue = context["queue"]
+    shown = (
+        context["view"],
+        context["more_time_left"],
+        [other.number for other in context["overtakers"]],
+        (str(queue.pk), queue.name, queue.state, queue.state_reason),
+        context["ticket"].customer_name,
+        language,
+    )
+    return sha256(json.dumps(shown).encode()).hexdigest()[:20]
 
 
 @require_POST

@@ -31,7 +31,7 @@ function applyToFigures({ now_serving: serving, last_called: called }, type, dat
     serving = serving.map((other) => (other.number === number ? entry : other));
   } else serving = [...serving, entry];
   if (CALLS.has(type)) called = [entry, ...without(called, number)].slice(0, LAST_CALLED);
-  else if (data.undo && data.called_at === null) called = without(called, number);
+  else if (data.undo && data.state === "waiting") called = without(called, number);
   return { now_serving: serving, last_called: called };
 }
 

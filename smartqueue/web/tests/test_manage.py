@@ -1,0 +1,91 @@
+"""The manager's view."""
+
+import pytest
+from django.test import Client
+
+from smartqueue.accounts.enums import Role
+from smartqueue.queues.models import Queue
+from smartqueue.queues.tests import factories
+from smartqueue.queues.tokens import kiosk_token_of
+from smartqueue.web.tests.conftest import sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+def _queue(place: factories.Place) -> Queue:
+    queue: Queue = Queue.objects.with_scopes_disabled().get(pk=place.queue.pk)
+    return queue
+
+
+def _action(place: factories.Place, action: str) -> str:
+    return f"/manage/branches/{place.branch.pk}/queues/{place.queue.pk}/{action}/"
+
+
+def test_a_queue_is_paused_with_a_reason_closed_and_opened(
+    client: Client, place: factories.Place
+) -> None:
+    sign_in(client, place.owner)
+    client.post(_action(place, "pause"), {"reason": " Coupure de  courant "})
+    assert (_queue(place).state, _queue(place).state_reason) == ("paused", "Coupure de courant")
+    part = client.post(_action(place, "close"), headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert 'data-testid="open"' in part
+    client.post(_action(place, "open"))
+    assert _queue(place).state == "open"
+
+
+def test_it_shows_counters_and_who_is_there(client: Client, place: factories.Place) -> None:
+    factories.sit_down(place)
+    factories.join(place)
+    page = sign_in(client, place.owner).get(f"/manage/branches/{place.branch.pk}/")
+    text = page.content.decode()
+    assert 'data-testid="total-waiting">1</dd>' in text
+    assert f"/k/{kiosk_token_of(place.branch.pk)}/" in text
+
+
+def test_the_kiosk_address_is_for_managers(client: Client, place: factories.Place) -> None:
+    page = sign_in(client, place.agent).get(f"/manage/branches/{place.branch.pk}/")
+    assert page.status_code == 200
+    assert "kiosk-link" not in page.content.decode()
+
+
+def test_a_viewer_sees_and_changes_nothing(client: Client, place: factories.Place) -> None:
+    sign_in(client, factories.make_member(place.organization, Role.VIEWER))
+    page = client.get(f"/manage/branches/{place.branch.pk}/").content.decode()
+    assert 'data-testid="pause"' not in page
+    assert client.post(_action(place, "close")).status_code == 404
+    assert _queue(place).state == "open"
+
+
+@pytest.mark.parametrize("path", ["", "part/"])
+def test_another_organization_gets_404(client: Client, place: factories.Place, path: str) -> None:
+    sign_in(client, factories.make_place().owner)
+    assert client.get(f"/manage/branches/{place.branch.pk}/{path}").status_code == 404
+    assert client.post(_action(place, "close")).status_code == 404
+    assert _queue(place).state == "open"
+
+
+def test_a_queue_of_another_branch_is_not_acted_on(client: Client, place: factories.Place) -> None:
+    other = factories.make_branch(place.organization)
+    sign_in(client, place.owner)
+    path = f"/manage/branches/{other.pk}/queues/{place.queue.pk}/close/"
+    assert client.post(path).status_code == 404
+    assert _queue(place).state == "open"
+
+
+def test_the_list_leads_to_the_only_place(client: Client, place: factories.Place) -> None:
+    factories.make_place()
+    response = sign_in(client, place.owner).get("/manage/")
+    assert response.headers["Location"] == f"/manage/branches/{place.branch.pk}/"
+
+
+@pytest.mark.parametrize("queues", [1, 3])
+def test_the_part_asks_the_database_as_often_for_any_number_of_counters(
+    client: Client, place: factories.Place, queues: int, django_assert_max_num_queries: object
+) -> None:
+    for _ in range(queues):
+        factories.make_counter(place.branch)
+    sign_in(client, place.owner)
+    client.get(f"/manage/branches/{place.branch.pk}/part/")
+    with django_assert_max_num_queries(9):  # type: ignore[operator]
+        client.get(f"/manage/branches/{place.branch.pk}/part/")
