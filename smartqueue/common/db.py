@@ -6,16 +6,18 @@ another joins it, so that a check-in and the ticket it issues succeed or fail to
 """
 
 import functools
+import itertools
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
+import psycopg
 from django.db import OperationalError, connection, models, transaction
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors as pg_errors
 from psycopg.types.json import Jsonb
@@ -82,14 +84,38 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
+_PLACE = re.compile(r"%(?:\((\w+)\))?s")
+
+
+@functools.cache
+def _numbered(statement: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement with PostgreSQL's own places ($1, $2), and the names they stand for."""
+    numbers = itertools.count(1)
+    by_name: dict[str, int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        name = found.group(1)
+        return f"${by_name.setdefault(name, len(by_name) + 1) if name else next(numbers)}"
+
+    return _PLACE.sub(place, statement), tuple(by_name)
+
+
+class _PreparedCursor(psycopg.RawCursor[Any]):
+    """Binds on the server; a statement's places are found once and not at every execution."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        text, names = _numbered(query)
+        values = [params[name] for name in names] if names else params
+        return super().execute(text.encode(), values, **options)
+
+
 def prepared_cursor() -> CursorWrapper:
     """
     Return a cursor for the hot path's constant statements: parameters travel apart, so PostgreSQL
     parses and plans a statement once per connection (`prepare_threshold` in the settings).
     """
     connection.ensure_connection()
-    # django-stubs knows neither the cursor's argument nor that the wrappers take it.
-    cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    cursor: Any = _PreparedCursor(connection.connection)
     if connection.queries_logged:
         debugged: CursorWrapper = connection.make_debug_cursor(cursor)
         return debugged

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 
 from smartqueue.common import clock, tenancy
+from smartqueue.common.logging import request_line
 from smartqueue.common.rest.problems import problem_response, unavailable
 
 logger = logging.getLogger("smartqueue.request")
@@ -57,14 +58,12 @@ class RequestMiddleware:
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         if request.path not in {"/healthz", "/readyz", "/metrics"}:
-            logger.info(
-                "request",
-                extra={
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-                },
+            request_line(
+                request_id=request_id,
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )
         return response
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from smartqueue.queues.models import Queue
 from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
 
 PROFILE_SECONDS = 10.0
+EXACT_UP_TO = 50
 DEFAULT_HANDLING_SECONDS = 600.0
 
 _PROFILE = """
@@ -46,10 +47,14 @@ _COUNTERS = """
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was learned of a queue, and the mean handling time of who waits in it, in seconds."""
+    """
+    What was learned of a queue, the mean handling time of who waits in it in seconds, and what was
+    answered from these so far.
+    """
 
     predictor: Predictor
     handling: float
+    answers: dict[tuple[int, Pool, bool], Estimate] = field(default_factory=dict)
 
 
 _profiles: dict[UUID, tuple[float, Profile]] = {}
@@ -105,14 +110,34 @@ def for_place(
     `opening` is asked for the next opening when no counter is open.
     """
     profile = profile_of(queue.pk)
-    summary = LineSummary(
-        now=now.timestamp(),
-        pool=_pool(queue, people_ahead, opening),
-        waiting=queue.waiting_count,
-        handling=profile.handling,
-        frozen=queue.state == QueueState.PAUSED,
-    )
-    return profile.predictor.predict_position(people_ahead, summary)
+    pool = _pool(queue, people_ahead, opening)
+    frozen = queue.state == QueueState.PAUSED
+    near = _nearby(people_ahead)
+    key = (near, pool, frozen)
+    known = None if pool.plan else profile.answers.get(key)
+    if known is None:
+        summary = LineSummary(
+            now=now.timestamp(),
+            pool=pool,
+            waiting=max(queue.waiting_count, near),
+            handling=profile.handling,
+            frozen=frozen,
+        )
+        known = profile.answers[key] = profile.predictor.predict_position(near, summary)
+    explanation = replace(known.explanation, people_ahead=people_ahead)
+    return replace(known, explanation=explanation)
+
+
+def _nearby(people_ahead: int) -> int:
+    """
+    Return the number of people whose estimate stands for this one: itself up to 50, then the next
+    that is at most 2 % larger, far below what changes a shown figure. Never falls with more people.
+    """
+    if people_ahead <= EXACT_UP_TO:
+        return people_ahead
+    step = max(people_ahead // EXACT_UP_TO, 1)
+    step = 1 << (step.bit_length() - 1)
+    return -(-people_ahead // step) * step
 
 
 def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None]) -> Pool:
@@ -164,11 +189,13 @@ def _sentence(estimate: Estimate) -> str:
             return _("No counter is open yet. The figure counts from the opening.")
         case "unknown":
             return _("No counter is open, so no honest figure can be given.")
-    people = ngettext(
-        "%(count)d person is before you",
-        "%(count)d people are before you",
-        explanation.people_ahead,
-    ) % {"count": explanation.people_ahead}
+    people = _("You are next")
+    if explanation.people_ahead:
+        people = ngettext(
+            "%(count)d person is before you",
+            "%(count)d people are before you",
+            explanation.people_ahead,
+        ) % {"count": explanation.people_ahead}
     counters = ngettext(
         "%(count)d counter is open", "%(count)d counters are open", explanation.counters
     ) % {"count": explanation.counters}

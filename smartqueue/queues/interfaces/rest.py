@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from smartqueue.common import tenancy
+from smartqueue.common.rest.forms import read
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
 from smartqueue.queues import operations, policies, queries
@@ -15,13 +16,6 @@ from smartqueue.queues.interfaces import serializers as forms
 from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
 from smartqueue.queues.models import CounterSession, Ticket
 from smartqueue.queues.tokens import token_of
-
-
-def read(form: type[serializers.Serializer[Any]], request: ApiRequest, **options: Any) -> Any:
-    """Return the validated body."""
-    bound = form(data=request.data, **options)
-    bound.is_valid(raise_exception=True)
-    return bound.validated_data
 
 
 def holder_view(ticket: Ticket, request: ApiRequest) -> dict[str, Any]:
