@@ -9,6 +9,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q
 from django.db.models.functions import Concat
+from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.enums import Language, Role
 from smartqueue.business.enums import Category
@@ -28,13 +29,17 @@ def _searched(*columns: str) -> Plain:
 def validate_zone(value: str) -> None:
     """Refuse a name that the time zone database does not have."""
     if value not in available_timezones():
-        raise ValidationError("unknown time zone", code="unknown_zone")
+        raise ValidationError(
+            _("Give a time zone by its name, such as Africa/Dakar."), code="unknown_zone"
+        )
 
 
 def validate_country(value: str) -> None:
     """Refuse a country whose public holidays are not known."""
     if value not in holidays.list_supported_countries(include_aliases=False):
-        raise ValidationError("unknown country", code="unknown_country")
+        raise ValidationError(
+            _("Give a country by its ISO 3166 code, such as SN."), code="unknown_country"
+        )
 
 
 class Organization(IdModel):
