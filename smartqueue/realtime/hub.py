@@ -137,7 +137,7 @@ class Hub:
         self._gatherings: defaultdict[str, dict[Member, None]] = defaultdict(dict)
         self._slots: list[dict[Member, None]] = [{} for _ in range(REVIEW_SECONDS)]
         self._slot_of: dict[Member, int] = {}
-        self._next_slot = itertools.cycle(range(REVIEW_SECONDS))
+        self._next_slot = itertools.cycle(range(len(self._slots)))
         self._review: Callable[[list[Member]], Coroutine[Any, Any, None]] | None = None
         self._source = Source()
         self._dirty: dict[str, None] = {}
@@ -391,10 +391,11 @@ class Hub:
     async def _tick(self) -> None:
         for second in itertools.count():
             await asyncio.sleep(1)
-            for start in range(0, REVIEW_SECONDS, HEARTBEAT_SECONDS):
-                for member in tuple(self._slots[(second + start) % REVIEW_SECONDS]):
+            period = len(self._slots)
+            for start in range(0, period, HEARTBEAT_SECONDS):
+                for member in tuple(self._slots[(second + start) % period]):
                     member.beat()
-            reviewed = list(self._slots[second % REVIEW_SECONDS])
+            reviewed = list(self._slots[second % period])
             if reviewed and self._review is not None:
                 self.do(self._review(reviewed))
             self.shared.sweep()

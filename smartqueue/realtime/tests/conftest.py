@@ -83,7 +83,7 @@ def start(application: Any = samples.application) -> tuple[Server, threading.Thr
         timeout_graceful_shutdown=2,
     )
     server = Server(config)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
