@@ -39,6 +39,9 @@ _CLAIM = """
     FROM (SELECT 1) AS one
     LEFT JOIN idempotency_idempotencykey AS stored ON stored.digest = %s
 """
+_STORED = """
+    SELECT body_digest, status, answer FROM idempotency_idempotencykey WHERE digest = %s
+"""
 _STORE = """
     INSERT INTO idempotency_idempotencykey (id, digest, body_digest, status, answer, created_at)
     VALUES (%s, %s, %s, %s, %s::jsonb, now())
@@ -65,29 +68,48 @@ def idempotent(method: Method | None = None, *, restore: Callable[[Any], Any] | 
             header = request.headers.get(HEADER)
             if header is None:
                 return run_in_unit(lambda: inner(self, request, *args, **kwargs))
-            keys = _Keys.of(request, header)
 
-            def once() -> Response:
-                answer = keys.claim()
-                if answer is not None:
-                    status, body = answer
-                    return Response(restore(body) if restore and body else body, status=status)
-                response = inner(self, request, *args, **kwargs)
-                keys.store(response)
-                return response
+            def work() -> Response:
+                return inner(self, request, *args, **kwargs)
 
-            try:
-                return run_in_unit(once)
-            except IntegrityError as error:
-                # The other request committed between this one's snapshot and its lock.
-                if "idempotency" not in str(error):
-                    raise
-                return run_in_unit(once)
+            return _once(_Keys.of(request, header), work, restore)
 
         wrapper.is_idempotent = True  # type: ignore[attr-defined]
         return wrapper
 
     return decorate(method) if method else decorate
+
+
+def _once(
+    keys: "_Keys", work: Callable[[], Response], restore: Callable[[Any], Any] | None
+) -> Response:
+    def replay(answer: tuple[int, Any]) -> Response:
+        status, body = answer
+        return Response(restore(body) if restore and body else body, status=status)
+
+    def claim_and_work() -> Response:
+        answer = keys.claim()
+        if answer is not None:
+            return replay(answer)
+        response = work()
+        keys.store(response)
+        return response
+
+    # When the other request commits between this one's snapshot and its lock, this one carries on
+    # beside an effect that is its own, and must not be told of a conflict.
+    try:
+        return run_in_unit(claim_and_work)
+    except (RequestInProgress, KeyReused):
+        raise
+    except IntegrityError as error:
+        if "idempotency" not in str(error):
+            raise
+        return run_in_unit(claim_and_work)
+    except Problem:
+        answer = run_in_unit(keys.stored)
+        if answer is None:
+            raise
+        return replay(answer)
 
 
 class _Keys:
@@ -111,14 +133,22 @@ class _Keys:
         lock = int.from_bytes(self.digest[:8], signed=True)
         claimed = fetch_one(_CLAIM, [lock, self.digest])
         assert claimed is not None  # noqa: S101  # the query always has one row
-        locked, body_digest, status, answer = claimed
-        if status is not None:
-            if bytes(body_digest) != self.body_digest:
-                raise KeyReused
-            return status, json.loads(answer) if isinstance(answer, str) else answer
-        if not locked:
+        is_locked, *stored = claimed
+        if stored[0] is not None:
+            return self._answer(*stored)
+        if not is_locked:
             raise RequestInProgress(retry_after=1)
         return None
+
+    def stored(self) -> tuple[int, Any] | None:
+        """Return the stored answer as of now, if there is one."""
+        row = fetch_one(_STORED, [self.digest])
+        return self._answer(*row) if row else None
+
+    def _answer(self, body_digest: Any, status: int, answer: Any) -> tuple[int, Any]:
+        if bytes(body_digest) != self.body_digest:
+            raise KeyReused
+        return status, json.loads(answer) if isinstance(answer, str) else answer
 
     def store(self, response: Response) -> None:
         data = {} if response.data is None else dict(response.data)
