@@ -6,6 +6,7 @@ from typing import Any
 import environ
 from django.utils.translation import gettext_lazy as _
 
+from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
 from config.settings._gis import GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -195,7 +197,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "SmartQueue",
-    "DESCRIPTION": "Virtual tickets, calling and live screens for places where people wait.",
+    "DESCRIPTION": API_DESCRIPTION,
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -203,6 +205,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
+    "TAGS": API_TAGS,
+    "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.add_examples",
+    ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200

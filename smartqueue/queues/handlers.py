@@ -1,8 +1,12 @@
 """What queues does upon events: learn from each wait, empty a closed line."""
 
+from uuid import UUID
+
+from smartqueue.business.events import BranchClosed, OrganizationClosed
 from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.events import Event
 from smartqueue.outbox.registry import subscribe
-from smartqueue.queues import operations
+from smartqueue.queues import operations, queries
 from smartqueue.queues.events import (
     QueueClosed,
     TicketCalled,
@@ -25,3 +29,27 @@ def on_queue_closed_expire(event: QueueClosed) -> None:
     """End the tickets of a closed line, some hundred a transaction, so that no lock is held long."""
     while operations.expire_tickets(queue_id=event.queue_id, now=event.occurred_at):
         pass
+
+
+@subscribe(BranchClosed)
+def on_branch_closed_retire_queues(event: BranchClosed) -> None:
+    """Retire the queues of a closed branch; who slipped in at the last moment is told it is over."""
+    _retire_all(
+        event, queries.queues_at(organization_id=_organization(event), branch_id=event.branch_id)
+    )
+
+
+@subscribe(OrganizationClosed)
+def on_organization_closed_retire_queues(event: OrganizationClosed) -> None:
+    """Retire the queues of a closed organization."""
+    _retire_all(event, queries.queues_at(organization_id=_organization(event)))
+
+
+def _organization(event: Event) -> UUID:
+    assert event.organization_id is not None  # noqa: S101  # both events belong to one
+    return event.organization_id
+
+
+def _retire_all(event: Event, queue_ids: list[UUID]) -> None:
+    for queue_id in queue_ids:
+        operations.retire_closed_place_queue(queue_id=queue_id, now=event.occurred_at)

@@ -28,15 +28,16 @@ _SESSION = RowOf(CounterSession)
 _SELECT_QUEUE = f"""
     SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
     FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
-    WHERE queue.id = %s AND queue.retired_at IS NULL
+    WHERE queue.id = %s AND queue.retired_at IS NULL AND branch.closed_at IS NULL
 """  # noqa: S608  # names from the models
 _LOCK = " FOR NO KEY UPDATE OF queue"
 _SELECT_QUEUE_TO_JOIN = f"""
     SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}, ARRAY(
         SELECT offered.service_id FROM queues_queueservice AS offered
-        WHERE offered.queue_id = queue.id)
+        JOIN business_service AS service ON service.id = offered.service_id
+        WHERE offered.queue_id = queue.id AND service.retired_at IS NULL)
     FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
-    WHERE queue.id = %s AND queue.retired_at IS NULL
+    WHERE queue.id = %s AND queue.retired_at IS NULL AND branch.closed_at IS NULL
 """  # noqa: S608  # names from the models
 _SELECT_QUEUES_OF_TICKET = f"""
     SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}

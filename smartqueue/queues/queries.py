@@ -100,7 +100,8 @@ def get_queue(queue_id: UUID) -> Queue:
     :raises NotFound: unknown or retired
     """
     rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
-    queue = rows.select_related("branch").filter(pk=queue_id, retired_at=None).first()
+    live = rows.filter(pk=queue_id, retired_at=None, branch__closed_at=None)
+    queue = live.select_related("branch").first()
     if queue is None:
         raise NotFound
     return queue
@@ -108,7 +109,7 @@ def get_queue(queue_id: UUID) -> Queue:
 
 def list_queues() -> "QuerySet[Queue]":
     """Return every live queue; the caller enters the scope."""
-    rows: QuerySet[Queue] = Queue.objects.filter(retired_at=None)
+    rows: QuerySet[Queue] = Queue.objects.filter(retired_at=None, branch__closed_at=None)
     return rows.select_related("branch").prefetch_related("queue_services").order_by("name", "id")
 
 
@@ -384,3 +385,11 @@ def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
 def next_opening_of(queue: Queue, now: datetime) -> datetime | None:
     """Return when a queue that follows its branch's hours opens next; None when unknown."""
     return next_opening(queue.branch, now) if queue.follows_opening_hours else None
+
+
+def queues_at(*, organization_id: UUID, branch_id: UUID | None = None) -> list[UUID]:
+    """Return the queues of an organization, or of one of its branches, that are not retired."""
+    rows = Queue.objects.with_scope(organization=organization_id).filter(retired_at=None)
+    if branch_id is not None:
+        rows = rows.filter(branch_id=branch_id)
+    return list(rows.order_by("pk").values_list("pk", flat=True))

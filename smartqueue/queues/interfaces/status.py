@@ -2,44 +2,106 @@
 The public status of a queue, the product's most read answer.
 
 Its bytes are kept in Redis for a moment, under the version they are of; a commit raises the
-version (`realtime.operations`), so older bytes are not served. Without Redis it is read anew.
+version (`realtime.operations`), so older bytes are not served. A process keeps what Redis said for
+LOCAL_SECONDS more. Without Redis the status is read anew.
 """
 
 import contextlib
 import json
-from typing import Any
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_safe
+from drf_spectacular.utils import OpenApiParameter
 from redis.exceptions import RedisError
 
 from smartqueue.common.errors import Problem
 from smartqueue.common.redis import client
 from smartqueue.common.rest.problems import problem_response
+from smartqueue.common.rest.schema import documented
 from smartqueue.queues import queries
+from smartqueue.queues.interfaces.serializers import StatusOutput
 from smartqueue.realtime.operations import version_key
 
 KEPT_MILLISECONDS = 2000
+LOCAL_SECONDS = 0.05
+MOST_LOCAL = 1000
+
+Kept: TypeAlias = tuple[str, bytes]
+"""The ETag and the body of a status."""
+
+_PATH = re.compile(r"/api/queues/queues/([0-9a-f-]{36})/status/")
 
 
+class StatusMiddleware:
+    """
+    Answers a status that is kept before anything else looks at the request.
+
+    Whoever needs more than the bytes (another origin, another method) takes the whole way.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self._local: dict[str, tuple[float, Kept]] = {}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if (
+            path.endswith("/status/")
+            and request.method == "GET"
+            and "HTTP_ORIGIN" not in request.META
+        ):
+            kept = self._kept(path)
+            if kept is not None:
+                return _answer(request, kept)
+        return self.get_response(request)
+
+    def _kept(self, path: str) -> Kept | None:
+        moment = time.monotonic()
+        local = self._local.get(path)
+        if local is not None and moment < local[0]:
+            return local[1]
+        found = _PATH.fullmatch(path)
+        kept = _kept(UUID(found[1])) if found else None
+        if kept is None:
+            self._local.pop(path, None)
+            return None
+        if len(self._local) >= MOST_LOCAL:
+            self._local.clear()
+        self._local[path] = (moment + LOCAL_SECONDS, kept)
+        return kept
+
+
+@documented(
+    responses={200: StatusOutput, 304: None},
+    parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
+)
 @require_safe
 def queue_status(request: HttpRequest, queue_id: UUID) -> HttpResponse:
     """Answer the live state of a queue; 304 when the client's ETag is still right."""
     try:
-        etag, body = _kept(queue_id) or _fresh(queue_id, request)
+        return _answer(request, _kept(queue_id) or _fresh(queue_id, request))
     except Problem as problem:
         return problem_response(request, problem)
-    if request.headers.get("If-None-Match") == etag:
+
+
+def _answer(request: HttpRequest, kept: Kept) -> HttpResponse:
+    etag, body = kept
+    if request.META.get("HTTP_IF_NONE_MATCH") == etag:
         response: HttpResponse = HttpResponseNotModified()
     else:
         response = HttpResponse(body, content_type="application/json")
+        response.headers["Content-Length"] = str(len(body))
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
-def _kept(queue_id: UUID) -> tuple[str, bytes] | None:
+def _kept(queue_id: UUID) -> Kept | None:
     try:
         found: Any = client().mget(version_key(f"queue:{queue_id}"), _key(queue_id))
     except RedisError:
@@ -53,7 +115,7 @@ def _kept(queue_id: UUID) -> tuple[str, bytes] | None:
     return etag.decode(), body
 
 
-def _fresh(queue_id: UUID, request: Any) -> tuple[str, bytes]:
+def _fresh(queue_id: UUID, request: Any) -> Kept:
     status = queries.queue_status(queue_id, request.now)
     estimate = status["estimate"] or {}
     figures = "-".join(str(estimate.get(name)) for name in ("low", "median", "high"))

@@ -8,7 +8,11 @@ from smartqueue.queues.operations.calling import (
     recall_ticket,
 )
 from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
-from smartqueue.queues.operations.expiring import expire_tickets, follow_opening_hours
+from smartqueue.queues.operations.expiring import (
+    expire_tickets,
+    follow_opening_hours,
+    retire_closed_place_queue,
+)
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
 from smartqueue.queues.operations.joining import issue_ticket
 from smartqueue.queues.operations.learning import learn_from_ticket
@@ -53,6 +57,7 @@ __all__ = [
     "recall_ticket",
     "resume_session",
     "resume_ticket",
+    "retire_closed_place_queue",
     "retire_queue",
     "return_ticket",
     "start_ticket",

@@ -22,13 +22,7 @@ def expire_tickets(*, queue_id: UUID, now: datetime, limit: int = BATCH) -> int:
     In a closed queue those are the waiting and the parked; from past service days everything that
     has not ended, also at a counter. Call it until it returns 0.
     """
-    queue = (
-        Queue.objects.with_scopes_disabled()
-        .select_related("branch")
-        .select_for_update(of=("self",), no_key=True)
-        .get(pk=queue_id)
-    )
-    enter(queue.organization_id)
+    queue = _lock(queue_id)
     left = Ticket.objects.filter(queue=queue, state__in=ACTIVE).select_related("counter")
     past = left.filter(service_date__lt=_lifecycle.today(queue, now))
     due = list(past.order_by("order_key")[:limit])
@@ -62,16 +56,36 @@ def _expire(queue: Queue, ticket: Ticket, now: datetime) -> None:
 @operation
 def follow_opening_hours(*, queue_id: UUID, is_open: bool, now: datetime) -> None:
     """Open or close a queue that follows its branch's hours; a paused one is only closed."""
-    queue = (
-        Queue.objects.with_scopes_disabled()
-        .select_related("branch")
-        .select_for_update(of=("self",), no_key=True)
-        .get(pk=queue_id)
-    )
-    enter(queue.organization_id)
+    queue = _lock(queue_id)
     wanted = QueueState.OPEN if is_open else QueueState.CLOSED
     if queue.state == wanted or (is_open and queue.state == QueueState.PAUSED):
         return
     queue.state, queue.state_reason, queue.state_changed_at = wanted, "", now
     event = events.QueueOpened if is_open else events.QueueClosed
     _queue_changes.record(queue, event, actor=SYSTEM, at=now, reason="opening_hours")
+
+
+@operation
+def retire_closed_place_queue(*, queue_id: UUID, now: datetime) -> None:
+    """Close and retire a queue whose branch has closed for good."""
+    queue = _lock(queue_id)
+    if queue.retired_at is not None:
+        return
+    queue.retired_at = now
+    queue.save(update_fields=["retired_at"])
+    if queue.state != QueueState.CLOSED:
+        queue.state, queue.state_reason, queue.state_changed_at = QueueState.CLOSED, "", now
+        _queue_changes.record(
+            queue, events.QueueClosed, actor=SYSTEM, at=now, reason="closed_place"
+        )
+
+
+def _lock(queue_id: UUID) -> Queue:
+    queue: Queue = (
+        Queue.objects.with_scopes_disabled()
+        .select_related("branch")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=queue_id)
+    )
+    enter(queue.organization_id)
+    return queue

@@ -149,6 +149,8 @@ def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, perso
 
 
 def _service_of(offered: list[UUID], service_id: UUID | None) -> UUID | None:
+    if not offered:
+        raise QueueClosed(_("None of its services is offered any more."))
     if service_id is None:
         return offered[0] if len(offered) == 1 else None
     if service_id not in offered:
