@@ -150,18 +150,22 @@ class UserView(ApiView):
 
     @extend_schema(responses=UserSerializer)
     def get(self, request: ApiRequest, user_id: UUID) -> Response:
+        """Read an account: one's own, or any for a platform administrator."""
         return Response(UserSerializer(policies.access_user(request.actor, user_id)).data)
 
     @extend_schema(request=ProfileInput, responses=ChangedUserSerializer)
     def put(self, request: ApiRequest, user_id: UUID) -> Response:
+        """Replace the profile; a new e-mail address or phone has to be verified."""
         return self._change(request, user_id, partial=False)
 
     @extend_schema(request=ProfileInput, responses=ChangedUserSerializer)
     def patch(self, request: ApiRequest, user_id: UUID) -> Response:
+        """Change parts of the profile; a new e-mail address or phone has to be verified."""
         return self._change(request, user_id, partial=True)
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, user_id: UUID) -> Response:
+        """Erase an account: personal data is removed, history stays without it."""
         operations.erase_user(actor=request.actor, user_id=user_id, now=request.now)
         return Response(status=204)
 

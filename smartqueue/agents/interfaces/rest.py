@@ -47,12 +47,14 @@ class SkillListView(ApiListView):
 
     @extend_schema(parameters=[SkillQuery], responses=SkillSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List what the agents of an organization are good at."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewSkillInput, responses={201: SkillSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Say how good an agent is at a service; again for the same service replaces it."""
         given = NewSkillInput(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
@@ -70,10 +72,12 @@ class SkillListView(ApiListView):
 class SkillView(ApiView):
     @extend_schema(request=SkillInput, responses=SkillSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Change the weight of a skill."""
         return self._change(request, pk)
 
     @extend_schema(request=SkillInput, responses=SkillSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change the weight of a skill."""
         return self._change(request, pk)
 
     def _change(self, request: Request, pk: UUID) -> Response:
@@ -89,6 +93,7 @@ class SkillView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Make the service an ordinary one for the agent again."""
         operations.remove_skill(actor=_actor(request), skill_id=pk, now=_now(request))
         return Response(status=204)
 

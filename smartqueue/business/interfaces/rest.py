@@ -107,12 +107,14 @@ class OrganizationListView(ApiListView):
 
     @extend_schema(parameters=[PlaceQuery], responses=OrganizationSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List organizations by words, category, commune or nearness."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=OrganizationInput, responses={201: OrganizationSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Found an organization; the caller becomes its owner."""
         values = _values(OrganizationInput, request)
         texts = texts_in(values, "description")
         organization = operations.create_organization(
@@ -126,14 +128,17 @@ class OrganizationView(ApiView):
 
     @extend_schema(responses=OrganizationSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
+        """Read the public profile of an organization."""
         return Response(_organization(pk))
 
     @extend_schema(request=OrganizationInput, responses=OrganizationSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace the profile of an organization."""
         return self._change(request, pk, partial=False)
 
     @extend_schema(request=OrganizationInput, responses=OrganizationSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change parts of the profile of an organization."""
         return self._change(request, pk, partial=True)
 
     def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
@@ -146,6 +151,7 @@ class OrganizationView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Close an organization for good; refused while people wait. History stays."""
         operations.close_organization(actor=_actor(request), organization_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -190,6 +196,7 @@ class BranchListView(ApiListView):
 
     @extend_schema(parameters=[BranchQuery], responses=BranchSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List branches by organization, words, commune or nearness."""
         page = self.paginate_queryset(self.get_queryset()) or []
         context = _branch_context(page, request)
         return self.get_paginated_response(BranchSerializer(page, many=True, context=context).data)
@@ -197,6 +204,7 @@ class BranchListView(ApiListView):
     @extend_schema(request=NewBranchInput, responses={201: BranchSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Open a branch of an organization."""
         given = NewBranchInput(data=request.data)
         given.is_valid(raise_exception=True)
         values, week = given.values()
@@ -215,14 +223,17 @@ class BranchView(ApiView):
 
     @extend_schema(responses=BranchSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
+        """Read a branch with its opening hours."""
         return Response(_branch(pk, request))
 
     @extend_schema(request=BranchInput, responses=BranchSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace what is said about a branch."""
         return self._change(request, pk, partial=False)
 
     @extend_schema(request=BranchInput, responses=BranchSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change parts of what is said about a branch."""
         return self._change(request, pk, partial=True)
 
     def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
@@ -240,6 +251,7 @@ class BranchView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Close a branch for good; refused while people wait."""
         operations.close_branch(actor=_actor(request), branch_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -251,11 +263,13 @@ class OpeningHoursView(ApiView):
 
     @extend_schema(responses=OpeningHoursInput)
     def get(self, request: Request, pk: UUID) -> Response:
+        """Read the week of a branch."""
         branch = _one(queries.list_branches(), pk)
         return Response({"opening_hours": week_of(queries.schedule_of(branch))})
 
     @extend_schema(request=OpeningHoursInput, responses=OpeningHoursInput)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace the week of a branch."""
         values = _values(OpeningHoursInput, request)
         branch = operations.replace_opening_hours(
             actor=_actor(request),
@@ -281,12 +295,14 @@ class OpeningExceptionListView(ApiListView):
 
     @extend_schema(parameters=[BranchNamedQuery], responses=OpeningExceptionSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List the dates on which a branch is closed, or open at other hours."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewOpeningExceptionInput, responses={201: OpeningExceptionSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Close a branch on a date, or open it at other hours."""
         values = _values(NewOpeningExceptionInput, request)
         exception = operations.add_opening_exception(
             actor=_actor(request), branch_id=values.pop("branch"), now=_now(request), **values
@@ -297,10 +313,12 @@ class OpeningExceptionListView(ApiListView):
 class OpeningExceptionView(ApiView):
     @extend_schema(request=OpeningExceptionInput, responses=OpeningExceptionSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace an exception to the week."""
         return self._change(request, pk, partial=False)
 
     @extend_schema(request=OpeningExceptionInput, responses=OpeningExceptionSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change parts of an exception to the week."""
         return self._change(request, pk, partial=True)
 
     def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
@@ -314,6 +332,7 @@ class OpeningExceptionView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Follow the week again on that date."""
         operations.remove_opening_exception(
             actor=_actor(request), exception_id=pk, now=_now(request)
         )
@@ -337,12 +356,14 @@ class HolidayOverrideListView(ApiListView):
         parameters=[OrganizationNamedQuery], responses=HolidayOverrideSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
+        """List what an organization says about holidays."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewHolidayOverrideInput, responses={201: HolidayOverrideSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Make a date a holiday, or not one; again for the date replaces it."""
         values = _values(NewHolidayOverrideInput, request)
         override = operations.set_holiday_override(
             actor=_actor(request),
@@ -356,6 +377,7 @@ class HolidayOverrideListView(ApiListView):
 class HolidayOverrideView(ApiView):
     @extend_schema(request=HolidayOverrideInput, responses=HolidayOverrideSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Change what is said about a holiday."""
         values = _values(HolidayOverrideInput, request)
         override = operations.change_holiday_override(
             actor=_actor(request),
@@ -368,6 +390,7 @@ class HolidayOverrideView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Follow the calendar again on that date."""
         operations.remove_holiday_override(actor=_actor(request), override_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -384,12 +407,14 @@ class ServiceListView(ApiListView):
 
     @extend_schema(parameters=[ServiceQuery], responses=ServiceSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List services by organization, category or words."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewServiceInput, responses={201: ServiceSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Offer a service."""
         given = NewServiceInput(data=request.data)
         given.is_valid(raise_exception=True)
         texts, values = given.values()
@@ -408,14 +433,17 @@ class ServiceView(ApiView):
 
     @extend_schema(responses=ServiceSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
+        """Read a service."""
         return Response(ServiceSerializer(_one(queries.list_services(), pk)).data)
 
     @extend_schema(request=ServiceInput, responses=ServiceSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace what is said about a service."""
         return self._change(request, pk, partial=False)
 
     @extend_schema(request=ServiceInput, responses=ServiceSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change parts of what is said about a service."""
         return self._change(request, pk, partial=True)
 
     def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
@@ -429,6 +457,7 @@ class ServiceView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Take a service off the offer; refused while tickets wait for it."""
         operations.retire_service(actor=_actor(request), service_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -443,12 +472,14 @@ class CounterListView(ApiListView):
 
     @extend_schema(parameters=[CounterQuery], responses=CounterSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List the counters of a branch."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewCounterInput, responses={201: CounterSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Set up a counter at a branch."""
         values = _values(NewCounterInput, request)
         counter = operations.create_counter(
             actor=_actor(request),
@@ -464,14 +495,17 @@ class CounterView(ApiView):
 
     @extend_schema(responses=CounterSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
+        """Read a counter."""
         return Response(CounterSerializer(_one(queries.list_counters(), pk)).data)
 
     @extend_schema(request=CounterInput, responses=CounterSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Rename a counter."""
         return self._change(request, pk)
 
     @extend_schema(request=CounterInput, responses=CounterSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Rename a counter."""
         return self._change(request, pk)
 
     def _change(self, request: Request, pk: UUID) -> Response:
@@ -485,6 +519,7 @@ class CounterView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Take a counter out of use; refused while somebody is at it."""
         operations.retire_counter(actor=_actor(request), counter_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -510,12 +545,14 @@ class MemberListView(ApiListView):
 
     @extend_schema(parameters=[MemberQuery], responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """List the people of an organization; a manager of some branches sees those of them."""
         response: Response = self.list_response(request)
         return response
 
     @extend_schema(request=NewMemberInput, responses={201: MemberSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
+        """Add a person with a role, or invite whoever has no account yet."""
         values = _values(NewMemberInput, request)
         row = operations.add_member(
             actor=_actor(request),
@@ -531,10 +568,12 @@ class MemberListView(ApiListView):
 class MemberView(ApiView):
     @extend_schema(request=MemberInput, responses=MemberSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
+        """Replace a member's role and branches."""
         return self._change(request, pk, partial=False)
 
     @extend_schema(request=MemberInput, responses=MemberSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
+        """Change a member's role or branches."""
         return self._change(request, pk, partial=True)
 
     def _change(self, request: Request, pk: UUID, *, partial: bool) -> Response:
@@ -550,6 +589,7 @@ class MemberView(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Remove a member, or leave."""
         operations.remove_member(actor=_actor(request), membership_id=pk, now=_now(request))
         return Response(status=204)
 
@@ -576,6 +616,7 @@ class InvitationListView(ApiListView):
 class InvitationView(ApiView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
+        """Withdraw an invitation."""
         operations.withdraw_invitation(actor=_actor(request), invitation_id=pk, now=_now(request))
         return Response(status=204)
 

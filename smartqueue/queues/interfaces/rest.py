@@ -14,7 +14,7 @@ from smartqueue.idempotency.rest import idempotent
 from smartqueue.queues import operations, policies, queries
 from smartqueue.queues.interfaces import serializers as forms
 from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
-from smartqueue.queues.models import CounterSession, Ticket
+from smartqueue.queues.models import CounterSession, Queue, Ticket
 from smartqueue.queues.tokens import token_of
 
 
@@ -49,11 +49,13 @@ def with_token(answer: dict[str, Any]) -> dict[str, Any]:
 class QueueListView(ApiListView):
     public_reads = True
     serializer_class = forms.QueueOutput
+    queryset = Queue.objects.none()
     filterset_class = QueueFilter
 
     def get_queryset(self) -> Any:
         return queries.list_queues()
 
+    @extend_schema(responses=forms.QueueOutput(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List the queues of every organization; filter by branch, organization, service, state."""
         with tenancy.public():
@@ -151,11 +153,13 @@ class CallNextInQueueView(ApiView):
 class TicketListView(ApiListView):
     public = True
     serializer_class = forms.StaffTicketOutput
+    queryset = Ticket.objects.none()
     filterset_class = TicketFilter
 
     def get_queryset(self) -> Any:
         return queries.list_tickets()
 
+    @extend_schema(responses=forms.StaffTicketOutput(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List the tickets of the caller's organizations, for staff."""
         organizations = policies.organizations_served_by(request.actor)
@@ -183,11 +187,13 @@ class TicketListView(ApiListView):
 
 class MyTicketsView(ApiListView):
     serializer_class = forms.TicketOutput
+    queryset = Ticket.objects.none()
     filterset_class = TicketFilter
 
     def get_queryset(self) -> Any:
         return queries.list_tickets()
 
+    @extend_schema(responses=forms.TicketOutput(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List the caller's own tickets, newest first."""
         with tenancy.citizen(request.actor.require_user()):
@@ -263,10 +269,7 @@ def action(
     """Return the view of one operation on a ticket."""
     function = getattr(operations, operation_name)
     name = operation_name.title().replace("_", "") + "View"
-    view = type(name, (TicketActionView,), {"operation": staticmethod(function), "form": form})
-    return extend_schema(
-        request=form, responses=forms.TicketOutput, description=function.__doc__.split(":raises")[0]
-    )(view)
+    return type(name, (TicketActionView,), {"operation": staticmethod(function), "form": form})
 
 
 RecallView = action("recall_ticket")
@@ -286,35 +289,17 @@ class TransferView(TicketActionView):
     def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
         return {"target_queue_id": values["queue"], "service_id": values.get("service")}
 
-    @extend_schema(request=forms.TransferInput, responses=forms.TicketOutput)
-    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
-        """Move a ticket to another queue of the branch; its number stays."""
-        response: Response = super().post(request, ticket_id)
-        return response
-
 
 class CancelView(TicketActionView):
     public = True
     operation = staticmethod(operations.cancel_ticket)
     form = forms.CancelInput
 
-    @extend_schema(request=forms.CancelInput, responses=forms.TicketOutput)
-    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
-        """Leave the line."""
-        response: Response = super().post(request, ticket_id)
-        return response
-
 
 class MoreTimeView(TicketActionView):
     public = True
     operation = staticmethod(operations.give_more_time)
     form = forms.MoreTimeInput
-
-    @extend_schema(request=forms.MoreTimeInput, responses=forms.TicketOutput)
-    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
-        """Let some people pass, a limited number of times."""
-        response: Response = super().post(request, ticket_id)
-        return response
 
 
 class SessionListView(ApiView):
@@ -347,7 +332,7 @@ class SessionStepView(ApiView):
 
     operation: Any = None
 
-    @extend_schema(request=forms.NothingInput, responses=forms.SessionOutput)
+    @extend_schema(request=None, responses=forms.SessionOutput)
     @idempotent
     def post(self, request: ApiRequest, session_id: UUID) -> Response:
         """Carry out the step."""
@@ -368,7 +353,7 @@ class EndSessionView(SessionStepView):
 
 
 class CallNextView(ApiView):
-    @extend_schema(request=forms.NothingInput, responses={200: forms.TicketOutput, 204: None})
+    @extend_schema(request=None, responses={200: forms.TicketOutput, 204: None})
     @idempotent
     def post(self, request: ApiRequest, session_id: UUID) -> Response:
         """Call the next person over all queues of the session; 204 when nobody waits."""

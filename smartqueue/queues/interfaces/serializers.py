@@ -6,7 +6,14 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
-from smartqueue.queues.enums import JoinChannel, Policy, QueueState, ReentryRule, TicketState
+from smartqueue.queues.enums import (
+    JoinChannel,
+    Policy,
+    QueueState,
+    ReentryRule,
+    SessionState,
+    TicketState,
+)
 from smartqueue.queues.models import Queue
 
 Data = dict[str, Any]
@@ -285,7 +292,7 @@ class SessionOutput(serializers.Serializer[Data]):
     branch = serializers.UUIDField()
     agent = serializers.UUIDField()
     queues = serializers.ListField(child=serializers.UUIDField())
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=SessionState.choices)
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     current_ticket = TicketOutput(required=False, allow_null=True)

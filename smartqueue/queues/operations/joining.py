@@ -55,6 +55,7 @@ def issue_ticket(
     :raises QueueClosed, QueuePaused, QueueFull, NotYetOpen: nobody can join now
     :raises AlreadyWaiting: the same named person of this account or phone is in the queue
     :raises InvalidInput: a service, priority or vehicle category that the queue does not take
+    :raises PriorityNotOpen: a priority that only the staff gives
     """
     queue, offered = policies.access_queue_to_join(actor, queue_id)
     is_staff = can(actor, queue.organization_id, Ability.SERVE, queue.branch_id)

@@ -1,0 +1,90 @@
+"""What the OpenAPI document says beyond the single views: general rules, names, examples."""
+
+from typing import Any, Final
+
+from config.openapi_examples import EXAMPLES
+
+API_DESCRIPTION: Final = """\
+Virtual tickets, calling and live screens for places where people wait.
+
+**Who asks.** `Authorization: Bearer <access>` for people, `X-Ticket-Token` for the holder of a
+ticket without an account, the session cookie for the pages.
+
+**Language.** `Accept-Language`: fr (default), en or ar. Codes never change with it.
+
+**Failures** are problem details (RFC 9457, `application/problem+json`); match on `code`. Besides
+the codes that an operation names, any may answer `not_signed_in` (401: a credential is not valid),
+`not_found` (404: unknown, or not yours to see), `method_not_allowed` (405), `not_acceptable` (406),
+`busy` and `unavailable` (503, with `Retry-After`). A body can be refused as `malformed_body` or
+`invalid_input` (400, `errors` names the fields) and `unsupported_media_type` (415).
+
+**Doing things once.** Send an `Idempotency-Key` (a UUID) where it is listed: the same key and body
+give the same answer again, another body with it gives 422, a running one 409.
+
+**Lists** hold 20 rows a page; `page_size` up to 100. Times are ISO 8601 with an offset, durations
+whole seconds unless the name says minutes, money `{"amount", "currency"}` in minor units.
+
+**Live screens** use the WebSocket at `/ws/queue/{id}/`; see `docs/`.
+"""
+
+API_TAGS: Final = [
+    {"name": "accounts", "description": "People: registration, sign-in, profiles."},
+    {"name": "business", "description": "Organizations, branches, services, counters, members."},
+    {"name": "queues", "description": "Queues and the tickets of the people in them."},
+    {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
+    {"name": "locations", "description": "Communes of Senegal."},
+    {"name": "notifications", "description": "Messages in the application."},
+]
+
+SECURITY_SCHEMES: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of `/api/accounts/auth/login/`.",
+    },
+    "ticketToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Ticket-Token",
+        "description": "The `token` of a ticket, for its holder without an account.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "The cookie of the pages. Writing takes the `X-CSRFToken` header as well.",
+    },
+}
+
+ENUM_NAMES: Final = {
+    "Category": "smartqueue.business.enums.Category",
+    "Channel": "smartqueue.accounts.enums.Channel",
+    "JoinChannel": "smartqueue.queues.enums.JoinChannel",
+    "Language": "smartqueue.accounts.enums.Language",
+    "MemberStatus": ("active", "invited"),
+    "Policy": "smartqueue.queues.enums.Policy",
+    "QueueState": "smartqueue.queues.enums.QueueState",
+    "ReentryRule": "smartqueue.queues.enums.ReentryRule",
+    "ReturnTo": ("first", "last"),
+    "Role": "smartqueue.accounts.enums.Role",
+    "SecondFactor": "smartqueue.accounts.enums.Method",
+    "SessionState": "smartqueue.queues.enums.SessionState",
+    "TicketState": "smartqueue.queues.enums.TicketState",
+}
+
+
+def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Put the examples where their operations take bodies and give answers."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            example = EXAMPLES.get(operation["operationId"])
+            if example is None:
+                continue
+            if example.body is not None:
+                for content in operation["requestBody"]["content"].values():
+                    content["example"] = example.body
+            if example.answer is not None:
+                answer = operation["responses"][str(example.status)]["content"]
+                answer["application/json"]["example"] = example.answer
+    return result
