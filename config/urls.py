@@ -4,7 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from config import labels
 from smartqueue.common import health
+
+labels.name_everything()
 
 urlpatterns = [
     path("healthz", health.healthz),

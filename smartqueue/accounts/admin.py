@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from smartqueue.accounts import entrance, operations
 from smartqueue.accounts.enums import EndReason
@@ -68,7 +69,8 @@ class UserAdmin(admin.ModelAdmin[User]):
             )
             for user in queryset
         )
-        messages.success(request, _("%(count)s sessions ended.") % {"count": ended})
+        text = ngettext("%(count)d session ended.", "%(count)d sessions ended.", ended)
+        messages.success(request, text % {"count": ended})
 
     @admin.action(description=_("Erase the personal data"), permissions=["change"])
     def erase(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
@@ -77,4 +79,5 @@ class UserAdmin(admin.ModelAdmin[User]):
         people = list(queryset.filter(is_active=True))
         for user in people:
             operations.erase_user(actor=actor, user_id=user.pk, now=clock.now())
-        messages.success(request, _("%(count)s accounts erased.") % {"count": len(people)})
+        text = ngettext("%(count)d account erased.", "%(count)d accounts erased.", len(people))
+        messages.success(request, text % {"count": len(people)})

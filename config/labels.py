@@ -1,0 +1,151 @@
+"""
+What the administration calls apps, models and columns, in the reader's language.
+
+The words are not `verbose_name`s on the models, because Django writes those into migrations: a
+better word would be a change of schema. One column name has one word wherever it occurs.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from django.apps import apps
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+APPS: Final[dict[str, "_StrPromise"]] = {
+    "account": _("E-mail addresses"),
+    "mfa": _("Second factors"),
+    "outbox": _("Events"),
+    "accounts": _("People"),
+    "notifications": _("Messages"),
+    "locations": _("Communes"),
+    "business": _("Organizations"),
+    "agents": _("Agents"),
+    "queues": _("Queues"),
+}
+
+MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
+    "mfa.Authenticator": (_("second factor"), _("second factors")),
+    "outbox.DomainEvent": (_("event"), _("events")),
+    "outbox.Delivery": (_("delivery of an event"), _("deliveries of events")),
+    "accounts.User": (_("person"), _("people")),
+    "notifications.OutgoingMessage": (_("message"), _("messages")),
+    "locations.Commune": (_("commune"), _("communes")),
+    "business.Organization": (_("organization"), _("organizations")),
+    "business.Branch": (_("branch"), _("branches")),
+    "business.Service": (_("service"), _("services")),
+    "business.Counter": (_("counter"), _("counters")),
+    "business.Membership": (_("member"), _("members")),
+    "business.Invitation": (_("invitation"), _("invitations")),
+    "business.OpeningHours": (_("opening hours"), _("opening hours")),
+    "business.OpeningException": (_("exceptional hours"), _("exceptional hours")),
+    "business.HolidayOverride": (_("public holiday"), _("public holidays")),
+    "agents.Skill": (_("skill"), _("skills")),
+}
+
+COLUMNS: Final[dict[str, "_StrPromise"]] = {
+    "accepted_at": _("accepted on"),
+    "actor": _("made by"),
+    "address": pgettext_lazy("place", "address"),
+    "arrondissement": _("arrondissement"),
+    "attempts": _("attempts"),
+    "branch": _("branch"),
+    "branches": _("branches"),
+    "category": _("category"),
+    "channel": _("channel"),
+    "claimed_at": _("taken by a worker on"),
+    "closed_at": _("closed for good on"),
+    "closes_at": _("closes at"),
+    "code": _("code"),
+    "commune": _("commune"),
+    "country": _("country"),
+    "created_at": _("created on"),
+    "currency": _("currency"),
+    "date": _("date"),
+    "date_joined": _("registered on"),
+    "dedupe_key": _("key against doubles"),
+    "department": _("department"),
+    "description": _("description"),
+    "done_at": _("done on"),
+    "duration_minutes": _("duration in minutes"),
+    "email": _("e-mail address"),
+    "erased_at": _("erased on"),
+    "event": _("event"),
+    "expires_at": _("valid until"),
+    "first_name": _("first name"),
+    "handler": _("handler"),
+    "id": _("identifier"),
+    "identifier": _("e-mail address or phone number"),
+    "invited_by": _("invited by"),
+    "is_active": _("account open"),
+    "is_holiday": _("is a holiday"),
+    "is_staff": _("may use the administration"),
+    "language": _("language"),
+    "languages": _("languages"),
+    "last_error": _("last error"),
+    "last_name": _("last name"),
+    "name": pgettext_lazy("of a thing", "name"),
+    "next_attempt_at": _("next attempt on"),
+    "occurred_at": _("happened on"),
+    "opens_at": _("opens at"),
+    "organization": _("organization"),
+    "organization_id": _("organization"),
+    "other_names": _("other names"),
+    "payload": _("content"),
+    "phone": _("phone number"),
+    "phone_verified_at": _("phone number confirmed on"),
+    "point": _("position"),
+    "population": _("population"),
+    "price_minor": _("price in minor units"),
+    "reason": _("reason"),
+    "recipient": _("recipient"),
+    "region": _("region"),
+    "request_id": _("request"),
+    "required_papers": _("papers to bring"),
+    "retired_at": _("out of use since"),
+    "role": _("role"),
+    "sealed_body": _("sealed text"),
+    "search_text": _("text for searching"),
+    "sent_at": _("sent on"),
+    "service": _("service"),
+    "slug": _("name in addresses"),
+    "state": pgettext_lazy("of a thing", "state"),
+    "stored_at": _("stored on"),
+    "subject": pgettext_lazy("of a message", "subject"),
+    "subject_id": _("what it happened to"),
+    "subject_type": _("kind of thing"),
+    "subject_version": _("version of the thing"),
+    "template": _("template"),
+    "timezone": _("time zone"),
+    "type": _("kind"),
+    "user": _("person"),
+    "user_id": _("person"),
+    "version": _("version"),
+    "website": _("website"),
+    "weekday": _("day of the week"),
+    "weight": _("weight"),
+}
+
+
+def name_everything() -> None:
+    """Give apps, models and columns their names; called once, where the administration is mounted."""
+    for label, name in APPS.items():
+        apps.get_app_config(label).verbose_name = name
+    for label, (one, many) in MODELS.items():
+        options = apps.get_model(label)._meta
+        options.verbose_name, options.verbose_name_plural = one, many
+        for field in [*options.fields, *options.many_to_many]:
+            if not isinstance(field.verbose_name, Promise):
+                field.verbose_name = column(field.name)
+
+
+def column(name: str) -> "_StrPromise | str":
+    """Return the word for a column; `name_ar` is the word for `name` with its language."""
+    base, _separator, language = name.rpartition("_")
+    if language in {"fr", "en", "ar"} and base in COLUMNS:
+        return format_lazy("{} [{}]", COLUMNS[base], language)
+    return COLUMNS.get(name, name)
