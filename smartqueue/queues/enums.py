@@ -2,12 +2,13 @@ from typing import Final
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class QueueState(models.TextChoices):
-    CLOSED = "closed", _("Closed")
-    OPEN = "open", _("Open")
-    PAUSED = "paused", _("Paused")
+    CLOSED = "closed", pgettext_lazy("queue", "Closed")
+    OPEN = "open", pgettext_lazy("queue", "Open")
+    PAUSED = "paused", pgettext_lazy("queue", "Paused")
 
 
 class Policy(models.TextChoices):
@@ -26,15 +27,15 @@ class ReentryRule(models.TextChoices):
 
 
 class TicketState(models.TextChoices):
-    AWAITING_PAYMENT = "awaiting_payment", _("Awaiting payment")
-    WAITING = "waiting", _("Waiting")
-    CALLED = "called", _("Called")
-    SERVING = "serving", _("Being served")
-    PARKED = "parked", _("Set aside")
-    NO_SHOW = "no_show", _("Did not come")
-    COMPLETED = "completed", _("Served")
-    CANCELLED = "cancelled", _("Cancelled")
-    EXPIRED = "expired", _("Expired")
+    AWAITING_PAYMENT = "awaiting_payment", pgettext_lazy("ticket", "Awaiting payment")
+    WAITING = "waiting", pgettext_lazy("ticket", "Waiting")
+    CALLED = "called", pgettext_lazy("ticket", "Called")
+    SERVING = "serving", pgettext_lazy("ticket", "Being served")
+    PARKED = "parked", pgettext_lazy("ticket", "Set aside")
+    NO_SHOW = "no_show", pgettext_lazy("ticket", "Did not come")
+    COMPLETED = "completed", pgettext_lazy("ticket", "Served")
+    CANCELLED = "cancelled", pgettext_lazy("ticket", "Cancelled")
+    EXPIRED = "expired", pgettext_lazy("ticket", "Expired")
 
 
 _S = TicketState
@@ -89,9 +90,9 @@ class PriorityCode(models.TextChoices):
 
 
 class SessionState(models.TextChoices):
-    OPEN = "open", _("Open")
-    ON_BREAK = "on_break", _("On break")
-    ENDED = "ended", _("Ended")
+    OPEN = "open", pgettext_lazy("session", "Open")
+    ON_BREAK = "on_break", pgettext_lazy("session", "On break")
+    ENDED = "ended", pgettext_lazy("session", "Ended")
 
 
 class CallRule(models.TextChoices):
