@@ -8,6 +8,7 @@ another joins it, so that a check-in and the ticket it issues succeed or fail to
 import functools
 import itertools
 import json
+import operator
 import random
 import re
 import time
@@ -177,21 +178,31 @@ class RowOf(Generic[M]):
         return self._model.from_db(connection.alias, self._names, own)
 
 
+class _Values:
+    """Takes the values of some fields out of a row, all at once."""
+
+    def __init__(self, fields: "Sequence[models.Field[Any, Any]]") -> None:
+        names = [field.attname for field in fields]
+        self._take = operator.attrgetter(*names)
+        self._is_one = len(names) == 1
+        self._json = [n for n, field in enumerate(fields) if isinstance(field, models.JSONField)]
+
+    def of(self, row: models.Model) -> list[Any]:
+        taken = self._take(row)
+        values = [taken] if self._is_one else list(taken)
+        for place in self._json:
+            if values[place] is not None:
+                values[place] = Jsonb(values[place])
+        return values
+
+
 @functools.cache
-def _insert_statement(
-    model: type[models.Model],
-) -> "tuple[str, tuple[models.Field[Any, Any], ...]]":
+def _insert_statement(model: type[models.Model]) -> tuple[str, _Values]:
     fields = tuple(f for f in model._meta.concrete_fields if not f.generated)
     columns = ", ".join(f'"{f.column}"' for f in fields)
     places = ", ".join(["%s"] * len(fields))
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields  # noqa: S608  # names from the model
-
-
-def _parameter(field: "models.Field[Any, Any]", row: models.Model) -> Any:
-    value = getattr(row, field.attname)
-    if isinstance(field, models.JSONField):
-        return None if value is None else Jsonb(value)
-    return value
+    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608  # names from the model
+    return statement, _Values(fields)
 
 
 Write: TypeAlias = tuple[str, list[Any]]
@@ -240,25 +251,23 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     hot path's writes, where the ORM's compiler costs more than PostgreSQL.
     """
     for row in rows:
-        statement, fields = _insert_statement(type(row))
-        _write(statement, [_parameter(f, row) for f in fields])
+        statement, values = _insert_statement(type(row))
+        _write(statement, values.of(row))
         row._state.adding = False
         row._state.db = connection.alias
 
 
 @functools.cache
-def _update_statement(
-    model: type[models.Model], names: tuple[str, ...]
-) -> "tuple[str, tuple[models.Field[Any, Any], ...]]":
+def _update_statement(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, _Values]:
     by_name = {f.name: f for f in model._meta.concrete_fields}
     fields = tuple(by_name[name] for name in names)
     changes = ", ".join(f'"{f.column}" = %s' for f in fields)
     key = model._meta.pk.column
     statement = f'UPDATE "{model._meta.db_table}" SET {changes} WHERE "{key}" = %s'  # noqa: S608  # names from the model
-    return statement, fields
+    return statement, _Values(fields)
 
 
 def update_row(row: models.Model, names: tuple[str, ...]) -> None:
     """Write the named fields of a row that is known to exist, without building a query."""
-    statement, fields = _update_statement(type(row), names)
-    _write(statement, [*(_parameter(f, row) for f in fields), row.pk])
+    statement, values = _update_statement(type(row), names)
+    _write(statement, [*values.of(row), row.pk])
