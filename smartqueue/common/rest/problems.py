@@ -4,7 +4,7 @@ import json
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import force_str
@@ -45,6 +45,12 @@ class MalformedBody(Problem):
     title = _("The body cannot be read as JSON.")
 
 
+class BodyTooLarge(Problem):
+    status = 413
+    code = "body_too_large"
+    title = _("The body is too large.")
+
+
 class Unavailable(Problem):
     status = 503
     code = "unavailable"
@@ -56,7 +62,8 @@ def unavailable() -> Unavailable:
     return Unavailable(retry_after=5)
 
 
-_FRAMEWORK: dict[type[exceptions.APIException], type[Problem]] = {
+_FRAMEWORK: dict[type[Exception], type[Problem]] = {
+    RequestDataTooBig: BodyTooLarge,
     exceptions.MethodNotAllowed: MethodNotAllowed,
     exceptions.UnsupportedMediaType: UnsupportedMediaType,
     exceptions.NotAcceptable: NotAcceptable,

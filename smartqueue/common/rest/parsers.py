@@ -1,0 +1,49 @@
+"""The body of a request as JSON, within bounds."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+from rest_framework.utils.json import strict_constant
+
+MOST_LEVELS: Final = 50
+
+
+class BoundedJsonParser(JSONParser):
+    """
+    Reads UTF-8, and no deeper than MOST_LEVELS, so that nothing behind it meets a value that it
+    cannot walk through. Django has bounded the bytes (DATA_UPLOAD_MAX_MEMORY_SIZE).
+    """
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            value = json.loads(stream.read().decode(), parse_constant=strict_constant)
+        except (ValueError, RecursionError) as error:
+            raise ParseError from error
+        if _is_too_deep(value):
+            raise ParseError
+        return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _level in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _containers_in(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _containers_in(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return []
+    return [member for member in value if isinstance(member, dict | list)]
