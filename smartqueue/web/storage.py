@@ -1,7 +1,11 @@
-"""Static files under names that carry their content's hash, in scripts' imports too."""
+"""Static files under names that carry their content's hash, in the imports of our scripts too."""
 
-from whitenoise.storage import CompressedManifestStaticFilesStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage as Base
+
+_IMPORTS = Base._js_module_import_aggregation_patterns[1]  # Django's own, for all *.js
 
 
-class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped package
-    support_js_module_import_aggregation = True
+class StaticFiles(Base):  # type: ignore[misc]  # untyped package
+    """Rewrites imports below web/js only: packages ship scripts whose imports are not files."""
+
+    patterns = (*Base.patterns, ("web/js/*.js", _IMPORTS))

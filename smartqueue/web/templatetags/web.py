@@ -37,7 +37,7 @@ _ICONS = {
 def icon(name: str, extra: str = "") -> SafeString:
     """Draw one of the line icons; decoration only, so hidden from screen readers."""
     return format_html(
-        '<svg class="icon {}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>',
+        '<svg class="icon {}" width="20" height="20" viewBox="0 0 24 24" aria-hidden="true">{}</svg>',
         extra,
         mark_safe(_ICONS[name]),  # noqa: S308 - from the table above
     )
