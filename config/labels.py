@@ -8,7 +8,6 @@ better word would be a change of schema. One column name has one word wherever i
 from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -139,13 +138,16 @@ def name_everything() -> None:
         options = apps.get_model(label)._meta
         options.verbose_name, options.verbose_name_plural = one, many
         for field in [*options.fields, *options.many_to_many]:
-            if not isinstance(field.verbose_name, Promise):
-                field.verbose_name = column(field.name)
+            if word := column(field.name):
+                field.verbose_name = word
 
 
-def column(name: str) -> "_StrPromise | str":
-    """Return the word for a column; `name_ar` is the word for `name` with its language."""
+def column(name: str) -> "_StrPromise | None":
+    """
+    Return the word for a column; `name_ar` is the word for `name` with its language. None for the
+    columns that Django names itself.
+    """
     base, _separator, language = name.rpartition("_")
     if language in {"fr", "en", "ar"} and base in COLUMNS:
         return format_lazy("{} [{}]", COLUMNS[base], language)
-    return COLUMNS.get(name, name)
+    return COLUMNS.get(name)
