@@ -1,16 +1,17 @@
-"""The browser's rules for the live state are those of the server."""
+"""The browser's part: the rules of the live state, gaps, and announcements one by one."""
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from smartqueue.queues import live
 
-SOURCE = Path(__file__).resolve().parents[1] / "static" / "web" / "js" / "live.js"
+SCRIPTS = Path(__file__).resolve().parents[1] / "static" / "web" / "js"
 EMPTY = {"state": "open", "version": 0, "waiting_count": 0, "open_counters": 1}
 TYPES = ["issued", "called", "recalled", "started", "completed", "returned", "transferred"]
 STATES = ["waiting", "called", "serving", "completed"]
@@ -38,28 +39,90 @@ def _event(chance: random.Random, version: int) -> dict[str, Any]:
     return {"event": f"ticket.{chance.choice(TYPES)}", "version": version, "data": data}
 
 
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a browser that lets sound play."""
+    sound = "--autoplay-policy=no-user-gesture-required"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=[*FLAGS, *QUIET, sound]
+        )
+        yield browser.new_page()
+        browser.close()
+
+
+def _run(page: Page, script: str, body: str, argument: Any = None) -> Any:
+    """Run `body` with the script's exports as `it` and the argument as `given`."""
+    source = (SCRIPTS / script).read_text(encoding="utf-8")
+    return page.evaluate(
+        """async ([source, body, given]) => {
+            const it = await import("data:text/javascript," + encodeURIComponent(source));
+            const run = Object.getPrototypeOf(async () => {}).constructor;
+            return await new run("it", "given", body)(it, given);
+        }""",
+        [source, body, argument],
+    )
+
+
 @pytest.mark.serial
-def test_the_browser_applies_events_as_the_server_does() -> None:
+def test_the_browser_applies_events_as_the_server_does(page: Page) -> None:
     chance = random.Random(7)
     events = [_event(chance, version) for version in range(1, 600)]
-    expected: dict[str, Any] = {**EMPTY, "now_serving": [], "last_called": []}
+    begin: dict[str, Any] = {**EMPTY, "now_serving": [], "last_called": []}
+    expected = begin
     states = []
     for event in events:
         expected = live.apply_to_status(expected, event)
         states.append(expected)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*FLAGS, *QUIET]
-        )
-        try:
-            found = browser.new_page().evaluate(
-                """async ([source, events, status]) => {
-                    const address = "data:text/javascript," + encodeURIComponent(source);
-                    const { applyToStatus } = await import(address);
-                    return events.map((event) => (status = applyToStatus(status, event)));
-                }""",
-                [SOURCE.read_text(), events, {**EMPTY, "now_serving": [], "last_called": []}],
-            )
-        finally:
-            browser.close()
+    body = """
+        let status = given.begin;
+        return given.events.map((event) => (status = it.applyToStatus(status, event)));
+    """
+    found = _run(page, "live.js", body, {"begin": begin, "events": events})
     assert json.loads(json.dumps(states)) == found
+
+
+@pytest.mark.serial
+def test_a_gap_is_asked_for_again_and_an_old_event_is_dropped(page: Page) -> None:
+    body = """
+        const seen = [];
+        const sent = [];
+        const live = new it.Live({
+          topics: ["queue:1"],
+          onStatus: (topic, status) => seen.push(status.version),
+        });
+        live.send = (message) => sent.push(message);
+        const event = (version) => ({
+          type: "event", topic: "queue:1", version, event: "queue.opened",
+          data: { queue_state: "open", waiting_count: 0, open_counters: 1 },
+        });
+        const data = { now_serving: [], last_called: [] };
+        live.receive({ type: "snapshot", topic: "queue:1", version: 5, data });
+        live.receive(event(6));
+        live.receive(event(6));
+        live.receive(event(8));
+        live.receive({ type: "heartbeat", topic: "queue:1", version: 9 });
+        live.receive(event(7));
+        return { seen, sent };
+    """
+    resume = {"type": "resume", "topic": "queue:1", "since": 6}
+    assert _run(page, "live.js", body) == {"seen": [5, 6, 7], "sent": [resume, resume]}
+
+
+@pytest.mark.serial
+def test_a_second_call_waits_for_the_first_and_one_that_is_over_is_dropped(page: Page) -> None:
+    body = """
+        const started = performance.now();
+        const told = [];
+        const announcer = new it.Announcer({
+          speech: "data:,", languages: ["fr"],
+          onAnnounce: (call) => told.push([call.number, performance.now() - started]),
+          isCurrent: (call) => call.number !== "A002",
+        });
+        for (const number of ["A001", "A002", "A003", "A003"]) announcer.announce({ number, counter: "1" });
+        while (announcer.speaking) await new Promise((done) => setTimeout(done, 50));
+        return told;
+    """
+    (first, began), (second, after) = _run(page, "announcer.js", body)
+    assert (first, second) == ("A001", "A003")
+    assert after - began > 1500
