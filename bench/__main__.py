@@ -11,13 +11,22 @@ from bench import estimates, measures, profiled, report
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
+
+def _sockets(session: Session) -> list[report.Table]:
+    from bench import sockets  # noqa: PLC0415  # its event loop is of no use to the others
+
+    return sockets.sockets(session)
+
+
 MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "issue": measures.issue,
     "call": measures.call,
     "status": measures.status,
     "growth": measures.growth,
     "past": measures.past,
+    "sockets": _sockets,
 }
+NEED_AGENTS = {"call", "growth", "past"}
 # Need no scratch database.
 ALONE: dict[str, Callable[[int], list[report.Table]]] = {"waits": estimates.waits}
 
@@ -26,8 +35,11 @@ def main() -> int:
     """Run the named measures; return the exit code."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _end)
+    names = arguments.names or [*MEASURES, *ALONE]
     options = Options(
         clients=arguments.clients,
+        # Each agent of the place takes a moment to sign in.
+        seats=arguments.clients if NEED_AGENTS & {*names} else min(4, arguments.clients),
         queues=arguments.queues,
         workers=arguments.workers,
         threads=arguments.threads,
@@ -38,7 +50,7 @@ def main() -> int:
     try:
         if arguments.profile:
             return _profile(arguments.names or ["issue"], options, arguments.top)
-        return _measure(arguments.names or [*MEASURES, *ALONE], options)
+        return _measure(names, options)
     except Unusable as problem:
         print(f"Stopped: {problem}", file=sys.stderr)
         return 1

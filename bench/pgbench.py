@@ -1,5 +1,6 @@
 """The same rows written by pgbench: what the database alone can do."""
 
+import itertools
 import json
 import re
 import shutil
@@ -79,24 +80,31 @@ def script(recipes: list[Recipe], *, one: bool) -> str:
     return "\n".join(" ".join(line.split()) for line in lines) + "\n"
 
 
-def write_seats(connection: psycopg.Connection, place: Place) -> None:
-    """Tell the scripts which client sits where."""
+def write_seats(connection: psycopg.Connection, place: Place, clients: int) -> None:
+    """Tell the scripts which client sits where; a seat is shared where there are more clients."""
     connection.execute(_SEATS)
     connection.execute("TRUNCATE bench_seat")
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO bench_seat VALUES (%s, %s, %s, %s, %s)",
             [
-                [n, seat.queue, seat.session, seat.counter, seat.agent.id]
-                for n, seat in enumerate(place.seats)
+                [n, place.queues[n % len(place.queues)], seat.session, seat.counter, seat.agent.id]
+                for n, seat in zip(range(clients), itertools.cycle(place.seats), strict=False)
             ],
         )
     connection.execute("GRANT SELECT ON bench_seat TO PUBLIC")
 
 
-def run(scratch: Scratch, cpu: PostgresCpu, text: str, *, clients: int, seconds: float) -> Rate:
+def run(
+    scratch: Scratch,
+    cpu: PostgresCpu,
+    text: str,
+    *,
+    clients: int,
+    seconds: float | None = None,
+) -> Rate:
     """
-    Run a script for some seconds.
+    Run a script for some seconds, or once by each client.
 
     :raises Unusable: pgbench is not installed, or the script fails
     """
@@ -110,7 +118,8 @@ def run(scratch: Scratch, cpu: PostgresCpu, text: str, *, clients: int, seconds:
     process = subprocess.Popen(  # noqa: S603
         [
             *(program, "-n", "-M", "prepared", "-c", str(clients), "-j", "1"),
-            *("-T", str(max(round(seconds), 1)), "-f", str(file), libpq(scratch.web_url)),
+            *(("-T", str(max(round(seconds), 1))) if seconds is not None else ("-t", "1")),
+            *("-f", str(file), libpq(scratch.web_url)),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
