@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import labels
 from smartqueue.common import health
@@ -15,7 +15,11 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(template_name="web/api_docs.html"),
+        name="docs",
+    ),
     path("api/accounts/", include("smartqueue.accounts.interfaces.urls")),
     path("api/notifications/", include("smartqueue.notifications.interfaces.urls")),
     path("api/locations/", include("smartqueue.locations.interfaces.urls")),
