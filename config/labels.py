@@ -8,6 +8,7 @@ better word would be a change of schema. One column name has one word wherever i
 from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
+from django.contrib import admin
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -132,6 +133,7 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
 
 def name_everything() -> None:
     """Give apps, models and columns their names; called once, where the administration is mounted."""
+    admin.site.site_header = admin.site.site_title = "SmartQueue"
     for label, name in APPS.items():
         apps.get_app_config(label).verbose_name = name
     for label, (one, many) in MODELS.items():
