@@ -36,7 +36,8 @@ ALONE: dict[str, Callable[[int], list[report.Table]]] = {"waits": estimates.wait
 def main() -> int:
     """Run the named measures; return the exit code."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     names = arguments.names or [*MEASURES, *ALONE]
     options = Options(
         clients=arguments.clients,
@@ -105,7 +106,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Stop once; putting things away is not to be broken off."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
