@@ -10,7 +10,6 @@ from types import FrameType
 from bench import estimates, measures, profiled, report
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
-from bench.sockets import sockets
 
 
 def _sockets(session: Session) -> list[report.Table]:
@@ -25,7 +24,6 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "status": measures.status,
     "growth": measures.growth,
     "past": measures.past,
-    "sockets": sockets,
     "sockets": _sockets,
 }
 NEED_AGENTS = {"call", "growth", "past"}
