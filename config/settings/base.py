@@ -177,7 +177,8 @@ LANGUAGES = [("fr", _("French")), ("en", _("English")), ("ar", _("Arabic"))]
 MODELTRANSLATION_LANGUAGES = ("fr", "en", "ar")
 MODELTRANSLATION_DEFAULT_LANGUAGE = "fr"
 MODELTRANSLATION_FALLBACK_LANGUAGES = ("fr", "en", "ar")
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Ahead of the packages', which have words of their own for "Page not found" and the like.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "smartqueue" / "web" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

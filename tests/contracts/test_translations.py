@@ -214,6 +214,34 @@ def test_an_english_name_is_kept_for_english_readers():
     assert in_language("fr", labels.column("required_papers_ar")) == "pièces à apporter [ar]"
 
 
+def own_messages() -> Iterator[tuple[str, Any]]:
+    for file in sorted([*ROOT.glob("locale/**/*.po"), *ROOT.glob("smartqueue/**/locale/**/*.po")]):
+        language = file.parts[-3]
+        with file.open("rb") as source:
+            for message in read_po(source, locale=language):
+                if message.id:
+                    yield language, message
+
+
+def test_no_catalogue_of_a_package_speaks_over_ours():
+    shown = []
+    for language, message in own_messages():
+        one = check_translations.texts_of(message)[0]
+        wanted = check_translations.forms_of(message)
+        with translation.override(language):
+            if len(wanted) > 1:
+                found = translation.ngettext(one, message.id[1], 1)
+                wanted = [wanted[0 if language == "fr" else 1]]
+            elif message.context:
+                found = translation.pgettext(message.context, one)
+            else:
+                found = translation.gettext(one)
+        if [found] != wanted:
+            shown.append((language, one, found))
+
+    assert shown == []
+
+
 # The gate itself: script/check_translations.py sees each fault.
 
 sys.path.insert(0, str(ROOT / "script"))
