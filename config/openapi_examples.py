@@ -50,7 +50,7 @@ _organization = {
     "created_at": _AT,
     "distance_metres": None,
 }
-_branch = {
+_branch: dict[str, Any] = {
     "id": _BRANCH,
     "organization": _ORGANIZATION,
     "organization_name": "Mairie de Mermoz",

@@ -238,11 +238,22 @@ def organizations_served_by(actor: Actor) -> list[UUID]:
 
 def visible_to_staff(actor: Actor, tickets: "QuerySet[Ticket]") -> "QuerySet[Ticket]":
     """Narrow tickets of the actor's organizations to the branches that the roles reach."""
-    seen = Q(pk__in=())
+    return tickets.filter(_reach(actor, Ability.SERVE))
+
+
+def queues_managed_by(actor: Actor) -> "QuerySet[Queue]":
+    """Return every queue, retired ones too, that the actor manages."""
+    queues: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
+    return queues if actor.is_platform_admin else queues.filter(_reach(actor, Ability.MANAGE))
+
+
+def _reach(actor: Actor, ability: Ability) -> Q:
+    """Say which rows with an organization and a branch the actor's roles reach."""
+    reached = Q(pk__in=())
     for membership in actor.memberships:
-        if membership.role in ROLES_WITH[Ability.SERVE]:
+        if membership.role in ROLES_WITH[ability]:
             here = Q(organization_id=membership.organization_id)
             if membership.branch_ids is not None:
                 here &= Q(branch_id__in=membership.branch_ids)
-            seen |= here
-    return tickets.filter(seen)
+            reached |= here
+    return reached

@@ -11,7 +11,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.rest.forms import read
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
-from smartqueue.queues import operations, policies, queries
+from smartqueue.queues import analytics, operations, policies, queries
 from smartqueue.queues.interfaces import serializers as forms
 from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
 from smartqueue.queues.models import CounterSession, Queue, Ticket
@@ -361,3 +361,46 @@ class CallNextView(ApiView):
             actor=request.actor, session_id=session_id, now=request.now
         )
         return called(ticket, request)
+
+
+class AnalyticsView(ApiListView):
+    """Figures of what the caller manages; subclasses say of which units, and what may be asked."""
+
+    query: type[serializers.Serializer[Any]] = forms.QueueAnalyticsQuery
+    queryset = Queue.objects.none()
+    filter_backends = []
+
+    def answer(self, request: ApiRequest) -> Response:
+        """Return a page of units with their figures."""
+        asked = self.query(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        days = analytics.Days(values.pop("since", None), values.pop("until", None))
+        days.check(request.now)
+        unit = values.pop("per", "queue")
+        named = {"pk" if name == "queue" else name: value for name, value in values.items()}
+        queues = policies.queues_managed_by(request.actor).filter(**named)
+        page = self.paginate_queryset(analytics.list_units(queues, unit)) or []
+        figures = analytics.with_figures(page, queues, unit=unit, days=days, now=request.now)
+        return self.get_paginated_response(figures)
+
+
+class QueueAnalyticsView(AnalyticsView):
+    @extend_schema(
+        parameters=[forms.QueueAnalyticsQuery], responses=forms.QueueFiguresOutput(many=True)
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """Count tickets, waits and services of the queues that the caller manages."""
+        return self.answer(request)
+
+
+class BusinessAnalyticsView(AnalyticsView):
+    query = forms.BusinessAnalyticsQuery
+
+    @extend_schema(
+        parameters=[forms.BusinessAnalyticsQuery],
+        responses=forms.BusinessFiguresOutput(many=True),
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """Count tickets, waits and services per organization or branch that the caller manages."""
+        return self.answer(request)

@@ -296,3 +296,61 @@ class SessionOutput(serializers.Serializer[Data]):
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     current_ticket = TicketOutput(required=False, allow_null=True)
+
+
+class QueueAnalyticsQuery(serializers.Serializer[Data]):
+    """Service days in the branch's zone, both ends included: the last 7, or at most 92."""
+
+    organization = serializers.UUIDField(required=False)
+    branch = serializers.UUIDField(required=False)
+    queue = serializers.UUIDField(required=False)
+    since = serializers.DateField(required=False)
+    until = serializers.DateField(required=False)
+
+
+class BusinessAnalyticsQuery(QueueAnalyticsQuery):
+    per = serializers.ChoiceField(choices=("organization", "branch"), default="organization")
+
+
+class TimesOutput(serializers.Serializer[Data]):
+    """Whole seconds; null when it never happened."""
+
+    mean = serializers.IntegerField(allow_null=True)
+    median = serializers.IntegerField(allow_null=True)
+
+
+class WaitsOutput(TimesOutput):
+    p90 = serializers.IntegerField(allow_null=True)
+
+
+class FiguresOutput(serializers.Serializer[Data]):
+    since = serializers.DateField()
+    until = serializers.DateField()
+    issued = serializers.IntegerField(help_text="Numbers given.")
+    served = serializers.IntegerField()
+    no_shows = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    expired = serializers.IntegerField()
+    waiting_now = serializers.IntegerField()
+    wait_seconds = WaitsOutput(help_text="Of the people who were called.")
+    service_seconds = TimesOutput()
+
+
+class BusinessFiguresOutput(FiguresOutput):
+    """Figures of an organization, or of a branch."""
+
+    organization = serializers.UUIDField()
+    organization_name = serializers.CharField()
+    branch = serializers.UUIDField(required=False)
+    branch_name = serializers.CharField(required=False)
+
+
+class QueueFiguresOutput(FiguresOutput):
+    """Figures of a queue."""
+
+    organization = serializers.UUIDField()
+    organization_name = serializers.CharField()
+    branch = serializers.UUIDField()
+    branch_name = serializers.CharField()
+    queue = serializers.UUIDField()
+    queue_name = serializers.CharField()
