@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,17 +11,18 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from smartqueue.common.db import fetch_one
+from smartqueue.common.db import fetch_all
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
 from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
 
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
+MOST_PROFILES = 500
 DEFAULT_HANDLING_SECONDS = 600.0
 
 _PROFILE = """
-    SELECT learned.state,
+    SELECT queue.id, learned.state,
            (SELECT coalesce(json_agg(json_build_array(
                        offered.service_id, service.duration_minutes * 60,
                        (SELECT count(*) FROM queues_ticket AS ticket
@@ -32,17 +33,25 @@ _PROFILE = """
             WHERE offered.queue_id = queue.id)
     FROM queues_queue AS queue
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
-    WHERE queue.id = %s
+    WHERE queue.id = ANY(%s)
 """
 _COUNTERS = """
-    SELECT count(*) FILTER (WHERE session.state = 'open' AND NOT EXISTS (
+    SELECT queue.id,
+           count(session.id) FILTER (WHERE session.state = 'open' AND NOT EXISTS (
                SELECT 1 FROM queues_ticket AS ticket
                WHERE ticket.counter_id = session.counter_id
                  AND ticket.state IN ('called', 'serving'))),
-           count(*) FILTER (WHERE session.state = 'on_break')
-    FROM queues_countersession AS session
-    WHERE session.branch_id = %s AND session.state <> 'ended' AND %s = ANY(session.queue_ids)
+           count(session.id) FILTER (WHERE session.state = 'on_break')
+    FROM queues_queue AS queue
+    LEFT JOIN queues_countersession AS session
+        ON session.branch_id = queue.branch_id AND session.state <> 'ended'
+       AND queue.id = ANY(session.queue_ids)
+    WHERE queue.id = ANY(%s)
+    GROUP BY queue.id
 """
+
+Counters = tuple[int, int]
+"""How many counters of a queue are free, and how many are on a break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,27 @@ _profiles: dict[UUID, tuple[float, Profile]] = {}
 def profile_of(queue_id: UUID) -> Profile:
     """Return a queue's profile, read again when it is older than PROFILE_SECONDS."""
     kept = _profiles.get(queue_id)
-    if kept is not None and time.monotonic() - kept[0] < PROFILE_SECONDS:
-        return kept[1]
-    found = fetch_one(_PROFILE, [queue_id])
-    profile = _profile(*found) if found else Profile(Predictor(), DEFAULT_HANDLING_SECONDS)
-    _profiles[queue_id] = (time.monotonic(), profile)
-    return profile
+    if kept is None or time.monotonic() - kept[0] >= PROFILE_SECONDS:
+        read_profiles([queue_id])
+        kept = _profiles.get(queue_id)
+    return kept[1] if kept else Profile(Predictor(), DEFAULT_HANDLING_SECONDS)
+
+
+def read_profiles(queue_ids: Iterable[UUID]) -> None:
+    """Read the profiles of several queues that are not there or too old, in one query."""
+    moment = time.monotonic()
+    old = [pk for pk in queue_ids if _age(pk, moment) >= PROFILE_SECONDS]
+    if not old:
+        return
+    if len(_profiles) + len(old) > MOST_PROFILES:
+        _profiles.clear()
+    for queue_id, state, services in fetch_all(_PROFILE, [old]):
+        _profiles[queue_id] = (moment, _profile(state, services))
+
+
+def _age(queue_id: UUID, moment: float) -> float:
+    kept = _profiles.get(queue_id)
+    return moment - kept[0] if kept else PROFILE_SECONDS
 
 
 def forget_profiles() -> None:
@@ -103,14 +127,16 @@ def for_place(
     people_ahead: int,
     now: datetime,
     opening: Callable[[], datetime | None],
+    counters: Counters | None = None,
 ) -> Estimate:
     """
     Estimate the wait behind a number of people, at a cost that does not grow with them.
 
-    `opening` is asked for the next opening when no counter is open.
+    `opening` is asked for the next opening when no counter is open. `counters` saves a query where
+    they have been read for many queues at once.
     """
     profile = profile_of(queue.pk)
-    pool = _pool(queue, people_ahead, opening)
+    pool = _pool(queue, people_ahead, opening, counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead)
     key = (near, pool, frozen)
@@ -140,22 +166,31 @@ def _nearby(people_ahead: int) -> int:
     return -(-people_ahead // step) * step
 
 
-def _pool(queue: Queue, people_ahead: int, opening: Callable[[], datetime | None]) -> Pool:
+def _pool(
+    queue: Queue,
+    people_ahead: int,
+    opening: Callable[[], datetime | None],
+    counters: Counters | None,
+) -> Pool:
     if queue.state == QueueState.CLOSED or queue.open_counters == 0:
         starts_at = opening()
         plan = (Segment(start=starts_at.timestamp(), counters=1.0),) if starts_at else ()
-        paused = 0 if queue.state == QueueState.CLOSED else _counters(queue)[1]
+        paused = 0 if queue.state == QueueState.CLOSED else _counters(queue, counters)[1]
         return Pool(id=str(queue.pk), plan=plan, paused=paused)
     idle = 0
     if people_ahead == 0 and queue.waiting_count <= 1:
-        idle = min(_counters(queue)[0], queue.open_counters)
+        idle = min(_counters(queue, counters)[0], queue.open_counters)
     return Pool(id=str(queue.pk), counters=queue.open_counters, idle=idle)
 
 
-def _counters(queue: Queue) -> tuple[int, int]:
-    """Return how many counters of a queue are free, and how many are on a break."""
-    found = fetch_one(_COUNTERS, [queue.branch_id, queue.pk])
-    return (found[0], found[1]) if found else (0, 0)
+def _counters(queue: Queue, known: Counters | None) -> Counters:
+    return known or counters_of([queue.pk]).get(queue.pk, (0, 0))
+
+
+def counters_of(queue_ids: Iterable[UUID]) -> dict[UUID, Counters]:
+    """Return the free and the pausing counters of several queues, in one query."""
+    rows = fetch_all(_COUNTERS, [list(queue_ids)])
+    return {queue_id: (free, on_break) for queue_id, free, on_break in rows}
 
 
 def wire(estimate: Estimate) -> dict[str, int | None] | None:

@@ -124,11 +124,17 @@ def queue_status(queue_id: UUID, now: datetime) -> dict[str, Any]:
 
 def status_of(queue: Queue, now: datetime) -> dict[str, Any]:
     """Return the public live state of a queue already read."""
-    return {
-        **live.status_facts(queue),
-        "estimate": estimates.wire(_estimate(queue, queue.waiting_count, now)),
-        "updated_at": live.iso(now),
-    }
+    return statuses_of([queue], now)[0]
+
+
+def statuses_of(queues: Iterable[Queue], now: datetime) -> list[dict[str, Any]]:
+    """Return the public live states of several queues, in as many queries as of one."""
+    rows = list(queues)
+    joining = joining_estimates(rows, now)
+    return [
+        {**live.status_facts(queue), **joining[queue.pk], "updated_at": live.iso(now)}
+        for queue in rows
+    ]
 
 
 _AHEAD = """
@@ -182,8 +188,11 @@ def ticket_views(tickets: Iterable[Ticket], now: datetime) -> list[dict[str, Any
     ]
 
 
-def _estimate(queue: Queue, ahead: int, now: datetime) -> Estimate:
-    return estimates.for_place(queue, ahead, now, partial(next_opening_of, queue, now))
+def _estimate(
+    queue: Queue, ahead: int, now: datetime, counters: estimates.Counters | None = None
+) -> Estimate:
+    opening = partial(next_opening_of, queue, now)
+    return estimates.for_place(queue, ahead, now, opening, counters)
 
 
 def place_in_line(queue: Queue, ahead: int | None, now: datetime) -> dict[str, Any]:
@@ -282,9 +291,19 @@ def services_of(queue_ids: Iterable[UUID]) -> "QuerySet[QueueService]":
     return rows.select_related("service")
 
 
-def joining_estimate(queue: Queue, now: datetime) -> dict[str, Any]:
-    """Return the unversioned part of a queue's status."""
-    return {"estimate": estimates.wire(_estimate(queue, queue.waiting_count, now))}
+def joining_estimates(queues: Iterable[Queue], now: datetime) -> dict[UUID, dict[str, Any]]:
+    """Return the unversioned part of each queue's status, by queue."""
+    rows = list(queues)
+    estimates.read_profiles(queue.pk for queue in rows)
+    counters = estimates.counters_of(queue.pk for queue in rows)
+    return {
+        queue.pk: {
+            "estimate": estimates.wire(
+                _estimate(queue, queue.waiting_count, now, counters.get(queue.pk))
+            )
+        }
+        for queue in rows
+    }
 
 
 def places_of(ticket_ids: Iterable[UUID], now: datetime) -> dict[str, dict[str, Any]]:

@@ -32,7 +32,8 @@ class QueueTopic:
         now = clock.now()
         with tenancy.public():
             queues = queries.list_queues().filter(pk__in=ids)
-            return {str(queue.pk): queries.joining_estimate(queue, now) for queue in queues}
+            figures = queries.joining_estimates(queues, now)
+        return {str(pk): estimate for pk, estimate in figures.items()}
 
 
 class TicketTopic:

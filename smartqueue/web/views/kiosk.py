@@ -63,7 +63,9 @@ def _choices(
         "language": language,
         "languages": LANGUAGES,
         "nonce": str(uuid.uuid4()),
-        "buttons": queries.buttons_of([(q, queue_queries.status_of(q, now)) for q in queues]),
+        "buttons": queries.buttons_of(
+            list(zip(queues, queue_queries.statuses_of(queues, now), strict=True))
+        ),
         "problem": failure(problem) if problem else None,
     }
     return page(request, "kiosk.html", context, problem.status if problem else 200)

@@ -29,7 +29,7 @@ def branch(request: HttpRequest, slug: str) -> HttpResponse:
     services = {s.pk: s for queue in queues for s in queue.live_services}
     context = {
         "branch": found,
-        "queues": [(queue, queue_queries.status_of(queue, now)) for queue in queues],
+        "queues": list(zip(queues, queue_queries.statuses_of(queues, now), strict=True)),
         "services": sorted(services.values(), key=lambda service: service.name),
         "opening": queries.opening_of(found, now),
     }
