@@ -8,17 +8,17 @@ import gc
 import os
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
-http: Any = get_wsgi_application()
+from config.wsgi import application as wsgi  # noqa: I001  # sets Django up for the rest
 
-from a2wsgi import WSGIMiddleware  # noqa: E402
-from channels.routing import ProtocolTypeRouter  # noqa: E402
+from a2wsgi import WSGIMiddleware
+from channels.routing import ProtocolTypeRouter
 
-from config.topics import register_topics  # noqa: E402
-from smartqueue.realtime.routing import websocket  # noqa: E402
+from config.topics import register_topics
+from smartqueue.realtime.routing import websocket
+
+http: Any = wsgi
 
 register_topics()
 

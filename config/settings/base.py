@@ -83,6 +83,17 @@ MIDDLEWARE = [
     "smartqueue.web.middleware.PageProblems",
 ]
 
+# The API's own chain (config/wsgi.py): what pages need, forms, messages and htmx, it does without.
+API_MIDDLEWARE = [
+    "smartqueue.queues.interfaces.status.StatusMiddleware",
+    "smartqueue.common.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "smartqueue.accounts.middleware.ActorMiddleware",
+]
+
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 import psycopg
-from django.db import OperationalError, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors as pg_errors
 from psycopg.types.json import Jsonb
@@ -115,12 +115,13 @@ def prepared_cursor() -> CursorWrapper:
     Return a cursor for the hot path's constant statements: parameters travel apart, so PostgreSQL
     parses and plans a statement once per connection (`prepare_threshold` in the settings).
     """
-    connection.ensure_connection()
-    cursor: Any = _PreparedCursor(connection.connection)
-    if connection.queries_logged:
-        debugged: CursorWrapper = connection.make_debug_cursor(cursor)
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    cursor: Any = _PreparedCursor(here.connection)
+    if here.queries_logged:
+        debugged: CursorWrapper = here.make_debug_cursor(cursor)
         return debugged
-    return connection.make_cursor(cursor)
+    return here.make_cursor(cursor)
 
 
 def execute(statement: str, parameters: Parameters) -> None:
@@ -175,7 +176,7 @@ class RowOf(Generic[M]):
         for place in self._json:
             if own[place] is not None:
                 own[place] = json.loads(own[place])
-        return self._model.from_db(connection.alias, self._names, own)
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, own)
 
 
 class _Values:
@@ -254,7 +255,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
         statement, values = _insert_statement(type(row))
         _write(statement, values.of(row))
         row._state.adding = False
-        row._state.db = connection.alias
+        row._state.db = DEFAULT_DB_ALIAS
 
 
 @functools.cache

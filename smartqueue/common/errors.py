@@ -95,3 +95,9 @@ class Busy(Problem):
 
     def __init__(self) -> None:
         super().__init__(retry_after=2)
+
+
+class InternalError(Problem):
+    status = 500
+    code = "internal_error"
+    title = _("Something went wrong on our side. Nothing was changed; try again in a moment.")

@@ -55,7 +55,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     token = settings.METRICS_TOKEN
     if token:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        allowed = hmac.compare_digest(given, token)
+        allowed = hmac.compare_digest(given.encode(), token.encode())
     else:
         allowed = request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"}
     if not allowed:

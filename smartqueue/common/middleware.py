@@ -1,5 +1,6 @@
 """What every request gets first: a time, an id, an origin, one line in the log."""
 
+import ipaddress
 import logging
 import time
 import uuid
@@ -29,6 +30,17 @@ REQUESTS = Histogram(
 )
 
 
+NOTHING_ALLOWED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def _complete(response: HttpResponse, request_id: str) -> None:
+    """Add the headers that every answer has; pages have set a policy of their own by now."""
+    response.headers["X-Request-ID"] = request_id
+    response.headers.setdefault("Content-Security-Policy", NOTHING_ALLOWED)
+    if not response.streaming:
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+
+
 def _measure(request: HttpRequest, status: int, seconds: float) -> None:
     found = request.resolver_match
     view = (found.view_name if found else "") or "other"
@@ -43,12 +55,20 @@ def client_address(request: HttpRequest) -> str | None:
     With TRUSTED_PROXY_COUNT proxies in front, only that many last entries of X-Forwarded-For
     were written by them; anything before is the client's own word.
     """
-    direct: str | None = request.META.get("REMOTE_ADDR") or None
+    direct = _address(request.META.get("REMOTE_ADDR", ""))
     count: int = settings.TRUSTED_PROXY_COUNT
     if count == 0:
         return direct
-    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    return forwarded[-count] if len(forwarded) >= count and forwarded[-count] else direct
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    return (_address(forwarded[-count]) if len(forwarded) >= count else None) or direct
+
+
+def _address(text: str) -> str | None:
+    """Return an address in the form that the journal stores; None for anything else."""
+    try:
+        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def _request_id(request: HttpRequest) -> str:
@@ -72,7 +92,7 @@ class RequestMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         with tenancy.restored():
             response = self.get_response(request)
-        response.headers["X-Request-ID"] = request_id
+        _complete(response, request_id)
         seconds = time.perf_counter() - started
         _measure(request, response.status_code, seconds)
         if request.path not in {"/healthz", "/readyz", "/metrics"}:

@@ -72,6 +72,11 @@ _FRAMEWORK: dict[type[Exception], type[Problem]] = {
 }
 
 
+def _text(value: Any) -> str:
+    """Return a text that UTF-8 can carry; an answer may repeat what a client sent."""
+    return force_str(value).encode(errors="replace").decode()
+
+
 def body_of(problem: Problem) -> dict[str, Any]:
     """Return the body that a client reads; texts are in the active language."""
     body: dict[str, Any] = {
@@ -81,10 +86,10 @@ def body_of(problem: Problem) -> dict[str, Any]:
         "code": problem.code,
     }
     if problem.detail:
-        body["detail"] = force_str(problem.detail)
+        body["detail"] = _text(problem.detail)
     if problem.errors:
         body["errors"] = [
-            {"field": e.field, "code": e.code, "message": force_str(e.message)}
+            {"field": _text(e.field), "code": e.code, "message": _text(e.message)}
             for e in problem.errors
         ]
     return body | dict(problem.extra)

@@ -49,7 +49,11 @@ class ApiView(APIView):
     public_reads: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+        """Agree on a form, then let in whoever may ask; there is no authenticator to run."""
+        self.format_kwarg = None
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(
+            request
+        )
         actor = request._request.actor  # type: ignore[attr-defined]
         reads = request.method in SAFE_METHODS
         if request._request.uses_session and not reads:  # type: ignore[attr-defined]

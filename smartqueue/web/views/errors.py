@@ -3,9 +3,14 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from smartqueue.common.errors import InternalError, NotFound
+from smartqueue.common.rest.problems import problem_response
+
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Say that there is nothing here."""
+    """Say that there is nothing here; to a client of the API as a problem."""
+    if request.path.startswith("/api/"):
+        return problem_response(request, NotFound())
     return render(request, "404.html", status=404)
 
 
@@ -17,5 +22,7 @@ def forbidden(
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Say that it is our fault."""
+    """Say that it is our fault; to a client of the API as a problem."""
+    if request.path.startswith("/api/"):
+        return problem_response(request, InternalError())
     return render(request, "500.html", status=500)
