@@ -19,6 +19,7 @@ from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predicto
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
 MOST_PROFILES = 500
+LIKELY_SERVED = 0.8
 DEFAULT_HANDLING_SECONDS = 600.0
 
 _PROFILE = """
@@ -54,16 +55,21 @@ Counters = tuple[int, int]
 """How many counters of a queue are free, and how many are on a break."""
 
 
+Hours = tuple[datetime | None, datetime | None]
+"""The next opening and today's closing of a queue that follows its branch's hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """
     What was learned of a queue, the mean handling time of who waits in it in seconds, and what was
-    answered from these so far.
+    answered from these so far, and its hours once they were asked for.
     """
 
     predictor: Predictor
     handling: float
     answers: dict[tuple[int, Pool, bool], Estimate] = field(default_factory=dict)
+    hours: list[Hours] = field(default_factory=list)
 
 
 _profiles: dict[UUID, tuple[float, Profile]] = {}
@@ -126,17 +132,19 @@ def for_place(
     queue: Queue,
     people_ahead: int,
     now: datetime,
-    opening: Callable[[], datetime | None],
+    hours: Callable[[], Hours],
     counters: Counters | None = None,
 ) -> Estimate:
     """
     Estimate the wait behind a number of people, at a cost that does not grow with them.
 
-    `opening` is asked for the next opening when no counter is open. `counters` saves a query where
-    they have been read for many queues at once.
+    `hours` is asked for the next opening and today's closing, once a profile. `counters` saves a
+    query where they have been read for many queues at once.
     """
     profile = profile_of(queue.pk)
-    pool = _pool(queue, people_ahead, opening, counters)
+    if not profile.hours:
+        profile.hours.append(hours())
+    pool = _pool(queue, people_ahead, profile.hours[0], counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead)
     key = (near, pool, frozen)
@@ -169,18 +177,23 @@ def _nearby(people_ahead: int) -> int:
 def _pool(
     queue: Queue,
     people_ahead: int,
-    opening: Callable[[], datetime | None],
+    hours: Hours,
     counters: Counters | None,
 ) -> Pool:
+    opens_at, closes_at = hours
     if queue.state == QueueState.CLOSED or queue.open_counters == 0:
-        starts_at = opening()
-        plan = (Segment(start=starts_at.timestamp(), counters=1.0),) if starts_at else ()
+        plan = (Segment(start=opens_at.timestamp(), counters=1.0),) if opens_at else ()
         paused = 0 if queue.state == QueueState.CLOSED else _counters(queue, counters)[1]
         return Pool(id=str(queue.pk), plan=plan, paused=paused)
     idle = 0
     if people_ahead == 0 and queue.waiting_count <= 1:
         idle = min(_counters(queue, counters)[0], queue.open_counters)
-    return Pool(id=str(queue.pk), counters=queue.open_counters, idle=idle)
+    return Pool(
+        id=str(queue.pk),
+        counters=queue.open_counters,
+        idle=idle,
+        closes_at=closes_at.timestamp() if closes_at else None,
+    )
 
 
 def _counters(queue: Queue, known: Counters | None) -> Counters:
@@ -207,8 +220,20 @@ def why(estimate: Estimate) -> dict[str, Any]:
         "state": explanation.state,
         "people_ahead": explanation.people_ahead,
         "counters": explanation.counters,
-        "text": _sentence(estimate),
+        "served_chance": _rounded(estimate.served_chance),
+        "text": " ".join(filter(None, (_sentence(estimate), _warning(estimate)))),
     }
+
+
+def _warning(estimate: Estimate) -> str:
+    chance = estimate.served_chance
+    if chance is None or chance >= LIKELY_SERVED:
+        return ""
+    return _("You may not be called before closing.")
+
+
+def _rounded(chance: float | None) -> float | None:
+    return None if chance is None else round(chance, 2)
 
 
 def _sentence(estimate: Estimate) -> str:

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet, Sum
 
 from smartqueue.agents.queries import Weights
-from smartqueue.business.hours import last_edge
-from smartqueue.business.queries import next_opening, schedules_of
+from smartqueue.business.hours import closing_time, last_edge, next_opening
+from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common.clock import service_date
 from smartqueue.common.db import fetch_all
 from smartqueue.common.errors import NotFound
@@ -191,8 +191,13 @@ def ticket_views(tickets: Iterable[Ticket], now: datetime) -> list[dict[str, Any
 def _estimate(
     queue: Queue, ahead: int, now: datetime, counters: estimates.Counters | None = None
 ) -> Estimate:
-    opening = partial(next_opening_of, queue, now)
-    return estimates.for_place(queue, ahead, now, opening, counters)
+    return estimates.for_place(queue, ahead, now, partial(hours_of, queue, now), counters)
+
+
+def is_likely_served_today(queue: Queue, now: datetime) -> bool:
+    """Whether somebody who joins now will probably be called before closing (waits.md 2)."""
+    chance = _estimate(queue, queue.waiting_count, now).served_chance
+    return chance is None or chance >= estimates.LIKELY_SERVED
 
 
 def place_in_line(queue: Queue, ahead: int | None, now: datetime) -> dict[str, Any]:
@@ -401,9 +406,12 @@ def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
     return due
 
 
-def next_opening_of(queue: Queue, now: datetime) -> datetime | None:
-    """Return when a queue that follows its branch's hours opens next; None when unknown."""
-    return next_opening(queue.branch, now) if queue.follows_opening_hours else None
+def hours_of(queue: Queue, now: datetime) -> estimates.Hours:
+    """Return the next opening and today's closing, unknown for a queue that people open by hand."""
+    if not queue.follows_opening_hours:
+        return None, None
+    schedule = schedule_of(queue.branch)
+    return next_opening(schedule, now), closing_time(schedule, now)
 
 
 def queues_at(*, organization_id: UUID, branch_id: UUID | None = None) -> list[UUID]:

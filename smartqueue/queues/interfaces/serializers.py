@@ -204,6 +204,7 @@ class WhyOutput(serializers.Serializer[Data]):
     state = serializers.CharField()
     people_ahead = serializers.IntegerField()
     counters = serializers.IntegerField()
+    served_chance = serializers.FloatField(allow_null=True)
     text = serializers.CharField()
 
 

@@ -14,7 +14,7 @@ from smartqueue.business.policies import can
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
 from smartqueue.common.ids import new_id
-from smartqueue.queues import events, policies
+from smartqueue.queues import events, policies, queries
 from smartqueue.queues.enums import ACTIVE, ORDINARY, JoinChannel, QueueState, TicketState
 from smartqueue.queues.errors import (
     AlreadyWaiting,
@@ -62,6 +62,8 @@ def issue_ticket(
     service_date = _lifecycle.today(queue, now)
     new_day = _begin_day(queue, service_date)
     _check_joinable(queue, now)
+    if not is_staff and actor.kind is not ActorKind.KIOSK:
+        _check_worth_coming(queue, now)
     customer_id = None if is_staff else actor.user_id
     person_key = _lifecycle.person_key_of(customer_name)
     _check_not_waiting(queue, customer_id, phone, person_key)
@@ -130,6 +132,12 @@ def _check_joinable(queue: Queue, now: datetime) -> None:
         raise QueueFull(_("All tickets of the day are given. Come back tomorrow."))
     if queue.max_waiting is not None and queue.waiting_count >= queue.max_waiting:
         raise QueueFull(_("The line is full for the moment. Try again later."))
+
+
+def _check_worth_coming(queue: Queue, now: datetime) -> None:
+    """Nobody is sent on the way to a line that will probably close before their turn."""
+    if queue.follows_opening_hours and not queries.is_likely_served_today(queue, now):
+        raise QueueFull(_("The line is too long for today. Come earlier tomorrow."))
 
 
 def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, person_key: str) -> None:

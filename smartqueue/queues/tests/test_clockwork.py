@@ -5,13 +5,15 @@ from datetime import time, timedelta
 import pytest
 import time_machine
 
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import ActorKind
 from smartqueue.business import operations as business_operations
 from smartqueue.business.errors import PeopleWaiting
 from smartqueue.business.models import OpeningHours
 from smartqueue.common.errors import NotFound
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.relay import carry_due
-from smartqueue.queues import errors, operations, tasks
+from smartqueue.queues import errors, estimates, operations, queries, tasks
 from smartqueue.queues.models import CounterSession, Queue, QueueWaits, Ticket
 from smartqueue.queues.tests.factories import NOW, join, make_place, sit_down
 
@@ -151,3 +153,32 @@ def test_a_stored_state_that_cannot_be_read_breaks_nothing():
     QueueWaits.objects.create(queue=place.queue, state={"version": 99}, updated_at=NOW)
 
     assert join(place).number == "A001"
+
+
+def test_near_closing_people_are_not_sent_on_the_way_but_may_join_on_the_spot():
+    place = make_place(follows_opening_hours=True)
+    open_from_eight_to_noon(place)
+    sit_down(place)
+    for _ in range(8):
+        join(place, actor=place.agent)
+
+    late = NOW.replace(hour=11, minute=50)
+    estimates.forget_profiles()
+    with pytest.raises(errors.QueueFull):
+        join(place, now=late)
+    kiosk = Actor(kind=ActorKind.KIOSK, branch_id=place.branch.pk)
+    told = queries.ticket_view(join(place, now=late, actor=kiosk), late)
+
+    assert told["why"]["served_chance"] < 0.8
+
+
+def test_a_closed_queue_counts_from_its_opening():
+    place = make_place(follows_opening_hours=True)
+    open_from_eight_to_noon(place)
+    early = NOW.replace(hour=7)
+    operations.close_queue(actor=place.owner, queue_id=place.queue.pk, now=early)
+    estimates.forget_profiles()
+
+    estimate = queries.queue_status(place.queue.pk, early)["estimate"]
+
+    assert estimate["low"] >= 3600
