@@ -1,5 +1,7 @@
 """People in line and tickets of the past, written by the thousand with SQL."""
 
+from collections.abc import Sequence
+
 import psycopg
 
 from bench.place import Place
@@ -68,6 +70,20 @@ _PAST = """
                                ('queues.ticket.completed.v1', 4, ended_at)
                        ) AS step(type, version, at)
 """
+_TRIM = """
+    WITH last AS (
+        SELECT id FROM queues_ticket WHERE queue_id = %(queue)s AND state = 'waiting'
+        ORDER BY order_key, id OFFSET %(people)s
+    ), gone AS (
+        UPDATE queues_ticket SET state = 'cancelled', ended_at = now()
+        FROM last WHERE queues_ticket.id = last.id RETURNING last.id
+    ), closed AS (
+        UPDATE queues_ticketperiod SET ended_at = now()
+        FROM gone WHERE ticket_id = gone.id AND queues_ticketperiod.ended_at IS NULL
+    )
+    UPDATE queues_queue SET waiting_count = waiting_count - (SELECT count(*) FROM gone)
+    WHERE id = %(queue)s
+"""
 _FREE_SEATS = """
     WITH away AS (
         UPDATE queues_ticket SET state = 'completed', counter_id = NULL, session_id = NULL,
@@ -84,6 +100,12 @@ _NEW_ID = """
         FROM (SELECT md5(random()::text) AS r) AS random
     $$
 """
+_FOREIGN_KEYS = """
+    SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
+    FROM pg_constraint
+    WHERE contype = 'f' AND conrelid IN ('queues_ticket'::regclass, 'queues_ticketperiod'::regclass)
+"""
+_ALTER = "ALTER TABLE {} {}"
 PAST_AT_ONCE = 20_000
 
 
@@ -102,10 +124,10 @@ class Line:
         self._connection.execute("UPDATE queues_queue SET waiting_count = 0")
         self.settle()
 
-    def fill(self, people: int) -> None:
-        """Bring every queue to so many people waiting, adding whoever lacks; free all counters."""
+    def fill(self, people: int, queues: Sequence[str] | None = None) -> None:
+        """Bring queues to so many people waiting at least, all unless named; free all counters."""
         self._connection.execute(_FREE_SEATS)
-        for queue in self._place.queues:
+        for queue in queues or self._place.queues:
             row = self._connection.execute(
                 "SELECT count(*) FROM queues_ticket WHERE queue_id = %s AND state = 'waiting'",
                 [queue],
@@ -115,8 +137,20 @@ class Line:
                 values = {"queue": queue, "people": lacking, "service": self._place.service}
                 self._connection.execute(_FILL, values)
 
+    def trim(self, people: int, queues: Sequence[str]) -> None:
+        """Let whoever stands behind that many people leave."""
+        for queue in queues:
+            self._connection.execute(_TRIM, {"queue": queue, "people": people})
+
     def add_past(self, tickets: int) -> None:
-        """Write so many served tickets of earlier days, with their periods and events."""
+        """
+        Write so many served tickets of earlier days, with their periods and events.
+
+        Foreign keys are away meanwhile, and back unproven: they check what comes later as before.
+        """
+        keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
+        for table, name, _ in keys:
+            self._connection.execute(_ALTER.format(table, f"DROP CONSTRAINT {name}"))
         for queue in self._place.queues:
             each = tickets // len(self._place.queues)
             for first in range(1, each + 1, PAST_AT_ONCE):
@@ -129,16 +163,22 @@ class Line:
                         "last": min(first + PAST_AT_ONCE - 1, each),
                     },
                 )
+        for table, name, definition in keys:
+            add = f"ADD CONSTRAINT {name} {definition} NOT VALID"
+            self._connection.execute(_ALTER.format(table, add))
         self.settle()
 
     def settle(self) -> None:
         """Let the planner know."""
         self._connection.execute("VACUUM ANALYZE")
 
-    def waiting(self, most: int) -> list[str]:
-        """Return ids of people in line, from anywhere in it."""
+    def waiting(self, most: int, queues: Sequence[str]) -> list[str]:
+        """Return ids of people in these lines, from anywhere in them."""
         rows = self._connection.execute(
-            "SELECT id::text FROM queues_ticket WHERE state = 'waiting' ORDER BY random() LIMIT %s",
-            [most],
+            """
+            SELECT id::text FROM queues_ticket WHERE queue_id = ANY(%s::uuid[]) AND state = 'waiting'
+            ORDER BY random() LIMIT %s
+            """,
+            [list(queues), most],
         )
         return [row[0] for row in rows.fetchall()]

@@ -1,19 +1,23 @@
 """What is measured; each returns tables for the report."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from bench import clients, servers
 from bench.load import Client
+from bench.place import Place
 from bench.report import Aim, Table
 from bench.session import STEPS, Session, Side, in_turn, say
 
 Make = Callable[[], Sequence[Client]]
 
-# More than a round of any side can call.
-LONG_LINE = 4000
+# More than a round of any side can call, and of the product.
+LONG_LINE, MIDDLE_LINE = 4000, 1000
 FEW, MANY = 10, 10_000
 # People who join and are called in a round of growth, a queue: few, so that a short line stays short.
 GROWTH_STEPS = 60
+# Its rounds are short, so there are more of them.
+GROWTH_ROUNDS = 3
 WRITERS = (
     "bare view, several statements",
     "bare view, one statement",
@@ -160,18 +164,32 @@ def _status_path(queue: str) -> str:
 
 
 def growth(session: Session) -> list[Table]:
-    """The same operations with few and with many people waiting in each queue."""
-    sizes = {FEW: f"{FEW} waiting", MANY: f"{MANY:,} waiting"}
+    """
+    The same operations with few and with many people waiting in each queue.
+
+    Half of the queues are short and half long, so that both are measured in turn in one state of
+    the database.
+    """
+    queues = session.place.queues
+    parts = {
+        FEW: session.place.part(queues[: len(queues) // 2]),
+        MANY: session.place.part(queues[len(queues) // 2 :]),
+    }
+    sizes = {size: f"{size:,} waiting" for size in parts}
     found = {name: {size: Side(text) for size, text in sizes.items()} for name in _OPERATIONS}
     _warm_up(session)
-    for number in range(session.options.rounds):
-        for size in sizes if number % 2 == 0 else reversed(sizes):
-            say(f"growth, round {number + 1}: {size:,} waiting in each queue")
-            session.line.empty()
-            session.line.fill(size)
-            session.line.settle()
+    session.line.empty()
+    say(f"filling {len(parts[MANY].queues)} queues with {MANY:,} people each")
+    for size, part in parts.items():
+        session.line.fill(size, part.queues)
+    session.line.settle()
+    for number in range(GROWTH_ROUNDS * session.options.rounds):
+        for size in parts if number % 2 == 0 else reversed(parts):
             for name, operate in _OPERATIONS.items():
-                operate(session, found[name][size])
+                called = GROWTH_STEPS if operate is _call_some else 0
+                session.line.fill(size + called, parts[size].queues)
+                operate(session, parts[size], found[name][size], short=True)
+                session.line.trim(size, parts[size].queues)
     return [
         Table(
             f"growth_{name}",
@@ -201,10 +219,10 @@ def past(session: Session) -> list[Table]:
             session.line.add_past(tickets)
         for number in range(session.options.rounds):
             say(f"{words}, round {number + 1}")
-            session.line.fill(50)
+            session.line.fill(MIDDLE_LINE)
             for name, operate in _OPERATIONS.items():
-                operate(session, found[name][later])
-            _issue_bare(session, found[control][later])
+                operate(session, session.place, found[name][later], short=False)
+            _issue_bare(session, session.place, found[control][later], short=False)
     return [
         Table(
             f"past_{name}",
@@ -220,24 +238,22 @@ def past(session: Session) -> list[Table]:
 def _warm_up(session: Session) -> None:
     """Let every operation prepare its statements, so that the first figures are like the others."""
     session.line.empty()
-    session.line.fill(FEW)
+    session.line.fill(FEW + GROWTH_STEPS)
     for operate in [*_OPERATIONS.values(), _issue_bare]:
-        operate(session, Side("discarded"))
+        operate(session, session.place, Side("discarded"), short=True)
 
 
-def _issue_some(session: Session, side: Side) -> None:
-    place = session.place
+def _issue_some(session: Session, place: Place, side: Side, *, short: bool) -> None:
     session.load(
         side,
         session.product,
         lambda: [clients.issue(place, number) for number in range(session.options.clients)],
         counted="issue",
-        limit=GROWTH_STEPS * len(place.queues),
+        limit=GROWTH_STEPS * len(place.queues) if short else None,
     )
 
 
-def _issue_bare(session: Session, side: Side) -> None:
-    place = session.place
+def _issue_bare(session: Session, place: Place, side: Side, *, short: bool) -> None:
     session.load(
         side,
         session.bare,
@@ -246,49 +262,56 @@ def _issue_bare(session: Session, side: Side) -> None:
             for number in range(session.options.clients)
         ],
         counted="issue",
-        limit=GROWTH_STEPS * len(place.queues),
+        limit=GROWTH_STEPS * len(place.queues) if short else None,
     )
 
 
-def _call_some(session: Session, side: Side) -> None:
-    session.line.fill(0)
+def _call_some(session: Session, place: Place, side: Side, *, short: bool) -> None:
     session.load(
         side,
         session.product,
-        lambda: [clients.call(seat) for seat in session.place.seats],
+        lambda: [clients.call(seat) for seat in place.seats],
         counted="call",
-        limit=len(STEPS) * GROWTH_STEPS * len(session.place.queues) * 3 // 4,
+        # Not to the last person, because the agents of one queue may be quicker than others.
+        limit=len(STEPS) * GROWTH_STEPS * len(place.queues) // 2 if short else None,
     )
 
 
-def _read_status(session: Session, side: Side) -> None:
-    paths = [_status_path(queue) for queue in session.place.queues]
+def _read_status(session: Session, place: Place, side: Side, *, short: bool) -> None:
+    paths = [_status_path(queue) for queue in place.queues]
     session.load(
         side,
         session.product,
         lambda: [clients.read("read", paths, n) for n in range(session.options.clients)],
         counted="read",
-        seconds=session.options.seconds / 2,
+        seconds=session.options.seconds / (8 if short else 1),
     )
 
 
-def _read_ticket(session: Session, side: Side) -> None:
+def _read_ticket(session: Session, place: Place, side: Side, *, short: bool) -> None:
     """Tickets from anywhere in the lines, read by staff."""
-    paths = [f"/api/queues/tickets/{ticket}/" for ticket in session.line.waiting(1000)]
-    seats = session.place.seats
+    paths = [
+        f"/api/queues/tickets/{ticket}/" for ticket in session.line.waiting(1000, place.queues)
+    ]
     session.load(
         side,
         session.product,
         lambda: [
             clients.read("read", paths, n * 31, Authorization=f"Bearer {seat.agent.access}")
-            for n, seat in enumerate(seats)
+            for n, seat in enumerate(place.seats)
         ],
         counted="read",
-        seconds=session.options.seconds / 2,
+        seconds=session.options.seconds / (8 if short else 1),
     )
 
 
-_OPERATIONS: dict[str, Callable[[Session, Side], None]] = {
+class Operate(Protocol):
+    """One operation on the product for a round, a short one where the line must stay as it is."""
+
+    def __call__(self, session: Session, place: Place, side: Side, *, short: bool) -> None: ...
+
+
+_OPERATIONS: dict[str, Operate] = {
     "issue": _issue_some,
     "call, start, complete": _call_some,
     "read status": _read_status,

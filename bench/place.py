@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -91,6 +91,10 @@ class Place:
     service: str
     queues: list[str]
     seats: list[Seat]
+
+    def part(self, queues: list[str]) -> "Place":
+        """Return the place with these queues only."""
+        return replace(self, queues=queues, seats=[s for s in self.seats if s.queue in queues])
 
     def renew(self) -> None:
         """Keep every agent signed in."""

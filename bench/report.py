@@ -121,7 +121,11 @@ def save(name: str, options: Options, tables: list[Table]) -> Path:
     path = REPORTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
     report = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "load_at_the_end": os.getloadavg(),
+        },
         "options": asdict(options),
         "tables": {table.name: table.data() for table in tables},
     }
