@@ -63,6 +63,8 @@ _LEASE = """
     )
     RETURNING attempts
 """
+# What is checked at the commit must fail before the mark, so that the failure is counted.
+_CHECK_NOW = "SET CONSTRAINTS ALL IMMEDIATE"
 _DONE = """
     UPDATE outbox_delivery
     SET state = 'done', done_at = now(), attempts = %s, last_error = ''
@@ -165,11 +167,14 @@ def _attempt(due: DueDelivery, surround: Callable[[], Any]) -> str | None:
     try:
         with surround():
             due.run()
+            if connection.in_atomic_block:
+                _execute(_CHECK_NOW)
     except Exception as error:
         logger.exception(
             "handler failed", extra={"handler": due.handler.name, "delivery": str(due.id)}
         )
-        return f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH].replace("\0", "")
+        told = f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH].replace("\0", "")
+        return told.encode(errors="replace").decode()
     return None
 
 
@@ -189,6 +194,11 @@ def _mark(due: DueDelivery, attempts: int, error: str | None) -> None:
                 "id": due.id,
             },
         )
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _scalar(statement: str, parameters: list[Any]) -> Any:
@@ -261,6 +271,9 @@ class Relay:
                 carry_due(mode, self._stop.is_set)
             except _AWAY as error:
                 logger.warning("PostgreSQL is away", extra={"error": str(error)})
+                self._stop.wait(SWEEP_SECONDS)
+            except Exception:
+                logger.exception("a worker of the relay failed; it goes on")
                 self._stop.wait(SWEEP_SECONDS)
             finally:
                 connection.close_if_unusable_or_obsolete()

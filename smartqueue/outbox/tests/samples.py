@@ -9,7 +9,7 @@ from django_scopes.state import state
 from smartqueue.common.ids import new_id
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.events import Event
-from smartqueue.outbox.models import JobRun
+from smartqueue.outbox.models import Delivery, JobRun
 from smartqueue.outbox.registry import subscribe
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -25,6 +25,7 @@ class SampleHappened(Event):
 
     sample_id: UUID
     fails: bool = False
+    orphans: bool = False
     on_day: date | None = None
     others: tuple[UUID, ...] = ()
 
@@ -72,7 +73,12 @@ def on_sample_note(event: SampleHappened) -> None:
 def on_sample_fail(event: SampleHappened) -> None:
     JobRun.objects.create(job=f"half {event.sample_id}", due_at=AT, started_at=AT)
     if event.fails:
-        raise ValueError("poison")
+        raise ValueError("poison \ud800\0")
+    if event.orphans:
+        # No event has this id, which PostgreSQL says at the commit only.
+        Delivery.objects.create(
+            event_id=event.sample_id, handler="nobody", state="done", next_attempt_at=AT
+        )
 
 
 @subscribe(SampleSent, mode=HandlerMode.OUTSIDE)

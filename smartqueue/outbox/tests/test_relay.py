@@ -92,7 +92,7 @@ def test_a_failing_handler_leaves_nothing_and_is_tried_later() -> None:
 
     failed = Delivery.objects.get(handler="outbox.on_sample_fail")
     assert (failed.state, failed.attempts) == (DeliveryState.PENDING, 1)
-    assert failed.last_error == "ValueError: poison"
+    assert failed.last_error == "ValueError: poison ?"
     assert not JobRun.objects.filter(job=f"half {event.sample_id}").exists()
     assert JobRun.objects.filter(job=f"note {event.sample_id}").exists()
     with connection.cursor() as cursor:
@@ -115,6 +115,20 @@ def test_poison_ends_dead_while_the_others_go_on() -> None:
 
     assert states("outbox.on_sample_fail") == {"dead": 1, "done": relay.MAX_ATTEMPTS}
     assert states("outbox.on_sample_note") == {"done": relay.MAX_ATTEMPTS + 1}
+
+
+def test_work_that_the_commit_would_refuse_is_counted_and_stops_nothing(
+    running: Callable[[], None],
+) -> None:
+    """A worker that dies of one delivery would leave all others to nobody."""
+    publish(samples.happened(orphans=True))
+    running()
+    wait_for(lambda: Delivery.objects.filter(attempts=1, state="pending").exists(), 5)
+    assert "foreign key" in Delivery.objects.get(state="pending").last_error
+
+    later = samples.happened()
+    publish(later)
+    wait_for(lambda: JobRun.objects.filter(job=f"half {later.sample_id}").exists(), 5)
 
 
 def test_retry_deliveries_makes_the_dead_due_and_leaves_the_done() -> None:
