@@ -34,7 +34,10 @@ MOST_LOCAL = 1000
 Kept: TypeAlias = tuple[str, bytes]
 """The ETag and the body of a status."""
 
-_PATH = re.compile(r"/api/queues/queues/([0-9a-f-]{36})/status/")
+_HEX = "[0-9a-f]"
+_PATH = re.compile(
+    rf"/api/queues/queues/({_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}})/status/"
+)
 
 
 class StatusMiddleware:

@@ -53,6 +53,7 @@ UNDOABLE: Final = (
     "started_at",
     "ended_at",
 )
+PERSON_KEY_LENGTH: Final = Ticket._meta.get_field("person_key").max_length
 _CLOSE_PERIOD = """
     UPDATE queues_ticketperiod SET ended_at = %s WHERE ticket_id = %s AND ended_at IS NULL
 """
@@ -265,4 +266,5 @@ def today(queue: Queue, now: datetime) -> date:
 
 def person_key_of(name: str) -> str:
     """Return what tells apart several people who joined with one account or phone."""
-    return " ".join(name.casefold().split())
+    # Folding may lengthen a name ("ß" becomes "ss") beyond its column.
+    return " ".join(name.casefold().split())[:PERSON_KEY_LENGTH]

@@ -347,6 +347,11 @@ def test_status_of_no_queue_is_not_found(anybody):
     refused(anybody.get(f"queues/queues/{uuid4()}/status/"), 404, "not_found")
 
 
+@pytest.mark.parametrize("queue", ["-" * 36, "0" * 36, "0-" * 18, str(uuid4()).upper()])
+def test_status_of_what_is_no_id_is_not_found(anybody, queue):
+    assert anybody.get(f"queues/queues/{queue}/status/").status_code == 404
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.serial
 def test_a_committed_change_shows_in_the_next_status(anybody):
@@ -497,7 +502,18 @@ def test_a_wrong_field_of_a_ticket_is_named(place, anybody, field, value, code):
 
 
 @pytest.mark.parametrize(
-    "name", ["Ndèye Fatou", "عائشة", "李", "👩🏿‍⚕️", "\u202eawA", "=cmd()", "<b>x</b>", "{{ 7*7 }}"]
+    "name",
+    [
+        "ß" * 80,
+        "Ndèye Fatou",
+        "عائشة",
+        "李",
+        "👩🏿‍⚕️",
+        "\u202eawA",
+        "=cmd()",
+        "<b>x</b>",
+        "{{ 7*7 }}",
+    ],
 )
 def test_names_come_back_as_they_were_given(place, agent, anybody, name):
     body = {"queue": str(place.queue.pk), "customer_name": name}
@@ -963,6 +979,7 @@ STRANGE_BODIES = [
     b'{"queue":' * 10_000 + b"1" + b"}" * 10_000,
     b'{"queue": "\\ud800", "session": "\\u0000", "counter": {"x": []}, "to": 1e999}',
     b'{"queue": null, "session": null, "counter": null, "people": null, "to": null}',
+    b'{"to": "\\ud800", "policy": "\\udfff", "channel": "\\ud800"}',
 ]
 STRANGE_IDS = [
     "empty",
@@ -980,6 +997,7 @@ STRANGE_IDS = [
     "deep-object",
     "odd-strings",
     "nulls",
+    "odd-choices",
 ]
 
 
