@@ -2,16 +2,25 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
-from smartqueue.common.errors import NotSignedIn, Problem
+from smartqueue.common.errors import InvalidInput, NotSignedIn, Problem
 from smartqueue.web.views.kit import failure, is_htmx, to_sign_in
 
 logger = logging.getLogger(__name__)
+
+
+_NUL = InvalidInput(_("The form holds characters that cannot be stored."))
+
+
+def _has_nul(*given: QueryDict) -> bool:
+    return any("\0" in value for data in given for _name, all_ in data.lists() for value in all_)
 
 
 class PageProblems:
@@ -22,6 +31,12 @@ class PageProblems:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        """Refuse what PostgreSQL cannot store as text, whichever field it is in."""
+        if request.path.startswith(("/api/", "/admin/")):
+            return None
+        return _problem_page(request, _NUL) if _has_nul(request.GET, request.POST) else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a problem, or a lost database, in words."""

@@ -45,6 +45,36 @@ def test_the_same_form_sent_twice_issues_one_ticket(client: Client, place: facto
     assert first.headers["Location"] == second.headers["Location"]
 
 
+def test_a_form_from_the_history_filled_in_for_somebody_else_is_another_form(
+    client: Client, place: factories.Place
+) -> None:
+    form = _form(place, customer_name="Awa", phone="771234567")
+    first = client.post(f"/q/{place.queue.pk}/", form)
+    second = client.post(f"/q/{place.queue.pk}/", form | {"customer_name": "Binta"})
+    assert [ticket.customer_name for ticket in _tickets()] == ["Awa", "Binta"]
+    assert first.headers["Location"] != second.headers["Location"]
+
+
+def test_a_name_that_grows_when_it_is_compared_is_taken(
+    client: Client, place: factories.Place
+) -> None:
+    name = "ß" * 80
+    response = client.post(f"/q/{place.queue.pk}/", _form(place, customer_name=name))
+    assert response.status_code == 302
+    assert [ticket.customer_name for ticket in _tickets()] == [name]
+
+
+@pytest.mark.parametrize(
+    "field", ["customer_name", "priority", "vehicle_category", "plate", "phone", "service", "nonce"]
+)
+def test_what_cannot_be_stored_is_refused(
+    client: Client, place: factories.Place, field: str
+) -> None:
+    response = client.post(f"/q/{place.queue.pk}/", _form(place) | {field: "a\0b"})
+    assert response.status_code == 400
+    assert _tickets() == []
+
+
 def test_two_forms_issue_two_tickets(client: Client, place: factories.Place) -> None:
     client.post(f"/q/{place.queue.pk}/", _form(place))
     client.post(f"/q/{place.queue.pk}/", _form(place))

@@ -36,6 +36,13 @@ def test_a_press_issues_a_ticket_of_the_kiosk_once(client: Client, place: factor
     assert token_of(ticket.pk) not in page
 
 
+def test_a_screen_kept_by_the_browser_is_never_pressed_again(
+    client: Client, place: factories.Place
+) -> None:
+    """Its nonce is the last person's, and would show the next one that person's ticket."""
+    assert "no-store" in client.get(_kiosk(place)).headers["Cache-Control"]
+
+
 def test_a_queue_of_another_branch_is_not_found(client: Client, place: factories.Place) -> None:
     other = factories.make_place()
     data = {"queue": str(other.queue.pk), "nonce": str(uuid.uuid4())}

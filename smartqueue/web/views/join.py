@@ -102,7 +102,7 @@ def _issue(request: HttpRequest, queue: Queue, typed: _Typed) -> list[UUID]:
             for name in _people(typed)
         ]
 
-    return issue_once(request.path, nonce, issue)
+    return issue_once(request.path, nonce, typed, issue)
 
 
 def _check_lengths(typed: _Typed) -> None:

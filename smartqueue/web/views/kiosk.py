@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from smartqueue.accounts.actor import Actor
@@ -40,6 +41,7 @@ def _speak(request: HttpRequest) -> str:
     return language
 
 
+@never_cache
 @require_safe
 def kiosk(request: HttpRequest, token: str) -> HttpResponse:
     """Show the services of a branch as large buttons."""
@@ -81,6 +83,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
     if queue_id is None:
         raise NotFound
     nonce = uuid_or_none(request.POST.get("nonce")) or uuid.uuid4()
+    pressed = tuple(request.POST.get(name) for name in ("queue", "service", "vehicle_category"))
 
     def issue() -> list[UUID]:
         ticket = operations.issue_ticket(
@@ -95,7 +98,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
         return [ticket.pk]
 
     try:
-        (ticket_id,) = issue_once(request.path, nonce, issue)
+        (ticket_id,) = issue_once(request.path, nonce, pressed, issue)
     except NotFound:
         raise
     except Problem as problem:
