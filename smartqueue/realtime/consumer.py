@@ -383,6 +383,7 @@ class Connection:
             self._hub.gather(watch.name, self)
         else:
             subscription = self._place(watch.name)
+            await self._hub.open(subscription.channel)
             if since is not None and await self._hub.replay(subscription, since, is_shown=False):
                 return
         await self._show(watch)

@@ -220,7 +220,7 @@ class Hub:
         """
         subscription.is_live = False
         channel, position = subscription.channel, since
-        await self._open(channel)
+        await self.open(channel)
         if not is_shown and position > channel.reached:
             await self._read_now(channel)
             if position > channel.reached:
@@ -247,7 +247,8 @@ class Hub:
             if subscription.is_live:
                 subscription.outlet.push(message)
 
-    async def _open(self, channel: Channel) -> None:
+    async def open(self, channel: Channel) -> None:
+        """Read a topic's last events, once, so that it can be told from there."""
         if channel.cursor is not None:
             return
         if channel.opening is None:

@@ -99,12 +99,23 @@ class Source:
         async with self._lock:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS + 1):
-                    connection = await self._connected()
-                    cursor = await connection.execute(statement.encode(), parameters)
-                    return await cursor.fetchall()
+                    return await self._ask(statement, parameters)
             except AWAY:
                 await self._drop()
                 raise
+
+    async def _ask(self, statement: str, parameters: list[Any]) -> Rows:
+        was_open = self._connection is not None
+        try:
+            connection = await self._connected()
+            cursor = await connection.execute(statement.encode(), parameters)
+            return await cursor.fetchall()
+        except psycopg.OperationalError:
+            if not was_open:
+                raise
+            # It may have ended while nobody asked anything.
+            await self._drop()
+            return await self._ask(statement, parameters)
 
     async def _connected(self) -> AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import uvicorn
+from django.core.management import call_command
+from django.db import connection
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -94,6 +96,19 @@ def stop(server: Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """
+    A database that real connections see, emptied after the module instead of after each test:
+    every test has topics and people of its own. The name is what makes pytest-django set one up.
+    """
+    with django_db_blocker.unblock():
+        assert connection.settings_dict["NAME"].startswith("test_")
+        yield
+        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from smartqueue.realtime.tests import samples
 from smartqueue.realtime.tests.conftest import Client, Open, start, stop
 from smartqueue.realtime.tests.samples import gathered, new_sample, tell
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 NOW = datetime.now(UTC)
 
