@@ -9,13 +9,14 @@ from typing import Any
 
 import structlog
 
+_FAILURES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.dict_tracebacks,
+    structlog.processors.ExceptionRenderer(_FAILURES),
 ]
 
 

@@ -54,6 +54,20 @@ def test_a_counter_that_is_taken_is_said_and_the_choice_is_kept(
     assert 'data-code="counter_taken"' in response.content.decode()
 
 
+def test_somebody_without_a_name_or_a_service_is_listed(
+    console: Client, place: factories.Place
+) -> None:
+    services = [place.service.pk, factories.make_service(place.organization).pk]
+    operations.update_queue(actor=place.owner, queue_id=place.queue.pk, services=services)
+    first, second = factories.join(place), factories.join(place)
+    assert first.service_id is None
+    _press(console, f"tickets/{first.pk}/call")
+    listed = _press(console, f"tickets/{first.pk}/park")
+    assert listed.count('data-testid="parked-row"') == 1
+    assert f"<b>{place.queue.name}</b>" in listed
+    assert second.number in listed
+
+
 def test_a_person_is_called_served_and_done(console: Client, place: factories.Place) -> None:
     ticket = factories.join(place)
     called = _press(console, "session/call-next")
