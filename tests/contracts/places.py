@@ -1,0 +1,440 @@
+"""Two organizations with one of everything, the people around them, and a request for every path."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from smartqueue.accounts import operations as accounts
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.device import Device
+from smartqueue.accounts.enums import Role
+from smartqueue.accounts.models import User
+from smartqueue.agents.models import Skill
+from smartqueue.business.models import (
+    HolidayOverride,
+    Invitation,
+    Membership,
+    OpeningException,
+)
+from smartqueue.business.tests.factories import commune
+from smartqueue.common import clock
+from smartqueue.notifications.models import Notification
+from smartqueue.queues import operations
+from smartqueue.queues.tests.factories import (
+    Place,
+    join,
+    make_actor,
+    make_branch,
+    make_counter,
+    make_member,
+    make_place,
+    make_queue,
+    make_service,
+    make_user,
+    sit_down,
+)
+from smartqueue.queues.tokens import kiosk_token_of, token_of
+
+METHODS = ("get", "post", "put", "patch", "delete")
+_numbers = count(1)
+
+
+@dataclass
+class World:
+    """Organization A, whose objects are asked for, and B, whose owner asks too."""
+
+    place: Place
+    other: Place
+    people: dict[str, Actor]
+    ids: dict[str, Any] = field(default_factory=dict)
+
+
+def make_world() -> World:
+    place, other = make_place(agents=3), make_place()
+    now = clock.now()
+    elsewhere = make_branch(place.organization)
+    commune()
+    people = {
+        "customer_a": make_actor(),
+        "customer_b": make_actor(),
+        "agent": make_member(place.organization, Role.AGENT, place.branch),
+        "agent_elsewhere": make_member(place.organization, Role.AGENT, elsewhere),
+        "viewer": make_member(place.organization, Role.VIEWER),
+        "owner": place.owner,
+        "other_owner": other.owner,
+        "admin": make_actor(make_user(is_superuser=True, is_staff=True)),
+    }
+    world = World(place, other, people)
+    # The agent of the column sits at a counter of their own, with nobody there.
+    free = make_counter(place.branch)
+    session = operations.open_session(actor=people["agent"], counter_id=free.pk, now=now)
+    called, serving, parked = (join(place, now=now - timedelta(minutes=m)) for m in (9, 8, 7))
+    for index, ticket in enumerate((called, serving)):
+        operations.call_ticket(
+            actor=place.agents[index],
+            ticket_id=ticket.pk,
+            session_id=sit_down(place, index, now=now).pk,
+            now=now,
+        )
+    operations.start_ticket(actor=place.agents[1], ticket_id=serving.pk, now=now)
+    operations.park_ticket(actor=place.owner, ticket_id=parked.pk, now=now)
+    waiting = join(place, actor=people["customer_a"], now=now, phone="+221771234567")
+    of = {"organization": place.organization}
+    member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
+    world.ids = {
+        "organizations": place.organization.pk,
+        "branches": place.branch.pk,
+        "services": make_service(place.organization).pk,
+        "counters": make_counter(place.branch).pk,
+        "members": member.pk,
+        "queues": place.queue.pk,
+        "tickets": waiting.pk,
+        "sessions": session.pk,
+        "counter": free.pk,
+        "users": people["customer_a"].user_id,
+        "communes": "SN-DK-DD1-2",
+        "target": make_queue(place, "T").pk,
+        "called": called.pk,
+        "serving": serving.pk,
+        "parked": parked.pk,
+        "invitations": Invitation.objects.with_scopes_disabled()
+        .create(
+            **of,
+            identifier="new@example.test",
+            role=Role.AGENT,
+            created_at=now,
+            expires_at=now + timedelta(days=7),
+            invited_by_id=place.owner.user_id,
+        )
+        .pk,
+        "opening-exceptions": OpeningException.objects.with_scopes_disabled()
+        .create(**of, branch=place.branch, date="2026-12-25")
+        .pk,
+        "holiday-overrides": HolidayOverride.objects.with_scopes_disabled()
+        .create(**of, date="2026-12-24", is_holiday=True, name="Veille")
+        .pk,
+        "skills": Skill.objects.with_scopes_disabled()
+        .create(**of, user_id=place.agents[0].user_id, service=place.service, weight=1)
+        .pk,
+        "notifications": Notification.objects.create(
+            user_id=people["customer_a"].user_id,
+            code="already_registered",
+            data={},
+            dedupe_key=str(uuid4()),
+            created_at=now,
+        ).pk,
+    }
+    return world
+
+
+@dataclass
+class Caller:
+    """One column of the table: how requests of that caller look."""
+
+    name: str
+    world: World
+    access: str = ""
+    cookie: str = ""
+
+    @classmethod
+    def of(cls, name: str, world: World) -> "Caller":
+        if name not in world.people:
+            return cls(name, world)
+        user = User.objects.get(pk=world.people[name].user_id)
+        signed_in = accounts.sign_in(user=user, device=Device(), now=clock.now())
+        browser = Client()
+        browser.force_login(user)
+        cookie = browser.cookies[settings.SESSION_COOKIE_NAME].value
+        return cls(name, world, signed_in.access, cookie)
+
+    def rest(self) -> Client:
+        headers = {}
+        if self.access:
+            headers["Authorization"] = f"Bearer {self.access}"
+        elif self.name == "holder":
+            headers["X-Ticket-Token"] = token_of(self.world.ids["tickets"])
+        elif self.name == "kiosk":
+            headers["X-Ticket-Token"] = kiosk_token_of(self.world.place.branch.pk)
+        return Client(headers=headers)
+
+    def browser(self) -> Client:
+        client = Client()
+        if self.cookie:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.cookie
+        return client
+
+
+COLUMNS = (
+    "anonymous",
+    "holder",
+    "kiosk",
+    "customer_a",
+    "customer_b",
+    "viewer",
+    "agent",
+    "agent_elsewhere",
+    "owner",
+    "other_owner",
+    "admin",
+)
+
+
+# --- Every path ------------------------------------------------------------------------------
+
+
+def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Return every path of the product and its view; the admin site stands as one."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if route != "admin/":
+                yield from routes(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            yield route, pattern.callback
+
+
+# What a page takes beyond being read.
+PAGE_METHODS = {
+    "post": {
+        "q/<uuid:queue_id>/",
+        "t/<str:token>/more-time/",
+        "t/<str:token>/leave/",
+        "k/<str:token>/tickets/",
+        "agent/open/",
+        "agent/session/<str:action>/",
+        "agent/tickets/<uuid:ticket_id>/<str:action>/",
+        "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
+        "sign-in/",
+        "sign-in/confirm/",
+        "register/",
+        "verify/",
+        "sign-out/",
+        "language/",
+    },
+}
+
+
+def requests() -> list[tuple[str, str]]:
+    """Return (METHOD, path) of everything that can be asked of the product."""
+    found = []
+    for route, view in routes():
+        view_class = getattr(view, "view_class", None)
+        if view_class is not None:
+            found += [(m.upper(), route) for m in METHODS if hasattr(view_class, m)]
+            continue
+        found.append(("GET", route))
+        if route in PAGE_METHODS["post"]:
+            found.append(("POST", route))
+    return found
+
+
+TICKET_IN_STATE = {
+    "recall": "called",
+    "start": "called",
+    "no-show": "called",
+    "undo": "called",
+    "return": "called",
+    "complete": "serving",
+    "resume": "parked",
+}
+
+
+def address(world: World, route: str) -> str:
+    """Return a path with organization A's objects in its places."""
+    ids, place = world.ids, world.place
+    parts = route.split("/")
+    for index, part in enumerate(parts):
+        if not part.startswith("<"):
+            continue
+        before = parts[index - 1]
+        if before == "tickets" and route.startswith("api/"):
+            parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
+        elif before in ids:
+            parts[index] = str(ids[before])
+        else:
+            parts[index] = {
+                "o": place.organization.slug,
+                "b": place.branch.slug,
+                "d": place.branch.slug,
+                "q": str(place.queue.pk),
+                "t": token_of(ids["tickets"]),
+                "k": kiosk_token_of(place.branch.pk),
+                "session": "break",
+                str(ids["tickets"]): "park",
+                str(ids["queues"]): "pause",
+            }[before]
+    return "/" + "/".join(parts)
+
+
+QUERIES = {
+    "api/business/opening-exceptions/": "branch",
+    "api/business/holiday-overrides/": "organization",
+    "api/business/members/": "organization",
+    "api/business/invitations/": "organization",
+    "api/agents/skills/": "organization",
+    "api/agents/agents/": "organization",
+}
+
+
+def query(world: World, route: str) -> str:
+    """Return the query that a list cannot do without."""
+    name = QUERIES.get(route)
+    if name is None:
+        return ""
+    key = "branches" if name == "branch" else "organizations"
+    return f"?{name}={world.ids[key]}"
+
+
+Body = Callable[[World], dict[str, Any]]
+
+
+def _text(world: World, key: str) -> str:
+    return str(world.ids[key])
+
+
+POINT = {"lat": 14.69, "lon": -17.44}
+REST_BODIES: dict[str, Body] = {
+    "POST api/accounts/auth/register/": lambda w: {
+        "email": f"fresh{next(_numbers)}@example.test",
+        "password": "correct horse battery",
+        "first_name": "Awa",
+        "last_name": "Diop",
+    },
+    "POST api/accounts/auth/verify/": lambda w: {
+        "identifier": f"nobody{next(_numbers)}@example.test",
+        "code": "123456",
+    },
+    "POST api/accounts/auth/login/": lambda w: {
+        "identifier": f"nobody{next(_numbers)}@example.test",
+        "password": "wrong",
+    },
+    "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
+    "POST api/accounts/auth/refresh/": lambda w: {"refresh": "x"},
+    "POST api/accounts/auth/logout/": lambda w: {"refresh": "x"},
+    "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
+        "first_name": "Awa",
+        "last_name": "Diop",
+        "language": "fr",
+    },
+    "PATCH api/accounts/users/<uuid:user_id>/": lambda w: {"first_name": "Awa"},
+    "POST api/business/organizations/": lambda w: {"name": "Banque", "category": "bank"},
+    "PUT api/business/organizations/<uuid:pk>/": lambda w: {
+        "name": "Mairie",
+        "category": "town_hall",
+    },
+    "PATCH api/business/organizations/<uuid:pk>/": lambda w: {"name": "Mairie"},
+    "POST api/business/branches/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "name": "Nord",
+        "point": POINT,
+    },
+    "PUT api/business/branches/<uuid:pk>/": lambda w: {"name": "Sud", "point": POINT},
+    "PATCH api/business/branches/<uuid:pk>/": lambda w: {"name": "Sud"},
+    "PUT api/business/branches/<uuid:pk>/opening-hours/": lambda w: {"opening_hours": []},
+    "POST api/business/opening-exceptions/": lambda w: {
+        "branch": _text(w, "branches"),
+        "date": "2026-12-31",
+    },
+    "PUT api/business/opening-exceptions/<uuid:pk>/": lambda w: {"date": "2026-12-30"},
+    "PATCH api/business/opening-exceptions/<uuid:pk>/": lambda w: {"reason": "Fête"},
+    "POST api/business/holiday-overrides/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "date": "2026-12-31",
+        "is_holiday": True,
+        "name": "Fête",
+    },
+    "PUT api/business/holiday-overrides/<uuid:pk>/": lambda w: {
+        "is_holiday": True,
+        "name": "Fête",
+    },
+    "POST api/business/services/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "name": "Retrait",
+        "duration_minutes": 5,
+    },
+    "PUT api/business/services/<uuid:pk>/": lambda w: {"name": "Dépôt", "duration_minutes": 5},
+    "PATCH api/business/services/<uuid:pk>/": lambda w: {"duration_minutes": 6},
+    "POST api/business/counters/": lambda w: {"branch": _text(w, "branches"), "name": "99"},
+    "PUT api/business/counters/<uuid:pk>/": lambda w: {"name": "98"},
+    "PATCH api/business/counters/<uuid:pk>/": lambda w: {"name": "97"},
+    "POST api/business/members/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "identifier": f"new{next(_numbers)}@example.test",
+        "role": "agent",
+    },
+    "PUT api/business/members/<uuid:pk>/": lambda w: {"role": "agent", "branches": []},
+    "PATCH api/business/members/<uuid:pk>/": lambda w: {"role": "viewer"},
+    "POST api/business/invitations/accept/": lambda w: {"token": "x"},
+    "POST api/agents/skills/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "user": str(w.place.agents[1].user_id),
+        "service": str(w.place.service.pk),
+        "weight": 2,
+    },
+    "PUT api/agents/skills/<uuid:pk>/": lambda w: {"weight": 2},
+    "PATCH api/agents/skills/<uuid:pk>/": lambda w: {"weight": 2},
+    "POST api/queues/queues/": lambda w: {
+        "branch": _text(w, "branches"),
+        "name": "File",
+        "prefix": "Z",
+        "services": [str(w.place.service.pk)],
+    },
+    "PUT api/queues/queues/<uuid:queue_id>/": lambda w: {
+        "name": "File",
+        "services": [str(w.place.service.pk)],
+    },
+    "PATCH api/queues/queues/<uuid:queue_id>/": lambda w: {"name": "File"},
+    "POST api/queues/queues/<uuid:queue_id>/call-next/": lambda w: {
+        "session": _text(w, "sessions")
+    },
+    "POST api/queues/tickets/": lambda w: {"queue": _text(w, "target")},
+    "PUT api/queues/tickets/<uuid:ticket_id>/": lambda w: {"plate": "DK 1"},
+    "PATCH api/queues/tickets/<uuid:ticket_id>/": lambda w: {"plate": "DK 1"},
+    "POST api/queues/tickets/<uuid:ticket_id>/call/": lambda w: {"session": _text(w, "sessions")},
+    "POST api/queues/tickets/<uuid:ticket_id>/transfer/": lambda w: {"queue": _text(w, "target")},
+    "POST api/agents/sessions/": lambda w: {"counter": _text(w, "counters")},
+}
+FORMS: dict[str, Body] = {
+    "q/<uuid:queue_id>/": lambda w: {"service": str(w.place.service.pk), "once": str(uuid4())},
+    "k/<str:token>/tickets/": lambda w: {"queue": _text(w, "queues"), "once": str(uuid4())},
+    "agent/open/": lambda w: {"counter": _text(w, "counters"), "queues": [_text(w, "queues")]},
+    "sign-in/": lambda w: {
+        "identifier": f"nobody{next(_numbers)}@example.test",
+        "password": "wrong",
+    },
+    "language/": lambda w: {"language": "en"},
+}
+
+
+def ask(caller: Caller, method: str, route: str) -> Any:
+    """Send one request with a body that its path takes."""
+    world = caller.world
+    path = address(world, route) + query(world, route)
+    if not route.startswith("api/"):
+        client = caller.browser()
+        if method == "GET":
+            return client.get(path)
+        return client.post(path, FORMS.get(route, lambda w: {})(world))
+    body = REST_BODIES.get(f"{method} {route}", lambda w: {})(world)
+    send = getattr(caller.rest(), method.lower())
+    return send(path) if method == "GET" else send(path, body, content_type="application/json")
+
+
+def topics(world: World) -> dict[str, str]:
+    """Return a name on the wire for every topic that sockets can follow."""
+    ids: dict[str, UUID | str] = {
+        "queue": world.ids["queues"],
+        "ticket": world.ids["tickets"],
+        "org": world.ids["organizations"],
+        "counter": world.ids["counter"],
+        "user": world.ids["users"],
+        "dashboard": "platform",
+    }
+    return {prefix: f"{prefix}:{pk}" for prefix, pk in ids.items()}
