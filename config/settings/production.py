@@ -1,11 +1,15 @@
 """Production only tightens; what has no default fails at boot."""
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import SENTRY_DSN
 
 env = environ.Env()
+
+if env.str("SMARTQUEUE_CLOCK_FILE", default=""):
+    raise ImproperlyConfigured("SMARTQUEUE_CLOCK_FILE is for demonstrations: unset it.")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 PUBLIC_URL = env.str("PUBLIC_URL")

@@ -1,4 +1,4 @@
-"""With SENTRY_DSN set, production reports an error, and nothing of the people in it."""
+"""Production as it starts: errors are reported, and what is for demonstrations is refused."""
 
 import gzip
 import os
@@ -50,15 +50,17 @@ def received():
     server.server_close()
 
 
-def report_a_failure(**environment: str) -> None:
-    secret = "sentry-test-" * 6
-    subprocess.run(  # noqa: S603  # our own interpreter and text
-        [sys.executable, "-c", FAILS],
+def run(text: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    secret = "production-test-" * 6
+    given = {name: value for name, value in os.environ.items() if name != "SMARTQUEUE_CLOCK_FILE"}
+    return subprocess.run(  # noqa: S603  # our own interpreter and text
+        [sys.executable, "-c", text],
         cwd=ROOT,
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         env={
-            **os.environ,
+            **given,
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
             "SECRET_KEY": secret,
             "TOKEN_KEY": secret + "tokens",
@@ -75,7 +77,7 @@ def report_a_failure(**environment: str) -> None:
 def test_an_error_is_reported_without_the_values_it_met(received):
     port, bodies = received
 
-    report_a_failure(SENTRY_DSN=f"http://key@127.0.0.1:{port}/1")
+    run(FAILS, SENTRY_DSN=f"http://key@127.0.0.1:{port}/1")
 
     report = "".join(bodies)
     assert "the printer is on fire" in report
@@ -86,6 +88,14 @@ def test_an_error_is_reported_without_the_values_it_met(received):
 def test_nothing_is_reported_unless_asked(received):
     _, bodies = received
 
-    report_a_failure()
+    ended = run(FAILS)
 
+    assert ended.returncode == 0, ended.stderr
     assert bodies == []
+
+
+def test_a_clock_of_the_demonstration_is_refused():
+    ended = run("import django; django.setup()", SMARTQUEUE_CLOCK_FILE="clock.json")
+
+    assert ended.returncode != 0
+    assert "SMARTQUEUE_CLOCK_FILE is for demonstrations" in ended.stderr
