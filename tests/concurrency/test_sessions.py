@@ -1,14 +1,17 @@
 """An agent's session and what is called to it cannot pass each other."""
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from smartqueue.business import operations as business
+from smartqueue.common.errors import NotFound
 from smartqueue.queues import errors, operations, policies
 from smartqueue.queues.models import CounterSession, Queue
-from smartqueue.queues.operations import calling, sessions
+from smartqueue.queues.operations import calling, sessions, undoing
 from smartqueue.queues.tests.factories import NOW, Place, join, make_place, make_queue, sit_down
 from tests.checks import check_queue_truth
 from tests.concurrency.races import PATIENCE_SECONDS, errors_of, together, values_of
@@ -86,6 +89,56 @@ def test_control_a_look_that_began_before_the_lock_lets_the_agent_leave(monkeypa
     assert left.get().state == "ended"
 
 
+def test_nobody_leaves_a_counter_to_which_an_undo_brings_somebody_back(monkeypatch):
+    place, session, ticket = session_without_second_queue()
+    acting = {"actor": place.agent, "now": LATER}
+    operations.call_ticket(ticket_id=ticket.pk, session_id=session.pk, **acting)
+    operations.start_ticket(ticket_id=ticket.pk, **acting)
+    operations.complete_ticket(ticket_id=ticket.pk, **acting)
+    restored = threading.Event()
+    record = undoing._lifecycle.record
+
+    def slow_record(change: Any) -> Any:
+        restored.set()
+        time.sleep(0.5)
+        return record(change)
+
+    monkeypatch.setattr(undoing._lifecycle, "record", slow_record)
+
+    def leave() -> Any:
+        restored.wait(PATIENCE_SECONDS)
+        return operations.end_session(session_id=session.pk, **acting)
+
+    undone, left = together([lambda: operations.undo_step(ticket_id=ticket.pk, **acting), leave])
+
+    assert undone.get().state == "serving"
+    assert isinstance(left.error, errors.CounterBusy)
+    assert CounterSession.objects.with_scopes_disabled().get().state == "open"
+
+
+def test_nobody_sits_down_at_a_counter_that_is_just_retired(monkeypatch):
+    place = make_place()
+    looked, retired = threading.Event(), threading.Event()
+    locked_queues = sessions._locked_queues_of
+
+    def slow_lock(*args: Any) -> Any:
+        looked.set()
+        retired.wait(PATIENCE_SECONDS)
+        return locked_queues(*args)
+
+    monkeypatch.setattr(sessions, "_locked_queues_of", slow_lock)
+
+    def retire() -> None:
+        looked.wait(PATIENCE_SECONDS)
+        business.retire_counter(actor=place.owner, counter_id=place.counters[0].pk, now=LATER)
+        retired.set()
+
+    seated, gone = together([lambda: sit_down(place), retire])
+
+    assert gone.get() is None
+    assert isinstance(seated.error, NotFound)
+
+
 def test_one_counter_takes_one_of_eight_agents():
     place = make_place(agents=8)
     counter = place.counters[0]
@@ -138,3 +191,25 @@ def test_sessions_that_open_rest_and_end_at_once_are_counted_right():
 
     assert errors_of(outcomes) == []
     check_queue_truth(place.queue.pk, other.pk)
+
+
+def test_a_session_that_ends_while_it_is_to_be_closed_is_left_alone(monkeypatch):
+    place = make_place()
+    session = sit_down(place)
+    in_lock_order = sessions._in_lock_order
+    ended = []
+
+    def ends_first(queues: Any) -> Any:
+        if not ended:
+            ended.append(True)
+            end = {"actor": place.agent, "session_id": session.pk, "now": LATER}
+            together([lambda: operations.end_session(**end)])[0].get()
+        return in_lock_order(queues)
+
+    monkeypatch.setattr(sessions, "_in_lock_order", ends_first)
+
+    operations.close_forgotten_session(session_id=session.pk, now=LATER + timedelta(days=1))
+
+    stored = CounterSession.objects.with_scopes_disabled().get()
+    assert (stored.state, stored.ended_at) == ("ended", LATER)
+    check_queue_truth(place.queue.pk)

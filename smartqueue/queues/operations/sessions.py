@@ -41,6 +41,8 @@ def open_session(
     agent_id = actor.require_user()
     counter = access_counter(actor, counter_id, Ability.SERVE)
     queues = list(_locked_queues_of(counter, queue_ids))
+    # Retiring a counter locks the queues too: by now it has ended, or looks after this one.
+    access_counter(actor, counter_id, Ability.SERVE)
     if not queues or (queue_ids is not None and len(queues) != len(set(queue_ids))):
         raise InvalidInput.on("queues", _("Name queues of this branch, at least one."))
     session = CounterSession(
@@ -127,7 +129,11 @@ def close_forgotten_session(*, session_id: UUID, now: datetime) -> None:
         return
     enter(session.organization_id)
     queues = list(_in_lock_order(Queue.objects.filter(pk__in=session.queue_ids)))
-    session = rows.select_related("counter").select_for_update(of=("self",)).get(pk=session_id)
+    locked = rows.select_related("counter").select_for_update(of=("self",), no_key=True)
+    session = locked.filter(pk=session_id).first()
+    # Its agent may have ended it meanwhile.
+    if session is None:
+        return
     if Ticket.objects.filter(session=session, state__in=AT_COUNTER).exists():
         return
     _end(session, queues, SYSTEM, now)

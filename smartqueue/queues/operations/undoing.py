@@ -9,7 +9,7 @@ from smartqueue.common.db import operation
 from smartqueue.queues import events, policies
 from smartqueue.queues.enums import AT_COUNTER, SessionState, TicketState
 from smartqueue.queues.errors import CounterBusy, NothingToUndo
-from smartqueue.queues.models import Ticket, TicketStep
+from smartqueue.queues.models import CounterSession, Ticket, TicketStep
 from smartqueue.queues.operations import _lifecycle
 
 UNDO_WITHIN = timedelta(minutes=2)
@@ -75,8 +75,9 @@ def _restore(ticket: Ticket, before: dict[str, Any]) -> None:
 
 
 def _check_counter_free(ticket: Ticket) -> None:
-    session = ticket.session
-    if session is None or session.state == SessionState.ENDED:
+    # Locked, so that the agent of a session that does not serve this queue cannot leave meanwhile.
+    locked = CounterSession.objects.select_for_update(of=("self",), no_key=True)
+    if not locked.filter(pk=ticket.session_id).exclude(state=SessionState.ENDED).exists():
         raise NothingToUndo
     occupied = Ticket.objects.filter(counter=ticket.counter, state__in=AT_COUNTER)
     if occupied.exclude(pk=ticket.pk).exists():
