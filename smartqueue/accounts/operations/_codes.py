@@ -145,7 +145,6 @@ def check_password(password: str, user: User) -> None:
 
 @operation
 def _register(*, user: User, known: Sequence[Identifier], now: datetime) -> Registration:
-    wanted_email, wanted_phone = user.email, user.phone
     user.email = user.phone = None
     user.is_active = False
     owners = [queries.owner_of(identifier) for identifier in known]
@@ -167,8 +166,8 @@ def _register(*, user: User, known: Sequence[Identifier], now: datetime) -> Regi
         )
     return Registration(
         user_id=user.pk,
-        email=wanted_email,
-        phone=wanted_phone,
+        email=_value(known, Channel.EMAIL),
+        phone=_value(known, Channel.SMS),
         first_name=user.first_name,
         last_name=user.last_name,
         language=user.language,

@@ -3,13 +3,17 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.db import OperationalError
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from smartqueue.accounts import ports
 from smartqueue.accounts.enums import Channel
 from smartqueue.accounts.models import User, VerificationCode
 from smartqueue.accounts.tests.conftest import Api, Mailbox, bearer
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email, new_phone
+from smartqueue.outbox import operations as outbox
+from smartqueue.outbox.events import Event
 from smartqueue.outbox.models import DomainEvent
 
 pytestmark = pytest.mark.django_db
@@ -240,3 +244,24 @@ def test_an_address_that_was_taken_meanwhile_is_refused(api: Api, mailbox: Mailb
     make_user(email=wanted)
     body = {"identifier": wanted, "code": mailbox.code_of(wanted)}
     assert api.post("auth/verify/", body, **bearer(access)).json()["code"] == "wrong_code"
+
+
+def test_a_registration_that_is_tried_twice_answers_the_same(
+    api: Api, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost race for a lock runs the operation once more, with the same arguments."""
+    publish = outbox.publish
+    lost = iter([True])
+
+    def lose_once(*events: Event) -> None:
+        publish(*events)
+        if next(lost, False):
+            raise OperationalError from DeadlockDetected()
+
+    monkeypatch.setattr(outbox, "publish", lose_once)
+    email = new_email()
+    response = api.register(email=email)
+    assert response.status_code == 201
+    assert response.json()["user"]["email"] == email
+    assert User.objects.count() == 1
+    assert verify(api, email, mailbox.code_of(email)).status_code == 200  # type: ignore[attr-defined]

@@ -533,6 +533,16 @@ def test_a_kiosk_issues_at_its_own_branch(place):
     refused(other.post("queues/tickets/", body), 404, "not_found")
 
 
+def test_a_ticket_s_token_lives_as_long_as_its_key_is_accepted(place, anybody, settings):
+    made = anybody.ok("queues/tickets/", {"queue": str(place.queue.pk)}, 201)
+    holder = Api(token=made["token"])
+
+    settings.TOKEN_KEY, settings.TOKEN_KEY_FALLBACKS = "n" * 64, [settings.TOKEN_KEY]
+    assert holder.get(f"queues/tickets/{made['id']}/").json()["token"] != made["token"]
+    settings.TOKEN_KEY_FALLBACKS = []
+    refused(holder.get(f"queues/tickets/{made['id']}/"), 401, "not_signed_in")
+
+
 # --- Idempotency -----------------------------------------------------------------------------
 
 

@@ -110,6 +110,23 @@ def test_a_gap_is_asked_for_again_and_an_old_event_is_dropped(page: Page) -> Non
 
 
 @pytest.mark.serial
+def test_a_topic_that_is_away_is_asked_for_again_and_a_refused_one_is_not(page: Page) -> None:
+    body = """
+        const sent = [];
+        const live = new it.Live({ topics: ["queue:1", "queue:2", "queue:3"] });
+        live.send = (message) => sent.push(message);
+        const data = { now_serving: [], last_called: [] };
+        live.receive({ type: "snapshot", topic: "queue:2", version: 5, data });
+        window.setTimeout = (act) => act();
+        live.receive({ type: "error", topic: "queue:2", code: "unavailable" });
+        live.receive({ type: "error", topic: "queue:3", code: "not_found" });
+        return { sent, refused: [...live.refused] };
+    """
+    again = {"type": "subscribe", "topic": "queue:2", "since": 5}
+    assert _run(page, "live.js", body) == {"sent": [again], "refused": ["queue:3"]}
+
+
+@pytest.mark.serial
 def test_a_second_call_waits_for_the_first_and_one_that_is_over_is_dropped(page: Page) -> None:
     body = """
         const started = performance.now();

@@ -13,6 +13,8 @@ const AT_COUNTER = new Set(["called", "serving"]);
 const SILENCE_MS = 50_000;
 const BACKOFF_MAX_MS = 30_000;
 const FINAL_CODES = new Set([4401, 4404]);
+const REFUSALS = new Set(["not_found", "not_signed_in", "too_many_topics"]);
+const RETRY_TOPIC_MS = 5000;
 
 const without = (entries, number) => entries.filter((entry) => entry.number !== number);
 
@@ -130,9 +132,7 @@ export class Live {
     this.socket = socket;
     socket.onopen = () => {
       for (const topic of this.topics.slice(1)) {
-        if (this.refused.has(topic)) continue;
-        const last = this.version(topic);
-        this.send({ type: "subscribe", topic, ...(last === undefined ? {} : { since: last }) });
+        if (!this.refused.has(topic)) this.subscribe(topic);
       }
       this.listen();
     };
@@ -214,7 +214,18 @@ export class Live {
     else if (type === "heartbeat") {
       const mine = this.version(topic);
       if (mine !== undefined && message.version > mine) this.resume(topic, mine);
-    } else if (type === "error" && topic) this.refused.add(topic);
+    } else if (type === "error" && topic) this.failedTopic(topic, message.code);
+  }
+
+  /* What is only not available for a moment (the database is away) is asked for again. */
+  failedTopic(topic, code) {
+    if (REFUSALS.has(code)) this.refused.add(topic);
+    else setTimeout(() => this.subscribe(topic), RETRY_TOPIC_MS * (0.5 + Math.random()));
+  }
+
+  subscribe(topic) {
+    const last = this.version(topic);
+    this.send({ type: "subscribe", topic, ...(last === undefined ? {} : { since: last }) });
   }
 
   snapshot({ topic, version, data }) {
