@@ -41,7 +41,9 @@ _FIGURES: Final = """
 WITH counted AS (
     SELECT unit.id AS unit_id, queue.id, queue.branch_id, queue.waiting_count,
            COALESCE(%(until)s, today.date) AS until,
-           COALESCE(%(since)s, COALESCE(%(until)s, today.date) - %(days_before)s) AS since
+           COALESCE(%(since)s, greatest(
+               COALESCE(%(until)s, today.date) - %(days_before)s, DATE '0001-01-01'
+           )) AS since
     FROM unnest(%(units)s::uuid[], %(queues)s::uuid[]) AS unit(id, queue_id)
     JOIN queues_queue AS queue ON queue.id = unit.queue_id
     JOIN business_branch AS branch ON branch.id = queue.branch_id

@@ -298,6 +298,11 @@ def test_ninety_two_days_can_be_asked() -> None:
     assert row["since"] == "2026-08-24"
 
 
+def test_the_first_days_of_the_calendar_can_be_asked() -> None:
+    (row,) = rows(make_place().owner, "queues/analytics/?until=0001-01-03")
+    assert (row["since"], row["until"], row["issued"]) == ("0001-01-01", "0001-01-03", 0)
+
+
 def test_organizations_cannot_be_grouped_by_anything_else() -> None:
     response = Api(make_place().owner).get("business/analytics/?per=agent")
 
