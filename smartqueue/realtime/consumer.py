@@ -43,6 +43,7 @@ MOST_MESSAGES = 120
 MESSAGES_A_SECOND = 2.0
 MOST_TRIES = 3
 LARGEST_VERSION = 2**63 - 1
+MOST_DIGITS = len(str(LARGEST_VERSION))
 
 _UNAVAILABLE = (*AWAY, *pool.AWAY)
 
@@ -270,7 +271,8 @@ class Connection:
         if given is None:
             return None
         text = given[-1]
-        if not (text.isascii() and text.isdecimal()) or not _is_version(int(text[:20])):
+        is_number = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+        if not is_number or not _is_version(int(text)):
             raise self._bad_message()
         return int(text)
 
@@ -336,7 +338,8 @@ class Connection:
 
     def _topic_of(self, message: dict[str, Any]) -> str:
         name = message.get("topic")
-        if not isinstance(name, str) or len(name) > MOST_TOPIC_LENGTH:
+        # An answer repeats the name, and not every text can be sent.
+        if not isinstance(name, str) or len(name) > MOST_TOPIC_LENGTH or not name.isascii():
             raise self._bad_message()
         return name
 

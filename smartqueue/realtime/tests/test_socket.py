@@ -310,6 +310,8 @@ def test_a_new_member_brings_a_new_snapshot(open_socket: Open) -> None:
         '{"type": "subscribe"}',
         '{"type": "subscribe", "topic": 1}',
         '{"type": "subscribe", "topic": "' + "x" * 200 + '"}',
+        '{"type": "subscribe", "topic": "sample:\\ud800"}',
+        '{"type": "unsubscribe", "topic": "sample:\\ud800"}',
         '{"type": "subscribe", "topic": "sample:x", "since": -1}',
         '{"type": "subscribe", "topic": "sample:x", "since": true}',
         '{"type": "subscribe", "topic": "sample:x", "since": 1.5}',
@@ -329,7 +331,7 @@ def test_a_bad_message_closes_the_socket(open_socket: Open, message: str | bytes
     assert client.close_code() == consumer.BAD_MESSAGE
 
 
-@pytest.mark.parametrize("since", ["x", "-1", "1.5", "%00", "9" * 19, "9" * 400, "²"])
+@pytest.mark.parametrize("since", ["x", "-1", "1.5", "%00", "9" * 19, "9" * 400, "0" * 5000, "²"])
 def test_a_bad_since_closes_the_socket(open_socket: Open, since: str) -> None:
     client = open_socket(f"/ws/sample/{new_sample()}/?since={since}")
     assert client.close_code() == consumer.BAD_MESSAGE
