@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from smartqueue.accounts.events import UserErased
 from smartqueue.business.events import BranchClosed, OrganizationClosed
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.events import Event
@@ -43,6 +44,12 @@ def on_branch_closed_retire_queues(event: BranchClosed) -> None:
 def on_organization_closed_retire_queues(event: OrganizationClosed) -> None:
     """Retire the queues of a closed organization."""
     _retire_all(event, queries.queues_at(organization_id=_organization(event)))
+
+
+@subscribe(UserErased)
+def on_user_erased_forget(event: UserErased) -> None:
+    """Take a person who is gone off their tickets."""
+    operations.forget_person(user_id=event.user_id)
 
 
 def _organization(event: Event) -> UUID:

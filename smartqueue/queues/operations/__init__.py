@@ -8,6 +8,7 @@ from smartqueue.queues.operations.calling import (
     recall_ticket,
 )
 from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
+from smartqueue.queues.operations.erasing import forget_person
 from smartqueue.queues.operations.expiring import (
     expire_tickets,
     follow_opening_hours,
@@ -46,6 +47,7 @@ __all__ = [
     "end_session",
     "expire_tickets",
     "follow_opening_hours",
+    "forget_person",
     "give_more_time",
     "issue_ticket",
     "learn_from_ticket",
