@@ -18,10 +18,10 @@ from smartqueue.common.errors import NotFound
 from smartqueue.queues.enums import ACTIVE, SessionState
 from smartqueue.queues.errors import SessionNotOpen
 from smartqueue.queues.models import CounterSession, Queue, Ticket
+from smartqueue.queues.queries import TICKET
 
 _QUEUE = RowOf(Queue)
 _BRANCH = RowOf(Branch, ("id", "organization_id", "name", "slug", "timezone", "country"))
-_TICKET = RowOf(Ticket)
 _COUNTER = RowOf(Counter, ("id", "organization_id", "branch_id", "name"))
 _SESSION = RowOf(CounterSession)
 
@@ -48,7 +48,7 @@ _SELECT_QUEUES_OF_TICKET = f"""
     ORDER BY queue.id
 """  # noqa: S608  # names from the models
 _SELECT_TICKET = f"""
-    SELECT {_TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
+    SELECT {TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
            {_SESSION.columns("session")}
     FROM queues_ticket AS ticket
     LEFT JOIN business_counter AS counter ON counter.id = ticket.counter_id
@@ -163,11 +163,11 @@ def _read_ticket(ticket_id: UUID) -> Ticket:
     row = fetch_one(_SELECT_TICKET, [ticket_id])
     if row is None:
         raise NotFound
-    ticket = _TICKET.read(row)
+    ticket = TICKET.read(row)
     if ticket.counter_id is not None:
-        ticket.counter = _COUNTER.read(row, len(_TICKET))
+        ticket.counter = _COUNTER.read(row, len(TICKET))
     if ticket.session_id is not None:
-        ticket.session = _SESSION.read(row, len(_TICKET) + len(_COUNTER))
+        ticket.session = _SESSION.read(row, len(TICKET) + len(_COUNTER))
     return ticket
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -13,7 +13,7 @@ from smartqueue.agents.queries import Weights
 from smartqueue.business.hours import closing_time, last_edge, next_opening
 from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common.clock import service_date
-from smartqueue.common.db import fetch_all
+from smartqueue.common.db import RowOf, fetch_all, fetch_one
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
@@ -29,7 +29,8 @@ from smartqueue.waits import Estimate
 _HEADS = """
     SELECT head.queue_id, head.order_key, head.service_id
     FROM unnest(%s::uuid[]) AS served(queue_id)
-    JOIN queues_queue AS queue ON queue.id = served.queue_id AND queue.state <> 'paused'
+    JOIN queues_queue AS queue ON queue.id = served.queue_id
+        AND queue.state <> 'paused' AND queue.retired_at IS NULL
     CROSS JOIN LATERAL (
         SELECT ticket.queue_id, ticket.order_key, ticket.service_id
         FROM queues_ticket AS ticket
@@ -39,6 +40,17 @@ _HEADS = """
         LIMIT 1
     ) AS head
 """
+
+TICKET: Final = RowOf(Ticket)
+_NEXT_WAITING = f"""
+    SELECT {TICKET.columns("ticket")}
+    FROM queues_ticket AS ticket
+    WHERE ticket.queue_id = %s AND ticket.state = 'waiting'
+      AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
+      AND ticket.vehicle_category <> ALL(%s::text[])
+    ORDER BY ticket.order_key, ticket.id
+    LIMIT 1
+"""  # noqa: S608  # names from the model
 
 
 class Head:
@@ -57,13 +69,20 @@ class Head:
         return (now - self.order_key).total_seconds() * float(weight)
 
 
-def best_head(
+def best_queue(
     session: CounterSession, skills: Weights, now: datetime, *, without: Iterable[UUID] = ()
-) -> Head | None:
-    """Return the head with the largest claim over the session's queues; takes no lock."""
+) -> UUID | None:
+    """
+    Return the queue whose head has the largest claim on a counter; takes no lock.
+
+    The only queue of a counter is the best one, whoever waits in it.
+    """
     queues = [pk for pk in session.queue_ids if pk not in set(without)]
+    if len(session.queue_ids) == 1:
+        return queues[0] if queues else None
     heads = [Head(*row) for row in fetch_all(_HEADS, [queues, _never(skills)])]
-    return max(heads, key=lambda head: head.claim(skills, now), default=None)
+    best = max(heads, key=lambda head: head.claim(skills, now), default=None)
+    return best.queue_id if best else None
 
 
 def _never(skills: Weights) -> list[UUID]:
@@ -72,16 +91,12 @@ def _never(skills: Weights) -> list[UUID]:
 
 def next_waiting_ticket(queue: Queue, session: CounterSession, skills: Weights) -> Ticket | None:
     """Return the first person in line whom the counter and the agent may serve."""
-    line: QuerySet[Ticket] = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
-    never = _never(skills)
-    if never:
-        line = line.filter(Q(service_id=None) | ~Q(service_id__in=never))
-    if queue.asks_vehicle:
-        closed = _categories_closed_to(queue, session.counter_id)
-        line = line.exclude(vehicle_category__in=closed) if closed else line
-    ticket = line.order_by("order_key", "id").first()
-    if ticket is not None:
-        ticket.queue = queue
+    closed = _categories_closed_to(queue, session.counter_id) if queue.asks_vehicle else []
+    row = fetch_one(_NEXT_WAITING, [queue.pk, _never(skills), closed])
+    if row is None:
+        return None
+    ticket = TICKET.read(row)
+    ticket.queue = queue
     return ticket
 
 

@@ -39,14 +39,15 @@ def call_next_for_session(*, actor: Actor, session_id: UUID, now: datetime) -> T
     skills = agent_queries.weights_for(session.organization_id, session.agent_id)
     passed: set[UUID] = set()
     while True:
-        head = queries.best_head(session, skills, now, without=passed)
-        if head is None:
+        queue_id = queries.best_queue(session, skills, now, without=passed)
+        if queue_id is None:
             return None
-        queue = policies.access_queue(actor, head.queue_id, Ability.SERVE, lock=True)
-        ticket = _call_head(queue, session_id, actor, skills, now)
-        if ticket is not None:
-            return ticket
-        # Others took everybody between the look and the lock.
+        queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
+        if queue.state != QueueState.PAUSED:
+            ticket = _call_head(queue, session_id, actor, skills, now)
+            if ticket is not None:
+                return ticket
+        # Frozen, or others took everybody between the look and the lock.
         passed.add(queue.pk)
 
 
