@@ -104,7 +104,7 @@ def actor_of_request(request: HttpRequest) -> Actor:
 
     :raises NotSignedIn: a credential was given and is not valid
     """
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, bearer = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme:
         if scheme.lower() != "bearer":
             raise NotSignedIn

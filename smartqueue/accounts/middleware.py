@@ -22,10 +22,10 @@ class ActorMiddleware:
         attributes: Any = request
         origin = context.Origin(client_address(request), attributes.request_id)
         token = context.current.set(origin)
-        bearer = request.headers.get("Authorization", "")
+        # As `actor_of_request` looks: what it passes over must not stand for a credential here.
         attributes.uses_session = (
-            not bearer
-            and "X-Ticket-Token" not in request.headers
+            not request.headers.get("Authorization", "").strip()
+            and not request.headers.get("X-Ticket-Token")
             and settings.SESSION_COOKIE_NAME in request.COOKIES
         )
         attributes.actor = SimpleLazyObject(lambda: entrance.actor_of_request(request))

@@ -177,10 +177,15 @@ def test_the_pages_session_is_ours_too(user: User) -> None:
     assert session.end_reason == "signed_out"
 
 
-def test_a_cookie_alone_changes_nothing(user: User) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-Ticket-Token": ""}, {"Authorization": ""}, {"Authorization": " "}],
+    ids=["nothing", "empty-ticket-token", "empty-authorization", "blank-authorization"],
+)
+def test_a_cookie_alone_changes_nothing(user: User, headers: dict[str, str]) -> None:
     pages = Client(enforce_csrf_checks=True)
     pages.force_login(user)
-    response = pages.delete(f"/api/accounts/users/{user.pk}/")
+    response = pages.delete(f"/api/accounts/users/{user.pk}/", headers=headers)
     assert response.status_code == 404
     user.refresh_from_db()
     assert user.erased_at is None
