@@ -18,6 +18,7 @@ from smartqueue.common.errors import Conflict, InvalidInput, Problem
 from smartqueue.common.ids import new_id
 
 HEADER = "Idempotency-Key"
+SECRET = "token"  # noqa: S105  # a field's name
 
 Method = Callable[..., Response]
 P = ParamSpec("P")
@@ -58,7 +59,7 @@ def idempotent(method: Method | None = None, *, restore: Callable[[Any], Any] | 
     """
     Carry a POST out once per key; the answer is stored in the transaction that made it true.
 
-    Only 2xx answers are stored. `restore` puts back on replay what must not be stored (a token).
+    Only 2xx answers are stored. A `token` in one is not; `restore` puts it back on replay.
     Without the header the method runs as it is.
     """
 
@@ -85,7 +86,8 @@ def _once(
 ) -> Response:
     def replay(answer: tuple[int, Any]) -> Response:
         status, body = answer
-        return Response(restore(body) if restore and body else body, status=status)
+        is_short = restore is not None and SECRET in body
+        return Response(restore(body) if restore and is_short else body, status=status)
 
     def claim_and_work() -> Response:
         answer = keys.claim()
@@ -152,7 +154,8 @@ class _Keys:
 
     def store(self, response: Response) -> None:
         data = {} if response.data is None else dict(response.data)
-        data.pop("token", None)
+        if SECRET in data:
+            data[SECRET] = None
         execute(
             _STORE,
             [

@@ -249,7 +249,7 @@ class TicketActionView(ApiView):
     form: type[serializers.Serializer[Any]] = forms.NothingInput
 
     @extend_schema(responses=forms.TicketOutput)
-    @idempotent
+    @idempotent(restore=with_token)
     def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
         """Carry out the step."""
         values = self.arguments(read(self.form, request))

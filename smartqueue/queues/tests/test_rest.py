@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from smartqueue.accounts.enums import Role
+from smartqueue.idempotency.models import IdempotencyKey
 from smartqueue.queues.interfaces.status import LOCAL_SECONDS
 from smartqueue.queues.models import CounterSession, Queue, Ticket
 from smartqueue.queues.tests.conftest import Api, Clock, forget_status
@@ -555,6 +556,17 @@ def test_a_repeated_key_gives_the_same_answer_and_one_ticket(place, anybody):
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert Ticket.objects.with_scopes_disabled().count() == 1
+
+
+def test_a_repeated_step_answers_the_holder_and_the_staff_as_before(place, agent, anybody):
+    made = anybody.ok("queues/tickets/", {"queue": str(place.queue.pk)}, 201)
+    for caller, verb in ((Api(token=made["token"]), "more-time"), (agent, "cancel")):
+        path, key = f"queues/tickets/{made['id']}/{verb}/", str(uuid4())
+        first = caller.post(path, {}, Idempotency_Key=key)
+        assert caller.post(path, {}, Idempotency_Key=key).json() == first.json()
+        assert ("token" in first.json()) == (verb == "more-time")
+    stored = [key.answer["token"] for key in IdempotencyKey.objects.all() if "token" in key.answer]
+    assert stored == [None]
 
 
 def test_a_key_is_the_caller_s_and_the_path_s_own(place, agent, anybody):
