@@ -8,6 +8,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from smartqueue.common.errors import NotFound, NotSignedIn
@@ -45,6 +46,7 @@ class ApiView(APIView):
     `request.actor` and `request.now` come from the entrance.
     """
 
+    request: ApiRequest
     public: ClassVar[bool] = False
     public_reads: ClassVar[bool] = False
 
@@ -54,9 +56,9 @@ class ApiView(APIView):
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(
             request
         )
-        actor = request._request.actor  # type: ignore[attr-defined]
+        actor = request._request.actor  # type: ignore[attr-defined]  # set by the entrance
         reads = request.method in SAFE_METHODS
-        if request._request.uses_session and not reads:  # type: ignore[attr-defined]
+        if request._request.uses_session and not reads:  # type: ignore[attr-defined]  # likewise
             _refuse_forged(request._request)
         is_public = self.public or (self.public_reads and reads)
         if not is_public and actor.user_id is None:
@@ -66,7 +68,7 @@ class ApiView(APIView):
 class ApiListView(ApiView, GenericAPIView[Any]):
     """A paged, filtered, ordered list; `get_queryset` calls a query."""
 
-    def list_response(self, request: Request) -> Any:
+    def list_response(self, request: Request) -> Response:
         """Return one page of the filtered queryset."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

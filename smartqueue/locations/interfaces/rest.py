@@ -4,11 +4,10 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from smartqueue.common.errors import NotFound
-from smartqueue.common.rest.views import ApiListView, ApiView
+from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.locations import queries
 from smartqueue.locations.interfaces.serializers import (
     CommunePageSerializer,
@@ -74,7 +73,7 @@ class CommuneListView(ApiListView):
             (200, "application/geo+json"): OpenApiResponse(FeatureCollectionSerializer),
         },
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         if request.accepted_renderer.format == GeoJsonRenderer.format:
             response = Response(_feature_collection(self.get_queryset()))
         else:
@@ -90,7 +89,7 @@ class CommuneView(ApiView):
     public = True
 
     @extend_schema(responses=CommuneSerializer)
-    def get(self, request: Request, code: str) -> Response:
+    def get(self, request: ApiRequest, code: str) -> Response:
         commune = queries.commune_by_code(code)
         if commune is None:
             raise NotFound

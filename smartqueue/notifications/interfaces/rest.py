@@ -17,7 +17,6 @@ from smartqueue.notifications.models import Notification
 class NotificationListView(ApiListView):
     """The caller's notifications, newest first."""
 
-    request: ApiRequest
     serializer_class = NotificationSerializer
     filter_backends = []
 
@@ -30,8 +29,7 @@ class NotificationListView(ApiListView):
 
     @extend_schema(parameters=[NotificationQuery], responses=NotificationSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
-        response: Response = self.list_response(request)
-        return response
+        return self.list_response(request)
 
 
 class ReadView(ApiView):

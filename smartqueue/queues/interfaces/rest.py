@@ -59,7 +59,7 @@ class QueueListView(ApiListView):
     def get(self, request: ApiRequest) -> Response:
         """List the queues of every organization; filter by branch, organization, service, state."""
         with tenancy.public():
-            return self.list_response(request)  # type: ignore[no-any-return]
+            return self.list_response(request)
 
     @extend_schema(request=forms.QueueInput, responses={201: forms.QueueOutput})
     @idempotent
