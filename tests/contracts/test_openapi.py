@@ -139,3 +139,31 @@ def check(document: dict[str, Any], content: dict[str, Any]) -> None:
     assert [error.message for error in checker.iter_errors(content["example"])] == []
     known = document["components"]["schemas"][content["schema"]["$ref"].split("/")[-1]]
     assert set(content["example"]) - set(known.get("properties", ())) == set()
+
+
+@pytest.mark.django_db
+def test_the_page_of_the_api_needs_no_inline_script_or_style(client):
+    page = client.get("/api/docs/")
+    html = page.content.decode()
+    scripts = re.findall(r"<script[^>]*>", html)
+
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "<style" not in html
+    assert len(scripts) == 3
+    assert all(" src=" in script for script in scripts)
+    setup = client.get("/api/docs/?script=")
+    assert setup.headers["Content-Type"].startswith("application/javascript")
+    assert "/api/schema/" in setup.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_document_is_served(client):
+    served = client.get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"})
+
+    assert served.status_code == 200
+    assert served.json()["openapi"] == "3.1.0"
+    assert set(served.json()["components"]["securitySchemes"]) == {
+        "bearer",
+        "ticketToken",
+        "session",
+    }
