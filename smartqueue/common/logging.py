@@ -3,11 +3,28 @@
 import json
 import logging
 import logging.config
+import re
 import sys
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+
+# The tokens of tickets and kiosks stand in the addresses of their pages, and open them.
+_TOKEN = re.compile(r"/([tk])/[\w-]{30,}")
+
+
+def without_tokens(text: str) -> str:
+    """Return a text in which no address of a ticket's or a kiosk's page opens it."""
+    return _TOKEN.sub(r"/\1/*", text)
+
+
+def _hide_tokens(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Any:
+    line.pop("request", None)
+    line["event"] = without_tokens(str(line["event"]))
+    return line
+
 
 _FAILURES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _SHARED: list[Any] = [
@@ -15,6 +32,7 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    _hide_tokens,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.ExceptionRenderer(_FAILURES),
 ]

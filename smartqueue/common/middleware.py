@@ -14,7 +14,7 @@ from prometheus_client import Histogram
 from psycopg_pool import PoolTimeout
 
 from smartqueue.common import clock, tenancy
-from smartqueue.common.logging import request_line
+from smartqueue.common.logging import request_line, without_tokens
 from smartqueue.common.rest.problems import problem_response, unavailable
 
 logger = logging.getLogger("smartqueue.request")
@@ -99,7 +99,7 @@ class RequestMiddleware:
             request_line(
                 request_id=request_id,
                 method=request.method,
-                path=request.path,
+                path=without_tokens(request.path),
                 status=response.status_code,
                 milliseconds=round(seconds * 1000, 1),
             )

@@ -1,0 +1,33 @@
+"""What opens a page stands in no log."""
+
+import logging
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from smartqueue.common.logging import configure
+from smartqueue.queues.tokens import kiosk_token_of, token_of
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("/t/{ticket}/", "/t/*/"), ("/t/{ticket}/state/", "/t/*/state/"), ("/k/{kiosk}/", "/k/*/")],
+)
+def test_the_token_in_an_address_is_not_logged(
+    capsys: pytest.CaptureFixture[str], path: str, shown: str
+) -> None:
+    tokens = {"ticket": token_of(uuid4()), "kiosk": kiosk_token_of(uuid4())}
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure({"level": "INFO"})
+    try:
+        Client().get(path.format(**tokens))
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    written = capsys.readouterr().err
+    assert f'"path": "{shown}"' in written
+    assert f"Not Found: {shown}" in written
+    assert [token for token in tokens.values() if token in written] == []
