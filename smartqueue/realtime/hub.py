@@ -142,6 +142,8 @@ class Hub:
         self._source = Source()
         self._dirty: dict[str, None] = {}
         self._news = asyncio.Event()
+        self._is_quiet = asyncio.Event()
+        self._is_quiet.set()
         self._readings: list[asyncio.Future[None]] = []
         self._running: list[asyncio.Task[None]] = []
         self._chores: set[asyncio.Task[None]] = set()
@@ -237,15 +239,22 @@ class Hub:
         subscription.is_live = True
         return True
 
-    def send_estimate(self, topic: str, data: Any) -> None:
-        """Send figures that changed without an event to everybody who watches a topic."""
+    async def send_estimate(self, topic: str, data: Any) -> None:
+        """
+        Send figures that changed without an event to everybody who watches a topic.
+
+        Events go first: while one is being told, estimates wait.
+        """
         channel = self._channels.get(topic)
         if channel is None:
             return
         message = encode({"type": "estimate", "topic": topic, "data": data})
-        for subscription in tuple(channel.subscriptions):
+        for index, subscription in enumerate(tuple(channel.subscriptions), start=1):
             if subscription.is_live:
                 subscription.outlet.push(message)
+            if index % TURN == 0:
+                await asyncio.sleep(0)
+                await self._is_quiet.wait()
 
     async def open(self, channel: Channel) -> None:
         """Read a topic's last events, once, so that it can be told from there."""
@@ -309,8 +318,12 @@ class Hub:
         while True:
             seen = self._seen(names)
             told = await self._source.after(seen) if seen else []
-            for one in told:
-                await self._tell(one)
+            self._is_quiet.clear()
+            try:
+                for one in told:
+                    await self._tell(one)
+            finally:
+                self._is_quiet.set()
             if len(told) < MOST_EVENTS:
                 return
 
@@ -427,7 +440,7 @@ class Hub:
             text = json.dumps(data, default=str)
             if channel is not None and channel.estimate != text:
                 channel.estimate = text
-                self.send_estimate(channel.name, data)
+                await self.send_estimate(channel.name, data)
 
 
 async def _keep_up(part: Callable[[], Coroutine[Any, Any, None]]) -> None:
