@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.e2e.people import everybody_leaves
-from tests.e2e.servers import Site, running_site
+from tests.e2e.servers import Site
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -20,9 +20,9 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demonstration on a Monday morning."""
-    with running_site() as running:
+    with Site(tmp_path_factory.mktemp("site")) as running:
         yield running
 
 

@@ -39,8 +39,7 @@ class Line:
 
     def counter(self, name: str) -> UUID:
         """Return the id of one of the branch's counters."""
-        ((pk,),) = self.site.rows(_COUNTER, self.branch, name)
-        assert isinstance(pk, UUID)
+        pk: UUID = self.site.value(_COUNTER, self.branch, name)
         return pk
 
     def join(self, **more: Any) -> dict[str, Any]:
@@ -83,9 +82,9 @@ class Seat:
 
 def everybody_leaves(site: Site) -> None:
     """Serve whoever is at a counter and end every session."""
-    for session, email in site.rows(_SESSIONS):
+    for session, email in site.query(_SESSIONS):
         agent = site.account(email.removesuffix(f"@{DOMAIN}"))
-        for ticket, state in site.rows(_AT_COUNTER, session):
+        for ticket, state in site.query(_AT_COUNTER, [session]):
             if state == "called":
                 agent.post(f"/api/queues/tickets/{ticket}/start/")
             agent.post(f"/api/queues/tickets/{ticket}/complete/")
@@ -94,7 +93,7 @@ def everybody_leaves(site: Site) -> None:
 
 def line(site: Site, branch: str, prefix: str) -> Line:
     """Return the queue with a prefix at a branch of the demonstration."""
-    ((queue, branch_id, slug),) = site.rows(_LINE, branch, prefix)
+    ((queue, branch_id, slug),) = site.query(_LINE, [branch, prefix])
     return Line(site, queue, branch_id, slug)
 
 

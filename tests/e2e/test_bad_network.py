@@ -103,7 +103,8 @@ def test_pages_catch_up_after_the_server_was_killed(site: Site, visit: Visit) ->
     site.kill("web")
     for page in (phone, wall):
         expect(page.locator("[data-connection]")).not_to_have_attribute("data-connection", "live")
-    site.start_web()
+    site.start("web")
+    site.wait_until_ready()
     seat.serve(first)
     assert seat.call_next()["number"] == second["number"]
 
