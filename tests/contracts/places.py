@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -43,7 +42,6 @@ from smartqueue.queues.tests.factories import (
 from smartqueue.queues.tokens import kiosk_token_of, token_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
-_numbers = count(1)
 
 
 @dataclass
@@ -302,17 +300,17 @@ def _text(world: World, key: str) -> str:
 POINT = {"lat": 14.69, "lon": -17.44}
 REST_BODIES: dict[str, Body] = {
     "POST api/accounts/auth/register/": lambda w: {
-        "email": f"fresh{next(_numbers)}@example.test",
+        "email": f"fresh-{uuid4().hex}@example.test",
         "password": "correct horse battery",
         "first_name": "Awa",
         "last_name": "Diop",
     },
     "POST api/accounts/auth/verify/": lambda w: {
-        "identifier": f"nobody{next(_numbers)}@example.test",
+        "identifier": f"nobody-{uuid4().hex}@example.test",
         "code": "123456",
     },
     "POST api/accounts/auth/login/": lambda w: {
-        "identifier": f"nobody{next(_numbers)}@example.test",
+        "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
     "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
@@ -366,7 +364,7 @@ REST_BODIES: dict[str, Body] = {
     "PATCH api/business/counters/<uuid:pk>/": lambda w: {"name": "97"},
     "POST api/business/members/": lambda w: {
         "organization": _text(w, "organizations"),
-        "identifier": f"new{next(_numbers)}@example.test",
+        "identifier": f"new-{uuid4().hex}@example.test",
         "role": "agent",
     },
     "PUT api/business/members/<uuid:pk>/": lambda w: {"role": "agent", "branches": []},
@@ -406,7 +404,7 @@ FORMS: dict[str, Body] = {
     "k/<str:token>/tickets/": lambda w: {"queue": _text(w, "queues"), "once": str(uuid4())},
     "agent/open/": lambda w: {"counter": _text(w, "counters"), "queues": [_text(w, "queues")]},
     "sign-in/": lambda w: {
-        "identifier": f"nobody{next(_numbers)}@example.test",
+        "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
     "language/": lambda w: {"language": "en"},
