@@ -242,7 +242,8 @@ def test_the_relay_is_woken_by_the_commit(running: Callable[[], None]) -> None:
     for _ in range(5):
         publish(samples.happened(), samples.sent())
         delays.append(wait_for(all_done, 5))
-    assert sorted(delays)[2] < 0.3
+    # By sweeps alone each would take the whole second.
+    assert sorted(delays)[2] < 0.7
 
 
 def test_the_relay_sweeps_when_redis_is_away(
@@ -296,15 +297,24 @@ def test_an_event_whose_publisher_was_killed_after_its_commit_is_swept() -> None
     assert states("outbox.on_sample_note") == {"done": 1}
 
 
+def looks_for_deliveries() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query LIKE '%FROM outbox_delivery%'"
+        )
+        return cursor.fetchone() is not None
+
+
 @pytest.mark.serial
 def test_run_relay_finishes_on_sigterm() -> None:
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_relay"], env=environment()
     )
-    time.sleep(3)
+    wait_for(looks_for_deliveries, 30)
     assert process.poll() is None
     process.terminate()
-    assert process.wait(5) == 0
+    assert process.wait(15) == 0
 
 
 def test_events_of_an_organization_run_in_its_scope() -> None:

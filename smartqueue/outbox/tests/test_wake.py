@@ -103,5 +103,6 @@ def test_a_frozen_redis_costs_a_commit_a_tenth_of_a_second_at_most(
         started = time.monotonic()
         for _ in range(50):
             frozen.send((("PUBLISH", CHANNEL, "x"),))
-        assert 0.05 < time.monotonic() - started < 0.5
+        # Fifty time-outs would take five seconds.
+        assert 0.05 < time.monotonic() - started < 1.5
         client.close()

@@ -67,7 +67,8 @@ def test_an_event_arrives_at_once(open_socket: Open) -> None:
         tell(sample)
         client.get()
         delays.append(time.monotonic() - started)
-    assert sorted(delays)[4] < 0.1
+    # By sweeps alone it would take a second.
+    assert sorted(delays)[4] < 0.4
 
 
 def test_without_pokes_the_sweep_delivers_everything(
