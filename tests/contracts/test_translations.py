@@ -91,7 +91,7 @@ def is_translated(text: str | Promise) -> bool:
 
 @pytest.mark.urls(__name__)
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_each_problem_answers_in_the_language_asked_for(name):
     found = answers(name)
 
@@ -185,7 +185,7 @@ def test_weak_passwords_are_refused_in_french_and_arabic(password):
     assert not any(re.search(r"\b(?:password|name)\b", text) for text in told["fr"])
 
 
-@pytest.mark.parametrize("code", texts._texts)
+@pytest.mark.parametrize("code", sorted(texts._texts))
 def test_each_message_fits_its_channel_in_french(code):
     text = texts._texts[code]
 
@@ -195,7 +195,8 @@ def test_each_message_fits_its_channel_in_french(code):
 
 
 def admin_models() -> list[type[Any]]:
-    return [model for model in admin.site._registry if model.__module__.startswith("smartqueue.")]
+    ours = [model for model in admin.site._registry if model.__module__.startswith("smartqueue.")]
+    return sorted(ours, key=lambda model: model._meta.label)
 
 
 @pytest.mark.parametrize("model", admin_models(), ids=lambda model: model._meta.label)
