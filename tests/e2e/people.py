@@ -115,9 +115,11 @@ def open_counter(page: Page, counter: str, prefix: str) -> None:
     expect(page.locator("#call-next")).to_be_focused()
 
 
-def wait_until_live(page: Page) -> None:
+def wait_until_live(page: Page, within_ms: int = 10_000) -> None:
     """Return once the page follows its topics over a socket."""
-    expect(page.locator("[data-connection]")).to_have_attribute("data-connection", "live")
+    expect(page.locator("[data-connection]")).to_have_attribute(
+        "data-connection", "live", timeout=within_ms
+    )
 
 
 def number_after(number: str, steps: int = 1) -> str:

@@ -1,6 +1,8 @@
 """Pages that go on when the network or the server does not."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +14,8 @@ from tests.e2e.servers import Site
 pytestmark = [pytest.mark.e2e, pytest.mark.serial]
 
 CAUGHT_UP_MS = 20_000
+# Between two attempts at a socket; meanwhile the pages ask for the state.
+LONGEST_PAUSE_MS = 35_000
 KEPT = """async () => {
   const { active } = await navigator.serviceWorker.ready;
   const kept = await caches.match(location.href);
@@ -24,6 +28,17 @@ window.WebSocket = class extends WebSocket {
   constructor(...given) { super(...given); window.lines.push(this); }
 };
 """
+
+
+@contextmanager
+def web_away(site: Site) -> Iterator[None]:
+    """Kill the web process; let it come back on leaving."""
+    site.kill("web")
+    try:
+        yield
+    finally:
+        site.start("web")
+        site.wait_until_ready()
 
 
 def addresses_of_sockets(page: Page) -> list[str]:
@@ -100,11 +115,10 @@ def test_pages_catch_up_after_the_server_was_killed(site: Site, visit: Visit) ->
     expect(phone.get_by_test_id("ahead")).to_have_text("0")
     expect(wall.get_by_test_id("board")).to_contain_text(first["number"])
 
-    site.kill("web")
-    for page in (phone, wall):
-        expect(page.locator("[data-connection]")).not_to_have_attribute("data-connection", "live")
-    site.start("web")
-    site.wait_until_ready()
+    with web_away(site):
+        for page in (phone, wall):
+            connection = page.locator("[data-connection]")
+            expect(connection).not_to_have_attribute("data-connection", "live")
     seat.serve(first)
     assert seat.call_next()["number"] == second["number"]
 
@@ -118,6 +132,6 @@ def test_pages_catch_up_after_the_server_was_killed(site: Site, visit: Visit) ->
     expect(wall.get_by_test_id("latest")).to_contain_text(second["number"])
     expect(wall.get_by_test_id("waiting-V")).to_have_text("0")
     for page in (phone, wall):
-        wait_until_live(page)
+        wait_until_live(page, LONGEST_PAUSE_MS)
         assert page.evaluate("window.stays")
     assert any("since=" in address for address in sockets)

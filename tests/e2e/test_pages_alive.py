@@ -44,10 +44,10 @@ FOCUS = """() => {
 def test_arabic_reads_from_right_to_left(
     site: Site, visit: Visit, path: str, tmp_path: Path
 ) -> None:
-    lanes = line(site, "Hann Bel-Air", "V")
-    address = (
-        lanes.join_path if path == "join" else line(site, "Hôtel de ville", "A").join()["path"]
-    )
+    if path == "join":
+        address = line(site, "Hann Bel-Air", "V").join_path
+    else:
+        address = line(site, "Hôtel de ville", "A").join()["path"]
     page = visit(address, **PHONE | {"locale": "ar"})
     assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [
         "ar",
