@@ -44,14 +44,13 @@ def queue_facts(queue: Queue) -> dict[str, Any]:
 
 
 def ticket_event_facts(ticket: Ticket, *, undo: bool) -> dict[str, Any]:
-    """Return what an event tells the public of one ticket."""
+    """Return what an event tells the public of one ticket: never why somebody has priority."""
     facts = {
         "ticket": str(ticket.pk),
         "number": ticket.number,
         "state": ticket.state,
         "counter": ticket.counter.name if ticket.counter else None,
         "called_at": iso(ticket.called_at),
-        "priority": ticket.priority,
     }
     return facts | {"undo": True} if undo else facts
 

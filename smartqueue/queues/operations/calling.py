@@ -42,13 +42,20 @@ def call_next_for_session(*, actor: Actor, session_id: UUID, now: datetime) -> T
         queue_id = queries.best_queue(session, skills, now, without=passed)
         if queue_id is None:
             return None
-        queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
-        if queue.state != QueueState.PAUSED:
+        queue = _lock_if_there(actor, queue_id)
+        if queue is not None and queue.state != QueueState.PAUSED:
             ticket = _call_head(queue, session_id, actor, skills, now)
             if ticket is not None:
                 return ticket
-        # Frozen, or others took everybody between the look and the lock.
-        passed.add(queue.pk)
+        # Frozen or retired, or others took everybody between the look and the lock.
+        passed.add(queue_id)
+
+
+def _lock_if_there(actor: Actor, queue_id: UUID) -> Queue | None:
+    try:
+        return policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
+    except NotFound:
+        return None
 
 
 @operation

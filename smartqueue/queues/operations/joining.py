@@ -66,7 +66,7 @@ def issue_ticket(
         _check_worth_coming(queue, now)
     customer_id = None if is_staff else actor.user_id
     person_key = _lifecycle.person_key_of(customer_name)
-    _check_not_waiting(queue, customer_id, phone, person_key)
+    _check_not_waiting(queue, customer_id, phone, person_key, is_staff=is_staff)
     queue.last_sequence += 1
     ticket = Ticket(
         id=new_id(),
@@ -140,21 +140,30 @@ def _check_worth_coming(queue: Queue, now: datetime) -> None:
         raise QueueFull(_("The line is too long for today. Come earlier tomorrow."))
 
 
-def _check_not_waiting(queue: Queue, customer_id: UUID | None, phone: str, person_key: str) -> None:
-    if customer_id is None and not phone:
-        return
+def _check_not_waiting(
+    queue: Queue, customer_id: UUID | None, phone: str, person_key: str, *, is_staff: bool
+) -> None:
+    """Refuse a second place; the number of the first is told to its own account and to staff."""
     same = Ticket.objects.filter(queue=queue, state__in=ACTIVE, person_key=person_key)
-    found = None
     if customer_id is not None:
-        found = same.filter(customer_id=customer_id).values_list("number", flat=True).first()
-    if found is None and phone:
-        found = same.filter(phone=phone).values_list("number", flat=True).first()
-    if found is not None:
-        raise AlreadyWaiting(
-            _("The ticket is %(number)s. To add another person, give their name.")
-            % {"number": found},
-            number=found,
-        )
+        number = same.filter(customer_id=customer_id).values_list("number", flat=True).first()
+        if number is not None:
+            raise _already(number)
+    if phone:
+        number = same.filter(phone=phone).values_list("number", flat=True).first()
+        if number is not None:
+            raise (
+                _already(number)
+                if is_staff
+                else AlreadyWaiting(_("To add another person with this phone, give their name."))
+            )
+
+
+def _already(number: str) -> AlreadyWaiting:
+    return AlreadyWaiting(
+        _("The ticket is %(number)s. To add another person, give their name.") % {"number": number},
+        number=number,
+    )
 
 
 def _service_of(offered: list[UUID], service_id: UUID | None) -> UUID | None:

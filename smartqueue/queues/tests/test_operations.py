@@ -116,7 +116,28 @@ def test_one_phone_may_hold_several_named_people_but_each_once():
     with pytest.raises(errors.AlreadyWaiting) as refused:
         join(place, phone="+221771234567", customer_name="awa  diop")
 
-    assert refused.value.extra["number"] == "A001"
+    # Whoever knows a phone number does not learn the ticket of its owner.
+    assert "number" not in refused.value.extra
+    with pytest.raises(errors.AlreadyWaiting) as told:
+        join(place, phone="+221771234567", customer_name="Awa Diop", actor=place.agent)
+    assert told.value.extra["number"] == "A001"
+
+
+def test_an_event_never_tells_the_public_why_somebody_has_priority():
+    place = make_place()
+    join(place, priority="pregnant", actor=place.agent)
+
+    event = TopicEvent.objects.get(topic=f"queue:{place.queue.pk}", type="ticket.issued")
+
+    assert "pregnant" not in str(event.data)
+
+
+def test_a_counter_whose_only_queue_was_retired_has_nobody_to_call():
+    place = make_place()
+    session = sit_down(place)
+    operations.retire_queue(actor=place.owner, queue_id=place.queue.pk, now=NOW)
+
+    assert call_next(place, session) is None
 
 
 def test_a_customer_joins_once_in_their_own_name():
