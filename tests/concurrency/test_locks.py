@@ -74,7 +74,8 @@ def test_control_locks_in_the_order_of_the_request_do_deadlock(lost_races):
 
     outcomes = together([lambda: lock(queues), lambda: lock(queues[::-1])])
 
-    assert errors_of(outcomes) == []
+    # Whoever loses twice is told that the line is busy.
+    assert set(errors_of(outcomes)) <= {"Busy"}
     assert lost_races
 
 

@@ -11,7 +11,7 @@ from psycopg.errors import UniqueViolation
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
-from smartqueue.common.db import execute, insert_rows, update_row, written_together
+from smartqueue.common.db import fetch_one, insert_rows, update_row, written_together
 from smartqueue.common.errors import Conflict
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
@@ -54,8 +54,11 @@ UNDOABLE: Final = (
     "ended_at",
 )
 PERSON_KEY_LENGTH: Final = Ticket._meta.get_field("person_key").max_length
+# A request that waited for the lock may have come before the change that it now follows.
 _CLOSE_PERIOD = """
-    UPDATE queues_ticketperiod SET ended_at = %s WHERE ticket_id = %s AND ended_at IS NULL
+    UPDATE queues_ticketperiod SET ended_at = greatest(%s, started_at)
+    WHERE ticket_id = %s AND ended_at IS NULL
+    RETURNING ended_at
 """
 _REFUSED_BY: Final[dict[str, type[Conflict]]] = {
     "ticket_one_per_counter": CounterBusy,
@@ -170,15 +173,14 @@ def _write_ticket(change: Change) -> None:
     else:
         update_row(ticket, TICKET_FIELDS)
     if change.entered:
-        if change.from_state is not None:
-            # At once, not together: the next period may only begin after this one has ended.
-            execute(_CLOSE_PERIOD, [change.at, ticket.pk])
-        insert_rows([_period(change)])
+        # At once, not together: the next period may only begin after this one has ended.
+        ended = fetch_one(_CLOSE_PERIOD, [change.at, ticket.pk]) if change.from_state else None
+        insert_rows([_period(change, ended[0] if ended else change.at)])
     if change.step is not None:
         insert_rows([change.step])
 
 
-def _period(change: Change) -> TicketPeriod:
+def _period(change: Change, begins: datetime) -> TicketPeriod:
     ticket = change.ticket
     return TicketPeriod(
         id=new_id(),
@@ -188,8 +190,8 @@ def _period(change: Change) -> TicketPeriod:
         queue_id=ticket.queue_id,
         counter_id=ticket.counter_id,
         agent_id=ticket.session.agent_id if ticket.session else None,
-        started_at=change.at,
-        ended_at=change.at if ticket.ended_at is not None else None,
+        started_at=begins,
+        ended_at=begins if ticket.ended_at is not None else None,
         reason=change.reason,
     )
 

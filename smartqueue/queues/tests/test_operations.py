@@ -430,6 +430,20 @@ def test_periods_tell_a_visit_without_gaps():
     assert periods[2].agent_id == place.agent.user_id
 
 
+def test_a_request_that_waited_for_the_lock_leaves_no_time_that_runs_backwards():
+    place = make_place()
+    ticket = join(place)
+    session = sit_down(place)
+    operations.call_ticket(actor=place.agent, ticket_id=ticket.pk, session_id=session.pk, now=LATER)
+
+    came_earlier = LATER - timedelta(milliseconds=200)
+    operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=came_earlier)
+
+    called, serving = TicketPeriod.objects.with_scopes_disabled().order_by("id")[1:]
+    assert (called.started_at, called.ended_at) == (LATER, LATER)
+    assert serving.started_at == LATER
+
+
 def test_no_show_is_reinstated_within_the_grace_time_only():
     place = make_place(no_show_grace_minutes=10)
     ticket = join(place)
