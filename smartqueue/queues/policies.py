@@ -55,6 +55,16 @@ _SELECT_TICKET = f"""
     LEFT JOIN queues_countersession AS session ON session.id = ticket.session_id
     WHERE ticket.id = %s
 """  # noqa: S608  # names from the models
+_SELECT_TICKET_WITH_QUEUE = f"""
+    SELECT {TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
+           {_SESSION.columns("session")}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+    FROM queues_ticket AS ticket
+    JOIN queues_queue AS queue ON queue.id = ticket.queue_id
+    JOIN business_branch AS branch ON branch.id = queue.branch_id
+    LEFT JOIN business_counter AS counter ON counter.id = ticket.counter_id
+    LEFT JOIN queues_countersession AS session ON session.id = ticket.session_id
+    WHERE ticket.id = %s
+"""  # noqa: S608  # names from the models
 _SELECT_SESSION = f"""
     SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
         SELECT FROM queues_ticket AS ticket
@@ -116,14 +126,17 @@ def serves(actor: Actor, ticket: Ticket) -> bool:
 
 def access_ticket(actor: Actor, ticket_id: UUID) -> Ticket:
     """
-    Return a ticket that the actor holds or serves.
+    Return a ticket that the actor holds or serves, with its queue, branch and counter.
 
     :raises NotFound: unknown, or not the actor's
     """
-    rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled()
-    ticket = rows.select_related("queue", "queue__branch", "counter").filter(pk=ticket_id).first()
-    if ticket is None or not (is_holder(actor, ticket) or serves(actor, ticket)):
+    row = fetch_one(_SELECT_TICKET_WITH_QUEUE, [ticket_id])
+    if row is None:
         raise NotFound
+    ticket = _ticket_of(row)
+    if not (is_holder(actor, ticket) or serves(actor, ticket)):
+        raise NotFound
+    ticket.queue = _queue_of(row[-len(_QUEUE) - len(_BRANCH) :])
     tenancy.enter(ticket.organization_id)
     return ticket
 
@@ -163,6 +176,10 @@ def _read_ticket(ticket_id: UUID) -> Ticket:
     row = fetch_one(_SELECT_TICKET, [ticket_id])
     if row is None:
         raise NotFound
+    return _ticket_of(row)
+
+
+def _ticket_of(row: Sequence[Any]) -> Ticket:
     ticket = TICKET.read(row)
     if ticket.counter_id is not None:
         ticket.counter = _COUNTER.read(row, len(TICKET))
