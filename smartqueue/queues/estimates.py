@@ -19,6 +19,7 @@ from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predicto
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
 MOST_PROFILES = 500
+AT_REST_SECONDS = 1.0
 LIKELY_SERVED = 0.8
 DEFAULT_HANDLING_SECONDS = 600.0
 
@@ -70,6 +71,14 @@ class Profile:
     handling: float
     answers: dict[tuple[int, Pool, bool], Estimate] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
+    at_rest: list[tuple[float, Counters]] = field(default_factory=list)
+
+    def counters_at_rest(self, queue_id: UUID) -> Counters:
+        """Return the counters of a queue that none serves now, as they were a second ago at most."""
+        moment = time.monotonic()
+        if not self.at_rest or moment - self.at_rest[0][0] >= AT_REST_SECONDS:
+            self.at_rest[:] = [(moment, counters_of([queue_id]).get(queue_id, (0, 0)))]
+        return self.at_rest[0][1]
 
 
 _profiles: dict[UUID, tuple[float, Profile]] = {}
@@ -144,6 +153,8 @@ def for_place(
     profile = profile_of(queue.pk)
     if not profile.hours:
         profile.hours.append(hours())
+    if counters is None and queue.open_counters == 0:
+        counters = profile.counters_at_rest(queue.pk)
     pool = _pool(queue, people_ahead, profile.hours[0], counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead)
