@@ -4,7 +4,6 @@ from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 
-from smartqueue.accounts import identifiers
 from smartqueue.accounts.enums import Channel
 from smartqueue.accounts.identifiers import Identifier
 from smartqueue.accounts.models import User
@@ -14,15 +13,6 @@ def find_user(identifier: Identifier) -> User | None:
     """Return the open account that a proven identifier belongs to."""
     column = "email" if identifier.channel is Channel.EMAIL else "phone"
     return User.objects.filter(**{column: identifier.value}, is_active=True).first()
-
-
-def find_user_by_text(text: str) -> User | None:
-    """
-    Return the open account with this e-mail address or phone number.
-
-    :raises InvalidInput: neither, on the field `identifier`
-    """
-    return find_user(identifiers.parse(text))
 
 
 def owner_of(identifier: Identifier) -> UUID | None:

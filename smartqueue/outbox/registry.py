@@ -51,11 +51,6 @@ def handlers_of(event: type[Event]) -> tuple[Handler, ...]:
     return tuple(_handlers.get(event, ()))
 
 
-def handler_named(name: str) -> Handler:
-    """Return one handler; KeyError when no running code has it."""
-    return _by_name[name]
-
-
 def all_handlers(mode: HandlerMode) -> tuple[Handler, ...]:
     """Return every handler of one mode."""
     return tuple(handler for handler in _by_name.values() if handler.mode == mode)

@@ -20,7 +20,6 @@ from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState
 from smartqueue.queues.models import (
     CounterSession,
     Queue,
-    QueueService,
     Ticket,
     VehicleCategory,
 )
@@ -286,29 +285,6 @@ def live_session_of(user_id: UUID) -> CounterSession | None:
         .select_related("counter", "branch")
         .first()
     )
-
-
-def list_live_sessions(branch_id: UUID) -> "QuerySet[CounterSession]":
-    """Return the sessions at a branch that have not ended, by counter."""
-    rows: QuerySet[CounterSession] = CounterSession.objects.filter(branch_id=branch_id)
-    return (
-        rows.exclude(state=SessionState.ENDED)
-        .select_related("counter", "agent")
-        .order_by("counter__name")
-    )
-
-
-def is_service_awaited(service_id: UUID) -> bool:
-    """Whether anybody who has not been served yet waits for a service."""
-    waiting = (TicketState.AWAITING_PAYMENT, TicketState.WAITING, TicketState.PARKED, *AT_COUNTER)
-    awaited: bool = Ticket.objects.filter(service_id=service_id, state__in=waiting).exists()
-    return awaited
-
-
-def services_of(queue_ids: Iterable[UUID]) -> "QuerySet[QueueService]":
-    """Return which services these queues are for."""
-    rows: QuerySet[QueueService] = QueueService.objects.filter(queue_id__in=list(queue_ids))
-    return rows.select_related("service")
 
 
 def joining_estimates(queues: Iterable[Queue], now: datetime) -> dict[UUID, dict[str, Any]]:

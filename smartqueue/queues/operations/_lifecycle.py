@@ -108,14 +108,14 @@ class Change:
         return self.from_state != self.ticket.state or self.left_queue is not None
 
 
-def remember(ticket: Ticket, session_agent_id: Any, to: TicketState, at: datetime) -> TicketStep:
-    """Return the step that would undo what is about to happen to a ticket."""
+def remember(ticket: Ticket, actor: Actor, to: TicketState, at: datetime) -> TicketStep:
+    """Return the step that would undo what is about to happen to a ticket, for its agent."""
     before = {name: _plain(getattr(ticket, name)) for name in UNDOABLE}
     return TicketStep(
         id=new_id(),
         organization_id=ticket.organization_id,
         ticket_id=ticket.pk,
-        agent_id=session_agent_id,
+        agent_id=ticket.session.agent_id if ticket.session else actor.require_user(),
         ticket_version=ticket.version + 1,
         to_state=to,
         before={"state": ticket.state, **before},

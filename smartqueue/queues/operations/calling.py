@@ -146,7 +146,7 @@ def _call(
     rule: CallRule,
     now: datetime,
 ) -> Ticket:
-    step = _lifecycle.remember(ticket, session.agent_id, TicketState.CALLED, now)
+    step = _lifecycle.remember(ticket, actor, TicketState.CALLED, now)
     from_state = TicketState(ticket.state)
     ticket.move_to(TicketState.CALLED)
     _lifecycle.seat(ticket, session)
@@ -207,8 +207,7 @@ def mark_no_show(*, actor: Actor, ticket_id: UUID, now: datetime) -> Ticket:
 
 
 def _miss(queue: Queue, ticket: Ticket, actor: Actor, now: datetime, reason: str) -> Ticket:
-    agent_id = ticket.session.agent_id if ticket.session else actor.user_id
-    step = _lifecycle.remember(ticket, agent_id, TicketState.NO_SHOW, now)
+    step = _lifecycle.remember(ticket, actor, TicketState.NO_SHOW, now)
     from_state = TicketState(ticket.state)
     ticket.move_to(TicketState.NO_SHOW)
     ticket.ended_at = now

@@ -16,10 +16,6 @@ from smartqueue.queues.models import Queue, QueueService, Ticket
 from smartqueue.queues.operations import _lifecycle, _order
 
 
-def _agent_of(ticket: Ticket, actor: Actor) -> UUID | None:
-    return ticket.session.agent_id if ticket.session else actor.user_id
-
-
 @operation
 def start_ticket(*, actor: Actor, ticket_id: UUID, now: datetime) -> Ticket:
     """
@@ -29,7 +25,7 @@ def start_ticket(*, actor: Actor, ticket_id: UUID, now: datetime) -> Ticket:
     :raises IllegalTransition: the ticket is not called
     """
     ticket, queue, _other = policies.access_ticket_locked(actor, ticket_id)
-    step = _lifecycle.remember(ticket, _agent_of(ticket, actor), TicketState.SERVING, now)
+    step = _lifecycle.remember(ticket, actor, TicketState.SERVING, now)
     from_state = TicketState(ticket.state)
     ticket.move_to(TicketState.SERVING)
     ticket.started_at = now
@@ -57,7 +53,7 @@ def complete_ticket(
     :raises IllegalTransition: the ticket is not being served
     """
     ticket, queue, _other = policies.access_ticket_locked(actor, ticket_id)
-    step = _lifecycle.remember(ticket, _agent_of(ticket, actor), TicketState.COMPLETED, now)
+    step = _lifecycle.remember(ticket, actor, TicketState.COMPLETED, now)
     from_state = TicketState(ticket.state)
     ticket.move_to(TicketState.COMPLETED)
     ticket.ended_at = now
