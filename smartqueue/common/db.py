@@ -18,18 +18,63 @@ from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    OperationalError,
+    connections,
+    models,
+    transaction,
+)
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors as pg_errors
 from psycopg.types.json import Jsonb
 
 from smartqueue.common import tenancy
-from smartqueue.common.errors import Busy
+from smartqueue.common.errors import Busy, Conflict
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_inside: ContextVar[bool] = ContextVar("inside_unit_of_work", default=False)
+Write: TypeAlias = tuple[str, list[Any], str]
+"""A statement, its values, and the name by which the others sent with it may read what it returns."""
+
+
+class _Unit:
+    """A transaction of ours, and the writes that wait for its next statement or its end."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Write] = []
+
+    def hold(self, writes: list[Write]) -> None:
+        self._waiting = writes
+        connections[DEFAULT_DB_ALIAS].execute_wrappers.append(self._write_first)
+
+    def join(self, write: Write) -> bool:
+        """Add a write to those that wait; False when none does."""
+        if self._waiting:
+            self._waiting.append(write)
+        return bool(self._waiting)
+
+    def flush(self) -> None:
+        writes = self.discard()
+        if writes:
+            _send(writes)
+
+    def discard(self) -> list[Write]:
+        writes, self._waiting = self._waiting, []
+        if writes:
+            connections[DEFAULT_DB_ALIAS].execute_wrappers.remove(self._write_first)
+        return writes
+
+    def _write_first(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        self.flush()
+        return execute(sql, params, many, context)
+
+
+_unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 _CONTENDED = (
     pg_errors.LockNotAvailable,
     pg_errors.DeadlockDetected,
@@ -40,15 +85,18 @@ _CONTENDED = (
 @contextmanager
 def unit_of_work() -> Iterator[None]:
     """Open the transaction, or join the one that is open; restores the tenant scope on leaving."""
-    if _inside.get():
+    if _unit.get() is not None:
         yield
         return
-    token = _inside.set(True)
+    unit = _Unit()
+    token = _unit.set(unit)
     try:
         with tenancy.restored(), transaction.atomic():
             yield
+            unit.flush()
     finally:
-        _inside.reset(token)
+        unit.discard()
+        _unit.reset(token)
 
 
 def run_in_unit(call: Callable[[], R]) -> R:
@@ -57,7 +105,7 @@ def run_in_unit(call: Callable[[], R]) -> R:
 
     :raises Busy: the lock was not free twice within the lock timeout (3 s)
     """
-    if _inside.get():
+    if _unit.get() is not None:
         return call()
     for attempt in (1, 2):
         try:
@@ -110,14 +158,21 @@ class _PreparedCursor(psycopg.RawCursor[Any]):
         return super().execute(text.encode(), values, **options)
 
 
-def prepared_cursor() -> CursorWrapper:
+class _PlannedCursor(_PreparedCursor):
+    """Has a statement planned for its values at every execution."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(query, params, prepare=False, **options)
+
+
+def prepared_cursor(kind: type[_PreparedCursor] = _PreparedCursor) -> CursorWrapper:
     """
     Return a cursor for the hot path's constant statements: parameters travel apart, so PostgreSQL
     parses and plans a statement once per connection (`prepare_threshold` in the settings).
     """
     here = connections[DEFAULT_DB_ALIAS]
     here.ensure_connection()
-    cursor: Any = _PreparedCursor(here.connection)
+    cursor: Any = kind(here.connection)
     if here.queries_logged:
         debugged: CursorWrapper = here.make_debug_cursor(cursor)
         return debugged
@@ -138,9 +193,16 @@ def fetch_one(statement: str, parameters: Parameters) -> tuple[Any, ...] | None:
         return row
 
 
-def fetch_all(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Run a constant query and return all its rows."""
-    with prepared_cursor() as cursor:
+def fetch_all(
+    statement: str, parameters: Parameters, *, planned: bool = False
+) -> list[tuple[Any, ...]]:
+    """
+    Run a constant query and return all its rows.
+
+    `planned` has it planned for its values each time: where the best plan depends on how many rows
+    there are, the one kept from an empty table reads all of it until the statistics catch up.
+    """
+    with prepared_cursor(_PlannedCursor if planned else _PreparedCursor) as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
@@ -206,44 +268,81 @@ def _insert_statement(model: type[models.Model]) -> tuple[str, _Values]:
     return statement, _Values(fields)
 
 
-Write: TypeAlias = tuple[str, list[Any]]
 _together: ContextVar[list[Write] | None] = ContextVar("written_together", default=None)
+_refusals: dict[str, type[Conflict]] = {}
+
+
+def name_refusals(by_constraint: Mapping[str, type[Conflict]]) -> None:
+    """Say what the database's refusal of a double means, by the name of the unique constraint."""
+    _refusals.update(by_constraint)
 
 
 @contextmanager
 def written_together() -> Iterator[None]:
     """
-    Send the `insert_rows` and `update_row` inside as one statement, on leaving.
+    Send the `insert_rows`, `update_row` and `write` inside as one statement: when the unit of work
+    ends, or before its next statement, so that whoever reads sees them.
 
     Their parts see the same snapshot and run in no promised order, so none may need another's row
-    but through a foreign key, and no row may be written twice.
+    but through a foreign key or its name, and no row may be written twice.
     """
+    unit = _unit.get()
+    if unit is not None:
+        unit.flush()
     writes: list[Write] = []
     token = _together.set(writes)
     try:
         yield
     finally:
         _together.reset(token)
-    if writes:
-        statement = _one_statement(tuple(text for text, _ in writes))
-        execute(statement, [value for _, values in writes for value in values])
+    if not writes:
+        return
+    if unit is None:
+        _send(writes)
+    else:
+        unit.hold(writes)
+
+
+def _send(writes: list[Write]) -> None:
+    statement = _one_statement(tuple((text, name) for text, _, name in writes))
+    try:
+        execute(statement, [value for _, values, _ in writes for value in values])
+    except IntegrityError as error:
+        cause = error.__cause__
+        name = cause.diag.constraint_name if isinstance(cause, pg_errors.UniqueViolation) else None
+        refusal = _refusals.get(name or "")
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 @functools.cache
-def _one_statement(statements: tuple[str, ...]) -> str:
-    if len(statements) == 1:
-        return statements[0]
-    *first, last = statements
-    parts = ", ".join(f"w{number} AS ({text})" for number, text in enumerate(first))
+def _one_statement(statements: tuple[tuple[str, str], ...]) -> str:
+    *first, (last, _) = statements
+    if not first:
+        return last
+    parts = ", ".join(f"{name or f'w{n}'} AS ({text})" for n, (text, name) in enumerate(first))
     return f"WITH {parts} {last}"
 
 
-def _write(statement: str, values: list[Any]) -> None:
+def write(statement: str, values: list[Any], name: str = "") -> None:
+    """
+    Run a constant statement that writes, or add it to those of `written_together`.
+
+    There, `name` is what a later one reads its RETURNING under.
+    """
     writes = _together.get()
     if writes is None:
-        execute(statement, values)
+        _send([(statement, values, name)])
     else:
-        writes.append((statement, values))
+        writes.append((statement, values, name))
+
+
+def write_along(statement: str, values: list[Any]) -> None:
+    """Run a constant statement with the writes that wait for the unit's end, or now."""
+    unit = _unit.get()
+    if unit is None or not unit.join((statement, values, "")):
+        _send([(statement, values, "")])
 
 
 def insert_rows(rows: Iterable[models.Model]) -> None:
@@ -253,7 +352,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     """
     for row in rows:
         statement, values = _insert_statement(type(row))
-        _write(statement, values.of(row))
+        write(statement, values.of(row))
         row._state.adding = False
         row._state.db = DEFAULT_DB_ALIAS
 
@@ -271,4 +370,4 @@ def _update_statement(model: type[models.Model], names: tuple[str, ...]) -> tupl
 def update_row(row: models.Model, names: tuple[str, ...]) -> None:
     """Write the named fields of a row that is known to exist, without building a query."""
     statement, values = _update_statement(type(row), names)
-    _write(statement, [*values.of(row), row.pk])
+    write(statement, [*values.of(row), row.pk])

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from smartqueue.common.db import execute, fetch_one, run_in_unit
+from smartqueue.common.db import fetch_one, run_in_unit, write_along
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
 from smartqueue.common.ids import new_id
 
@@ -156,7 +156,7 @@ class _Keys:
         data = {} if response.data is None else dict(response.data)
         if SECRET in data:
             data[SECRET] = None
-        execute(
+        write_along(
             _STORE,
             [
                 new_id(),

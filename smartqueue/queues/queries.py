@@ -180,11 +180,17 @@ def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
     Counted from the nearer end: whoever has just joined has few behind, so that joining a line of
     ten thousand costs what joining a line of ten does.
     """
-    waiting = [ticket.pk for ticket in tickets if ticket.state == TicketState.WAITING]
-    if not waiting:
-        return {}
-    rows = fetch_all(_AHEAD, {"tickets": waiting, "few": FEW_BEHIND})
-    return {pk: max(ahead, 0) for pk, ahead in rows}
+    waiting = [ticket for ticket in tickets if ticket.state == TicketState.WAITING]
+    ahead = {ticket.pk: ticket.queue.waiting_count - 1 for ticket in waiting if _is_last(ticket)}
+    others = [ticket.pk for ticket in waiting if ticket.pk not in ahead]
+    if others:
+        ahead |= fetch_all(_AHEAD, {"tickets": others, "few": FEW_BEHIND}, planned=True)
+    return {pk: max(number, 0) for pk, number in ahead.items()}
+
+
+def _is_last(ticket: Ticket) -> bool:
+    last = ticket.queue.last_order_key
+    return last is not None and ticket.order_key >= last
 
 
 def ticket_view(ticket: Ticket, now: datetime) -> dict[str, Any]:

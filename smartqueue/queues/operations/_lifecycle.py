@@ -1,18 +1,18 @@
 """How a ticket changes: one place writes the row, its period, and what everybody is told."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Final
 
-from django.db import IntegrityError
-from psycopg.errors import UniqueViolation
-
 from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
-from smartqueue.common.db import fetch_one, insert_rows, update_row, written_together
-from smartqueue.common.errors import Conflict
+from smartqueue.common.db import (
+    insert_rows,
+    name_refusals,
+    update_row,
+    write,
+    written_together,
+)
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 from smartqueue.queues import events, live
@@ -22,7 +22,14 @@ from smartqueue.queues.models import CounterSession, Queue, Ticket, TicketPeriod
 from smartqueue.realtime import operations as realtime
 from smartqueue.realtime.models import TopicEvent
 
-QUEUE_FIELDS: Final = ("version", "number_date", "last_sequence", "waiting_count", "live")
+QUEUE_FIELDS: Final = (
+    "version",
+    "number_date",
+    "last_sequence",
+    "waiting_count",
+    "last_order_key",
+    "live",
+)
 TICKET_FIELDS: Final = (
     "version",
     "queue",
@@ -60,25 +67,21 @@ _CLOSE_PERIOD = """
     WHERE ticket_id = %s AND ended_at IS NULL
     RETURNING ended_at
 """
-_REFUSED_BY: Final[dict[str, type[Conflict]]] = {
-    "ticket_one_per_counter": CounterBusy,
-    "ticket_one_per_customer": AlreadyWaiting,
-    "ticket_one_per_phone": AlreadyWaiting,
-}
-
-
-@contextmanager
-def saying_who_refused() -> Iterator[None]:
-    """Give the database's refusal of a double its name: the counter is busy, the person waits."""
-    try:
-        yield
-    except IntegrityError as error:
-        cause = error.__cause__
-        name = cause.diag.constraint_name if isinstance(cause, UniqueViolation) else None
-        refusal = _REFUSED_BY.get(name or "")
-        if refusal is None:
-            raise
-        raise refusal from error
+# Reads when the period before ended, so that it is closed first.
+_OPEN_NEXT_PERIOD = """
+    INSERT INTO queues_ticketperiod (
+        id, organization_id, ticket_id, state, queue_id, counter_id, agent_id, reason,
+        started_at, ended_at)
+    SELECT %s, %s, %s, %s, %s, %s, %s, %s, begins.at, CASE WHEN %s THEN begins.at END
+    FROM (SELECT coalesce((SELECT ended_at FROM closed_period), %s) AS at) AS begins
+"""
+name_refusals(
+    {
+        "ticket_one_per_counter": CounterBusy,
+        "ticket_one_per_customer": AlreadyWaiting,
+        "ticket_one_per_phone": AlreadyWaiting,
+    }
+)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -156,7 +159,7 @@ def record(change: Change) -> Ticket:
         topic_events.append(_tell_left_queue(change, change.left_queue))
     topic_events.append(_tell_queue(change))
     topic_events.append(_tell_holder(change))
-    with saying_who_refused(), written_together():
+    with written_together():
         _write_ticket(change)
         if change.left_queue is not None:
             update_row(change.left_queue, QUEUE_FIELDS)
@@ -173,14 +176,35 @@ def _write_ticket(change: Change) -> None:
     else:
         update_row(ticket, TICKET_FIELDS)
     if change.entered:
-        # At once, not together: the next period may only begin after this one has ended.
-        ended = fetch_one(_CLOSE_PERIOD, [change.at, ticket.pk]) if change.from_state else None
-        insert_rows([_period(change, ended[0] if ended else change.at)])
+        _write_period(change)
     if change.step is not None:
         insert_rows([change.step])
 
 
-def _period(change: Change, begins: datetime) -> TicketPeriod:
+def _write_period(change: Change) -> None:
+    ticket = change.ticket
+    if change.from_state is None:
+        insert_rows([_first_period(change)])
+        return
+    write(_CLOSE_PERIOD, [change.at, ticket.pk], name="closed_period")
+    write(
+        _OPEN_NEXT_PERIOD,
+        [
+            new_id(),
+            ticket.organization_id,
+            ticket.pk,
+            ticket.state,
+            ticket.queue_id,
+            ticket.counter_id,
+            ticket.session.agent_id if ticket.session else None,
+            change.reason,
+            ticket.ended_at is not None,
+            change.at,
+        ],
+    )
+
+
+def _first_period(change: Change) -> TicketPeriod:
     ticket = change.ticket
     return TicketPeriod(
         id=new_id(),
@@ -188,10 +212,7 @@ def _period(change: Change, begins: datetime) -> TicketPeriod:
         ticket_id=ticket.pk,
         state=ticket.state,
         queue_id=ticket.queue_id,
-        counter_id=ticket.counter_id,
-        agent_id=ticket.session.agent_id if ticket.session else None,
-        started_at=begins,
-        ended_at=begins if ticket.ended_at is not None else None,
+        started_at=change.at,
         reason=change.reason,
     )
 
@@ -201,6 +222,8 @@ def _tell_queue(change: Change) -> TopicEvent:
     was_waiting = change.from_state is TicketState.WAITING and change.left_queue is None
     is_waiting = ticket.state == TicketState.WAITING
     queue.waiting_count += is_waiting - was_waiting
+    if is_waiting:
+        queue.last_order_key = max(queue.last_order_key or ticket.order_key, ticket.order_key)
     data = live.ticket_event_facts(ticket, undo=change.undo)
     if change.new_day:
         data["new_day"] = True

@@ -14,12 +14,14 @@ from smartqueue.queues.models import Queue, QueuePriority, Ticket
 from smartqueue.waits.order import EMERGENCY_HEAD_START, effective_time
 
 STEP = timedelta(microseconds=1)
+# Between two who join together, room for somebody put behind the first.
+SPACE = timedelta(milliseconds=1)
 
 
 def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) -> datetime:
     """Return the order key of somebody who joins now."""
     if priority is None:
-        return now
+        return key_last(queue, now)
     if priority.is_emergency:
         return _with_head_start(now, EMERGENCY_HEAD_START)
     if queue.policy == Policy.HEAD_START:
@@ -27,7 +29,24 @@ def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) 
         return _overtaking(queue, _not_beyond_cap(queue, wanted))
     if queue.policy == Policy.ONE_IN_N:
         return _in_turn(queue, now)
-    return now
+    return key_last(queue, now)
+
+
+def key_last(queue: Queue, now: datetime) -> datetime:
+    """
+    Return a key behind everybody of the queue.
+
+    Who waited for the lock may have come before who got it first: the order is that of the
+    numbers, and the last in line is known without looking at the line.
+    """
+    last = queue.last_order_key
+    return now if last is None else max(now, last + SPACE)
+
+
+def _just_behind(queue: Queue, key: datetime) -> datetime:
+    """Return the key after another; nobody shares the largest of the queue."""
+    after = key + STEP
+    return after + STEP if after == queue.last_order_key else after
 
 
 def _with_head_start(now: datetime, seconds: float) -> datetime:
@@ -47,7 +66,7 @@ def _not_beyond_cap(queue: Queue, wanted: datetime) -> datetime:
         .values_list("order_key", flat=True)
         .first()
     )
-    return spent + STEP if spent else wanted
+    return _just_behind(queue, spent) if spent else wanted
 
 
 def _overtaking(queue: Queue, key: datetime) -> datetime:
@@ -69,10 +88,10 @@ def _in_turn(queue: Queue, now: datetime) -> datetime:
         must_pass -= _ordinary_since_priority(queue)
     keys = list(ordinary.values_list("order_key", flat=True)[: max(must_pass, 1)])
     if must_pass <= 0:
-        return _overtaking(queue, keys[0] - STEP) if keys else now
+        return _overtaking(queue, keys[0] - STEP) if keys else key_last(queue, now)
     if len(keys) < must_pass:
-        return now
-    return _overtaking(queue, keys[-1] + STEP)
+        return key_last(queue, now)
+    return _overtaking(queue, _just_behind(queue, keys[-1]))
 
 
 def _ordinary_since_priority(queue: Queue) -> int:
@@ -100,7 +119,7 @@ def key_behind(queue: Queue, ticket: Ticket, people: int) -> datetime:
         .order_by("order_key", "id")
         .values_list("order_key", flat=True)[:people]
     )
-    return behind[-1] + STEP if behind else ticket.order_key
+    return _just_behind(queue, behind[-1]) if behind else ticket.order_key
 
 
 def key_first(queue: Queue, now: datetime) -> datetime:

@@ -144,6 +144,8 @@ def _check_not_waiting(
     queue: Queue, customer_id: UUID | None, phone: str, person_key: str, *, is_staff: bool
 ) -> None:
     """Refuse a second place; the number of the first is told to its own account and to staff."""
+    if customer_id is None and not phone:
+        return
     same = Ticket.objects.filter(queue=queue, state__in=ACTIVE, person_key=person_key)
     if customer_id is not None:
         number = same.filter(customer_id=customer_id).values_list("number", flat=True).first()

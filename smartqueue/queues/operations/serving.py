@@ -115,7 +115,7 @@ def resume_ticket(*, actor: Actor, ticket_id: UUID, now: datetime) -> Ticket:
         _check_grace(queue, ticket, now)
         event = events.TicketReinstated
         if queue.after_no_show == ReentryRule.LAST:
-            ticket.order_key = now
+            ticket.order_key = _order.key_last(queue, now)
     ticket.move_to(TicketState.WAITING)
     ticket.ended_at = None
     return _lifecycle.record(
@@ -155,7 +155,11 @@ def return_ticket(
     ticket.move_to(TicketState.WAITING)
     _lifecycle.release_counter(ticket)
     # "First" never loses what was earned: an earlier key is kept.
-    ticket.order_key = now if to == "last" else min(_order.key_first(queue, now), ticket.order_key)
+    ticket.order_key = (
+        _order.key_last(queue, now)
+        if to == "last"
+        else min(_order.key_first(queue, now), ticket.order_key)
+    )
     return _lifecycle.record(
         _lifecycle.Change(
             queue=queue,
@@ -201,7 +205,7 @@ def transfer_ticket(
         ticket.move_to(TicketState.WAITING)
     _lifecycle.release_counter(ticket)
     if target.after_transfer == ReentryRule.LAST:
-        ticket.order_key = now
+        ticket.order_key = _order.key_last(target, now)
     ticket.queue = target
     return _lifecycle.record(
         _lifecycle.Change(
