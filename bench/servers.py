@@ -49,7 +49,8 @@ def granian(
         *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
         *("--blocking-threads", str(threads), "--no-ws", "--log-level", "warning"),
     ]
-    with started(command, place, name, port, **extra) as server:
+    # As deploy/Procfile runs it.
+    with started(command, place, name, port, **{"DATABASE_POOL_SIZE": "0", **extra}) as server:
         yield server
 
 

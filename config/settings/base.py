@@ -89,8 +89,8 @@ API_MIDDLEWARE = [
     "smartqueue.common.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "smartqueue.accounts.middleware.SessionIfAnyMiddleware",
+    "smartqueue.common.middleware.LanguageMiddleware",
     "smartqueue.accounts.middleware.ActorMiddleware",
 ]
 
@@ -112,14 +112,18 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Data ---------------------------------------------------------------------------------------
 
+# 0 gives each thread a connection of its own that it keeps: less work for a server whose threads
+# are few and stay, as granian's do. A pool suits the socket process and the workers.
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=12)
 DATABASES = {
     "default": {
         **env.db("DATABASE_URL", engine="django.contrib.gis.db.backends.postgis"),
-        "CONN_MAX_AGE": 0,
+        "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 1800,
         "OPTIONS": {
-            "pool": {
+            "pool": DATABASE_POOL_SIZE
+            and {
                 "min_size": 2,
-                "max_size": env.int("DATABASE_POOL_SIZE", default=12),
+                "max_size": DATABASE_POOL_SIZE,
                 "timeout": 3,
                 "max_lifetime": 1800,
             },

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
@@ -111,6 +112,8 @@ def actor_of_request(request: HttpRequest) -> Actor:
         return actor_of_access_token(bearer.strip())
     if ticket_token := request.headers.get("X-Ticket-Token"):
         return actor_of_ticket_token(ticket_token)
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return ANONYMOUS
     # Not `request.user`, which the REST framework overwrites.
     user = get_user(request)
     if isinstance(user, AbstractBaseUser):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -33,3 +34,12 @@ class ActorMiddleware:
             return self.get_response(request)
         finally:
             context.current.reset(token)
+
+
+class SessionIfAnyMiddleware(SessionMiddleware):
+    """Opens the session of the pages for the API's callers that send its cookie; no call begins one."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return self.get_response(request)
+        return super().__call__(request)

@@ -10,6 +10,8 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from prometheus_client import Histogram
 from psycopg_pool import PoolTimeout
 
@@ -111,3 +113,19 @@ class RequestMiddleware:
             logger.error("database unavailable", extra={"error": type(exception).__name__})
             return problem_response(request, unavailable())
         return None
+
+
+class LanguageMiddleware:
+    """Django's LocaleMiddleware for a place whose addresses carry no language."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        language = translation.get_language_from_request(request)
+        translation.activate(language)
+        request.LANGUAGE_CODE = language  # type: ignore[attr-defined]  # as LocaleMiddleware
+        response = self.get_response(request)
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response

@@ -101,7 +101,9 @@ def _tell(user_id: UUID, version: int, kind: str, data: dict[str, Any], now: dat
     Inbox.objects.filter(pk=user_id).update(version=version)
     data["unread_count"] = queries.list_notifications(user_id, unread=True).count()
     realtime_operations.broadcast(
-        TopicEvent(topic=queries.topic_of(user_id), version=version, type=kind, data=data, at=now)
+        realtime_operations.Message(
+            topic=queries.topic_of(user_id), version=version, type=kind, data=data, at=now
+        )
     )
 
 

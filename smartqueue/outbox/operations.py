@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Model
 
-from smartqueue.common.db import insert_rows, operation
+from smartqueue.common.db import insert_rows, insert_values, operation
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import context, registry, wake
 from smartqueue.outbox.events import Event
@@ -25,43 +25,36 @@ def publish(*events: Event) -> None:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("publish() needs the transaction of the change it tells of")
-    rows: list[Model] = []
+    is_due = False
     for event in events:
-        rows += rows_of(event)
-    insert_rows(rows)
-    if len(rows) > len(events):
+        insert_values(DomainEvent, stored := _stored(event))
+        for handler in registry.handlers_of(type(event)):
+            insert_rows([_delivery(stored["id"], handler.name)])
+            is_due = True
+    if is_due:
         wake.wake_relay_after_commit()
 
 
-def rows_of(event: Event) -> list[Model]:
-    """Return the unsaved row of an event followed by its deliveries."""
+def _stored(event: Event) -> dict[str, Any]:
     origin = context.current.get()
     cls = type(event)
-    stored = DomainEvent(
-        id=new_id(),
-        type=cls.full_name(),
-        organization_id=event.organization_id,
-        actor=event.actor,
-        subject_type=cls.subject,
-        subject_id=event.subject_id,
-        subject_version=event.subject_version,
-        occurred_at=event.occurred_at,
-        payload=event.payload(),
-        address=origin.address,
-        request_id=origin.request_id,
-    )
-    return [
-        stored,
-        *(
-            Delivery(
-                id=new_id(),
-                event_id=stored.id,
-                handler=handler.name,
-                next_attempt_at=_DUE_AT_ONCE,
-            )
-            for handler in registry.handlers_of(cls)
-        ),
-    ]
+    return {
+        "id": new_id(),
+        "type": cls.full_name(),
+        "organization_id": event.organization_id,
+        "actor": event.actor,
+        "subject_type": cls.subject,
+        "subject_id": event.subject_id,
+        "subject_version": event.subject_version,
+        "occurred_at": event.occurred_at,
+        "payload": event.payload(),
+        "address": origin.address,
+        "request_id": origin.request_id,
+    }
+
+
+def _delivery(event_id: UUID, handler: str) -> Delivery:
+    return Delivery(id=new_id(), event_id=event_id, handler=handler, next_attempt_at=_DUE_AT_ONCE)
 
 
 _TRY_AGAIN = """

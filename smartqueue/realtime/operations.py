@@ -1,22 +1,46 @@
 """Writing what live screens will be told, in the transaction of the change itself."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from smartqueue.common.db import insert_rows
+from smartqueue.common.db import insert_values
 from smartqueue.outbox import wake
 from smartqueue.realtime.models import TopicEvent
 
 
-def broadcast(*events: TopicEvent, forward_to: Sequence[str] = ()) -> None:
-    """
-    Store topic events and, after the commit, poke every socket process.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a topic's subscribers are told: its next version, the type and data of a `TopicEvent`."""
 
-    `forward_to` names the gathering topics (`org:`, `counter:`) that repeat these events under the
-    member's own topic and version.
+    topic: str
+    version: int
+    type: str
+    data: dict[str, Any]
+    at: datetime
+
+
+def broadcast(*messages: Message, forward_to: Sequence[str] = ()) -> None:
     """
-    insert_rows(events)
-    poke_after_commit(*((event.topic, event.version) for event in events), forward_to=forward_to)
+    Store messages as topic events and, after the commit, poke every socket process.
+
+    `forward_to` names the gathering topics (`org:`, `counter:`) that repeat them under the member's
+    own topic and version.
+    """
+    for message in messages:
+        insert_values(
+            TopicEvent,
+            {
+                "topic": message.topic,
+                "version": message.version,
+                "type": message.type,
+                "data": message.data,
+                "at": message.at,
+            },
+        )
+    poke_after_commit(*((m.topic, m.version) for m in messages), forward_to=forward_to)
 
 
 def poke_after_commit(*versions: tuple[str, int], forward_to: Sequence[str] = ()) -> None:

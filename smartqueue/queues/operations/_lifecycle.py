@@ -8,6 +8,7 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.common import clock
 from smartqueue.common.db import (
     insert_rows,
+    insert_values,
     name_refusals,
     update_row,
     write,
@@ -20,7 +21,7 @@ from smartqueue.queues.enums import TicketState
 from smartqueue.queues.errors import AlreadyWaiting, CounterBusy
 from smartqueue.queues.models import CounterSession, Queue, Ticket, TicketPeriod, TicketStep
 from smartqueue.realtime import operations as realtime
-from smartqueue.realtime.models import TopicEvent
+from smartqueue.realtime.operations import Message
 
 QUEUE_FIELDS: Final = (
     "version",
@@ -184,7 +185,7 @@ def _write_ticket(change: Change) -> None:
 def _write_period(change: Change) -> None:
     ticket = change.ticket
     if change.from_state is None:
-        insert_rows([_first_period(change)])
+        insert_values(TicketPeriod, _first_period(change))
         return
     write(_CLOSE_PERIOD, [change.at, ticket.pk], name="closed_period")
     write(
@@ -204,20 +205,23 @@ def _write_period(change: Change) -> None:
     )
 
 
-def _first_period(change: Change) -> TicketPeriod:
+def _first_period(change: Change) -> dict[str, Any]:
     ticket = change.ticket
-    return TicketPeriod(
-        id=new_id(),
-        organization_id=ticket.organization_id,
-        ticket_id=ticket.pk,
-        state=ticket.state,
-        queue_id=ticket.queue_id,
-        started_at=change.at,
-        reason=change.reason,
-    )
+    return {
+        "id": new_id(),
+        "organization_id": ticket.organization_id,
+        "ticket_id": ticket.pk,
+        "state": ticket.state,
+        "queue_id": ticket.queue_id,
+        "counter_id": None,
+        "agent_id": None,
+        "started_at": change.at,
+        "ended_at": None,
+        "reason": change.reason,
+    }
 
 
-def _tell_queue(change: Change) -> TopicEvent:
+def _tell_queue(change: Change) -> Message:
     queue, ticket = change.queue, change.ticket
     was_waiting = change.from_state is TicketState.WAITING and change.left_queue is None
     is_waiting = ticket.state == TicketState.WAITING
@@ -230,17 +234,17 @@ def _tell_queue(change: Change) -> TopicEvent:
     return tell(queue, events.wire_type(change.event), data, change.at)
 
 
-def _tell_left_queue(change: Change, left: Queue) -> TopicEvent:
+def _tell_left_queue(change: Change, left: Queue) -> Message:
     left.waiting_count -= change.from_state is TicketState.WAITING
     data = live.ticket_event_facts(change.ticket, undo=False) | {"elsewhere": True}
     return tell(left, events.wire_type(change.event), data, change.at)
 
 
-def tell(queue: Queue, event_type: str, data: dict[str, Any], at: datetime) -> TopicEvent:
+def tell(queue: Queue, event_type: str, data: dict[str, Any], at: datetime) -> Message:
     """Take the queue's next version and return the event that its screens will get."""
     queue.version += 1
     queue.live = live.apply_to_figures(queue.live, event_type, data)
-    return TopicEvent(
+    return Message(
         topic=f"queue:{queue.pk}",
         version=queue.version,
         type=event_type,
@@ -249,9 +253,9 @@ def tell(queue: Queue, event_type: str, data: dict[str, Any], at: datetime) -> T
     )
 
 
-def _tell_holder(change: Change) -> TopicEvent:
+def _tell_holder(change: Change) -> Message:
     ticket = change.ticket
-    return TopicEvent(
+    return Message(
         topic=f"ticket:{ticket.pk}",
         version=ticket.version,
         type=events.wire_type(change.event),

@@ -14,7 +14,6 @@ from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.common.ids import new_id
 from smartqueue.realtime import operations, registry
 from smartqueue.realtime.consumer import Socket
-from smartqueue.realtime.models import TopicEvent
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -112,8 +111,8 @@ def tell(identifier: str, *, forward_to: tuple[str, ...] = (), **data: Any) -> i
                 [topic],
             )
             version: int = cursor.fetchone()[0]
-        event = TopicEvent(
+        message = operations.Message(
             topic=topic, version=version, type="sample.told", data=data | {"n": version}, at=AT
         )
-        operations.broadcast(event, forward_to=forward_to)
+        operations.broadcast(message, forward_to=forward_to)
     return version
