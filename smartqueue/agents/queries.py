@@ -4,13 +4,13 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
 
 from smartqueue.agents.models import Skill
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Membership
 from smartqueue.business.queries import Reach, list_members, within_reach
+from smartqueue.common.db import fetch_all
 
 Weights: TypeAlias = dict[UUID, Decimal]
 
@@ -21,9 +21,7 @@ _WEIGHTS = """
 
 def weights_for(organization_id: UUID, user_id: UUID) -> Weights:
     """Return an agent's weight by service; a service that is not there weighs 1."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WEIGHTS, [organization_id, user_id])
-        return dict(cursor.fetchall())
+    return dict(fetch_all(_WEIGHTS, [organization_id, user_id]))
 
 
 def list_agents(

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet
 
 from smartqueue.accounts.actor import Membership as ActorMembership
 from smartqueue.accounts.enums import Role
 from smartqueue.business.models import Invitation, Membership
+from smartqueue.common.db import fetch_all
 
 Reach = frozenset[UUID] | None
 """Branches that somebody acts for; None is all of them."""
@@ -28,14 +28,11 @@ _MEMBERSHIPS = """
 
 def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
     """Return a person's roles in organizations that are not closed, in one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MEMBERSHIPS, [user_id])
-        rows = cursor.fetchall()
     return tuple(
         ActorMembership(
             organization_id, Role(role), None if branches == [None] else frozenset(branches)
         )
-        for organization_id, role, branches in rows
+        for organization_id, role, branches in fetch_all(_MEMBERSHIPS, [user_id])
     )
 
 
