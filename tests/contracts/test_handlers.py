@@ -1,0 +1,150 @@
+"""
+Every registered handler, run twice on each event of a day, leaves the same rows as run once.
+
+A handler that is not reached by the day fails: give the day what it reacts to.
+"""
+
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, transaction
+
+from smartqueue.accounts import operations as accounts
+from smartqueue.accounts.actor import ANONYMOUS, Actor
+from smartqueue.accounts.device import Device
+from smartqueue.accounts.enums import EndReason, Role
+from smartqueue.accounts.errors import TokenReused
+from smartqueue.accounts.models import User
+from smartqueue.business import operations as business
+from smartqueue.business.models import Membership
+from smartqueue.notifications import queries as notifications
+from smartqueue.outbox import registry
+from smartqueue.outbox.enums import DeliveryState, HandlerMode
+from smartqueue.outbox.events import known_events
+from smartqueue.outbox.models import Delivery
+from smartqueue.outbox.relay import DueDelivery, due_deliveries
+from smartqueue.queues import operations
+from smartqueue.queues.tests.factories import NOW, join, make_actor, make_place, make_user, sit_down
+
+pytestmark = pytest.mark.django_db
+
+# Adds to running statistics: right because it commits together with the mark that it is done
+# (outbox/tests/test_relay.py shows that such a handler counts once), so it must stay so.
+COUNTS_ONCE = frozenset({"queues.on_ticket_ended_learn"})
+
+
+def rows() -> dict[str, str]:
+    """Return a digest of every table of ours, by name."""
+    tables = [m._meta.db_table for m in apps.get_models() if m.__module__.startswith("smartqueue.")]
+    found = {}
+    with connection.cursor() as cursor:
+        for table in sorted({*tables} - {Delivery._meta.db_table}):
+            cursor.execute(  # the names come from the models
+                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t"  # noqa: S608
+            )
+            found[table] = cursor.fetchone()[0]
+    return found
+
+
+def sign_in(actor: Actor) -> str:
+    user = User.objects.get(pk=actor.user_id)
+    return accounts.sign_in(user=user, device=Device(), now=NOW).refresh
+
+
+def live_a_day(settings: Any) -> None:
+    """Do what people do on a day, until every event that somebody reacts to has been published."""
+    place = make_place(agents=3)
+    owner, agent = place.owner, place.agent
+    sessions = [sit_down(place, n) for n in range(3)]
+    people = [join(place, actor=make_actor()) for _ in range(6)]
+    for ticket, caller, session in zip(people, place.agents, sessions, strict=False):
+        operations.call_ticket(actor=caller, ticket_id=ticket.pk, session_id=session.pk, now=NOW)
+    operations.start_ticket(actor=agent, ticket_id=people[0].pk, now=NOW)
+    operations.complete_ticket(actor=agent, ticket_id=people[0].pk, now=NOW)
+    operations.mark_no_show(actor=place.agents[1], ticket_id=people[1].pk, now=NOW)
+    operations.cancel_ticket(actor=owner, ticket_id=people[3].pk, now=NOW)
+    operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=NOW)
+
+    known = make_user(email="known@example.test")
+    for who in ("known@example.test", "new@example.test", "+221771234567"):
+        business.add_member(
+            actor=owner,
+            organization_id=place.organization.pk,
+            identifier=who,
+            role=Role.AGENT,
+            now=NOW,
+        )
+    joined = Membership.objects.with_scopes_disabled().get(user=known)
+    business.remove_member(actor=owner, membership_id=joined.pk, now=NOW)
+
+    settings.DEVELOPMENT_MAILBOX = True
+    accounts.register(
+        email="new@example.test",
+        phone="",
+        password="a long enough word",
+        first_name="Awa",
+        last_name="Diop",
+        language="fr",
+        now=NOW,
+    )
+    (message,) = notifications.list_mailbox("new@example.test", limit=1)
+    accounts.verify_code(actor=ANONYMOUS, identifier="new@example.test", code=message.code, now=NOW)
+    # Its messages count as sent, so everything else is told without it.
+    settings.DEVELOPMENT_MAILBOX = False
+    accounts.end_sessions_of(
+        user_id=known.pk, reason=EndReason.SIGNED_OUT, ended_by="system", now=NOW
+    )
+    stolen = sign_in(place.agents[2])
+    accounts.refresh_tokens(refresh=stolen, device=Device(), now=NOW)
+    with pytest.raises(TokenReused):
+        accounts.refresh_tokens(refresh=stolen, device=Device(), now=NOW + timedelta(minutes=5))
+    accounts.erase_user(actor=place.agents[2], user_id=place.agents[2].user_id, now=NOW)
+
+    empty, closing = make_place(), make_place()
+    business.close_branch(actor=empty.owner, branch_id=empty.branch.pk, now=NOW)
+    business.close_organization(
+        actor=closing.owner, organization_id=closing.organization.pk, now=NOW
+    )
+
+
+def run(delivery: DueDelivery) -> None:
+    inside = delivery.handler.mode is HandlerMode.DATABASE
+    with transaction.atomic() if inside else nullcontext():
+        delivery.run()
+
+
+def registered() -> set[tuple[str, str]]:
+    ours = [cls for cls in known_events().values() if ".tests." not in cls.__module__]
+    return {(cls.full_name(), h.name) for cls in ours for h in registry.handlers_of(cls)}
+
+
+def test_every_handler_run_twice_leaves_the_same_rows(settings):
+    live_a_day(settings)
+    reached, changed = set(), []
+
+    for _ in range(20):
+        due = [d for mode in HandlerMode for d in due_deliveries(mode, limit=500)]
+        if not due:
+            break
+        for delivery in due:
+            reached.add((delivery.event_type, delivery.handler.name))
+            run(delivery)
+            Delivery.objects.filter(pk=delivery.id).update(state=DeliveryState.DONE)
+            if delivery.handler.name in COUNTS_ONCE:
+                continue
+            once = rows()
+            run(delivery)
+            twice = rows()
+            changed += [(delivery.handler.name, t) for t in once if once[t] != twice[t]]
+
+    assert changed == []
+    assert registered() - reached == set()
+
+
+def test_handlers_that_count_commit_with_their_mark():
+    by_name = {h.name: h for h in registry.all_handlers(HandlerMode.DATABASE)}
+
+    assert set(by_name) >= COUNTS_ONCE
