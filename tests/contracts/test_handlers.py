@@ -69,7 +69,7 @@ def live_a_day(settings: Any) -> None:
     operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=NOW)
 
     known = make_user(email="known@example.test")
-    for who in ("known@example.test", "new@example.test", "+221771234567"):
+    for who in ("known@example.test", "new@example.test", "later@example.test"):
         business.add_member(
             actor=owner,
             organization_id=place.organization.pk,
