@@ -36,10 +36,15 @@ class ActorMiddleware:
             context.current.reset(token)
 
 
-class SessionIfAnyMiddleware(SessionMiddleware):
+class SessionIfAnyMiddleware:
     """Opens the session of the pages for the API's callers that send its cookie; no call begins one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self._with_session: Any = SessionMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return self.get_response(request)
-        return super().__call__(request)
+        response: HttpResponse = self._with_session(request)
+        return response

@@ -34,8 +34,8 @@ class Queue(TenantModel):
 
     Its row is the lock for numbering, order, versions and events (docs/patterns/locking.md).
     `waiting_count`, `open_counters` and `live` repeat what tickets and sessions say, are written
-    with them under that lock, and make the public status one row's read. `last_order_key` is the
-    largest that anybody waiting here has had.
+    with them under that lock, and make the public status one row's read. `last_order_key`
+    and `last_ticket_id` are the furthest place in line that anybody here has had.
     """
 
     organization = models.ForeignKey(
@@ -54,6 +54,7 @@ class Queue(TenantModel):
     last_sequence = models.PositiveIntegerField(default=0)
     waiting_count = models.PositiveIntegerField(default=0)
     last_order_key = models.DateTimeField(null=True, editable=False)
+    last_ticket_id = models.UUIDField(null=True, editable=False)
     open_counters = models.PositiveSmallIntegerField(default=0)
     live = models.JSONField(default=no_live_figures)
 

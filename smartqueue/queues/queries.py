@@ -189,8 +189,8 @@ def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
 
 
 def _is_last(ticket: Ticket) -> bool:
-    last = ticket.queue.last_order_key
-    return last is not None and ticket.order_key >= last
+    queue = ticket.queue
+    return (ticket.order_key, ticket.pk) == (queue.last_order_key, queue.last_ticket_id)
 
 
 def ticket_view(ticket: Ticket, now: datetime) -> dict[str, Any]:

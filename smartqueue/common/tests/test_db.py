@@ -155,3 +155,20 @@ def test_delete_where_goes_on_until_nothing_is_left() -> None:
     assert delete_where(DomainEvent, "type = %s", ["old.v1"], batch=3) == 7
     assert list(DomainEvent.objects.values_list("type", flat=True)) == ["x.y.v1"]
     assert delete_where(DomainEvent, "occurred_at > %s", [timezone.now()]) == 0
+
+
+def test_writes_of_a_unit_wait_for_its_next_statement_or_its_end(django_assert_num_queries) -> None:
+    first, second, third = event(), event(), event()
+
+    # The unit is a savepoint here: its two statements, the two writes, the count, the last writes.
+    with django_assert_num_queries(6), db.unit_of_work():
+        with db.written_together():
+            db.insert_rows([first])
+        with db.written_together():
+            db.insert_rows([second])
+        assert DomainEvent.objects.count() == 2
+        with db.written_together():
+            db.insert_rows([third])
+        db.write_along("DELETE FROM outbox_domainevent WHERE id = %s", [first.pk])
+
+    assert set(DomainEvent.objects.values_list("pk", flat=True)) == {second.pk, third.pk}

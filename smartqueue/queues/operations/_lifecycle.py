@@ -29,6 +29,7 @@ QUEUE_FIELDS: Final = (
     "last_sequence",
     "waiting_count",
     "last_order_key",
+    "last_ticket_id",
     "live",
 )
 TICKET_FIELDS: Final = (
@@ -227,11 +228,17 @@ def _tell_queue(change: Change) -> Message:
     is_waiting = ticket.state == TicketState.WAITING
     queue.waiting_count += is_waiting - was_waiting
     if is_waiting:
-        queue.last_order_key = max(queue.last_order_key or ticket.order_key, ticket.order_key)
+        _note_last(queue, ticket)
     data = live.ticket_event_facts(ticket, undo=change.undo)
     if change.new_day:
         data["new_day"] = True
     return tell(queue, events.wire_type(change.event), data, change.at)
+
+
+def _note_last(queue: Queue, ticket: Ticket) -> None:
+    last = queue.last_order_key, queue.last_ticket_id
+    if None in last or (ticket.order_key, ticket.pk) > last:
+        queue.last_order_key, queue.last_ticket_id = ticket.order_key, ticket.pk
 
 
 def _tell_left_queue(change: Change, left: Queue) -> Message:

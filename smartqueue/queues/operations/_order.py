@@ -43,12 +43,6 @@ def key_last(queue: Queue, now: datetime) -> datetime:
     return now if last is None else max(now, last + SPACE)
 
 
-def _just_behind(queue: Queue, key: datetime) -> datetime:
-    """Return the key after another; nobody shares the largest of the queue."""
-    after = key + STEP
-    return after + STEP if after == queue.last_order_key else after
-
-
 def _with_head_start(now: datetime, seconds: float) -> datetime:
     return datetime.fromtimestamp(effective_time(now.timestamp(), head_start=seconds), UTC)
 
@@ -66,7 +60,7 @@ def _not_beyond_cap(queue: Queue, wanted: datetime) -> datetime:
         .values_list("order_key", flat=True)
         .first()
     )
-    return _just_behind(queue, spent) if spent else wanted
+    return spent + STEP if spent else wanted
 
 
 def _overtaking(queue: Queue, key: datetime) -> datetime:
@@ -91,7 +85,7 @@ def _in_turn(queue: Queue, now: datetime) -> datetime:
         return _overtaking(queue, keys[0] - STEP) if keys else key_last(queue, now)
     if len(keys) < must_pass:
         return key_last(queue, now)
-    return _overtaking(queue, _just_behind(queue, keys[-1]))
+    return _overtaking(queue, keys[-1] + STEP)
 
 
 def _ordinary_since_priority(queue: Queue) -> int:
@@ -119,7 +113,7 @@ def key_behind(queue: Queue, ticket: Ticket, people: int) -> datetime:
         .order_by("order_key", "id")
         .values_list("order_key", flat=True)[:people]
     )
-    return _just_behind(queue, behind[-1]) if behind else ticket.order_key
+    return behind[-1] + STEP if behind else ticket.order_key
 
 
 def key_first(queue: Queue, now: datetime) -> datetime:

@@ -5,8 +5,9 @@ import pytest
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind, Role
 from smartqueue.agents.models import Skill
+from smartqueue.common import tenancy
 from smartqueue.common.errors import InvalidInput, NotFound
-from smartqueue.queues import errors, operations
+from smartqueue.queues import errors, operations, queries
 from smartqueue.queues.enums import TicketState
 from smartqueue.queues.models import Queue, Ticket, TicketPeriod
 from smartqueue.queues.tests.factories import (
@@ -715,3 +716,28 @@ def test_a_session_at_another_branch_calls_nobody_here():
         operations.call_next_ticket(
             actor=place.agent, queue_id=place.queue.pk, session_id=session.pk, now=LATER
         )
+
+
+def test_who_overtakes_on_the_way_to_the_lock_does_not_overtake_in_line():
+    place = make_place()
+    second = join(place, now=NOW + timedelta(seconds=5))
+    third = join(place, now=NOW)
+
+    with tenancy.organizations([place.organization.pk]):
+        line = list(queries.list_waiting([place.queue.pk]))
+
+    assert [ticket.pk for ticket in line] == [second.pk, third.pk]
+    assert queries.ticket_view(third, NOW)["people_ahead"] == 1
+
+
+def test_the_place_of_the_last_in_line_is_known_without_counting(django_assert_num_queries):
+    place = make_place()
+    join(place)
+    queries.ticket_view(join(place), NOW)
+    with tenancy.organizations([place.organization.pk]):
+        first, last = queries.list_tickets().order_by("order_key")
+
+    with django_assert_num_queries(0):
+        assert queries.people_ahead([last]) == {last.pk: 1}
+    with django_assert_num_queries(1):
+        assert queries.people_ahead([first]) == {first.pk: 0}
