@@ -147,12 +147,18 @@ def _tracked(model: type[models.Model]) -> Tracked:
     if hot is not None:
         watched = tuple(columns[name] for name in hot.watched)
         hot = Hot(watched=watched, is_kept_whole=hot.is_kept_whole)
+    key = meta.pk_fields[0]
+    personal = tuple(columns[name] for name in place.fields)
+    secret = SECRETS.get(meta.label, ())
+    if not place.sealed_for and not isinstance(key, models.UUIDField):
+        # There is no id that a key could be destroyed by.
+        personal, secret = (), (*secret, *personal)
     return Tracked(
         label=meta.label,
         table=meta.db_table,
-        key=str(meta.pk.column),
-        personal=tuple(columns[name] for name in place.fields),
-        secret=SECRETS.get(meta.label, ()),
+        key=str(key.column),
+        personal=personal,
+        secret=secret,
         ignored=(*generated, *IGNORED.get(meta.label, ())),
         sealed_for=columns.get(place.sealed_for, ""),
         organization=_organization_column(meta.label, columns),
