@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -111,9 +111,14 @@ def _labels_of(name: str, organization_id: UUID) -> list[str]:
 def names_of(entries: Iterable[Entry], organization_id: UUID) -> dict[str, str]:
     """Return the names behind the labels of those who act here as staff, or once did."""
     labels = {entry.actor for entry in entries if entry.actor.startswith(USER)}
-    ids = {UUID(label.removeprefix(USER)) for label in labels} & _staff_ids(organization_id)
-    people = User.objects.filter(pk__in=ids, erased_at=None)
-    return {f"{USER}{person.pk}": str(person) for person in people}
+    people = staff_names({UUID(label.removeprefix(USER)) for label in labels}, organization_id)
+    return {f"{USER}{pk}": name for pk, name in people.items()}
+
+
+def staff_names(ids: Collection[UUID], organization_id: UUID) -> dict[UUID, str]:
+    """Return the names of those among these people who are or were members."""
+    staff = _staff_ids(organization_id).intersection(ids)
+    return {person.pk: str(person) for person in User.objects.filter(pk__in=staff, erased_at=None)}
 
 
 def open_sealed(entries: Sequence[Entry]) -> None:

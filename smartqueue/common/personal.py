@@ -60,6 +60,11 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "outbox.Delivery": Personal(fields=("last_error",)),
     # A stored answer may repeat what a person sent; it lives for 48 hours.
     "idempotency.IdempotencyKey": Personal(fields=("answer",), innocent=("body_digest",)),
+    # `before` and `after` hold personal values only sealed; keys go by `audit.destroy_person_keys`.
+    "audit.RowChange": Personal(
+        fields=("address",), labels=("actor",), innocent=("before", "after")
+    ),
+    "audit.PersonKey": Personal(innocent=("person_id", "key")),
     # --- Accounts ---------------------------------------------------------------------------------
     "accounts.User": Personal(
         fields=("email", "phone", "first_name", "last_name", "password"),

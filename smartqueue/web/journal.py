@@ -28,7 +28,7 @@ USUAL_ZONE: Final = "Africa/Dakar"
 # Said already by the line itself, or by no person's wish.
 UNSAID: Final = frozenset({"id", "organization_id", "created_at", "version"})
 # What a line names beside its subject, in this order.
-NAMED: Final = ("queue_id", "counter_id", "service_id", "branch_id")
+NAMED: Final = ("user_id", "queue_id", "counter_id", "service_id", "branch_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,11 @@ class Filters:
             until=_midnight(self.last, zone, days=1),
         )
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more than a text is asked for."""
+        return bool(self.parameters().keys() - {"text"})
+
     def parameters(self) -> dict[str, str]:
         """Return the filters that are set, for a link."""
         values = {name: getattr(self, name) for name in ("text", "area", "branch", "source")}
@@ -138,7 +143,7 @@ def list_happenings(
     entries = found[:ENTRIES_SHOWN]
     queries.open_sealed(entries)
     names = queries.names_of(entries, organization_id)
-    things = _names_of_things(entries)
+    things = _names_of_things(entries, organization_id)
     together = groupby(entries, key=lambda entry: entry.transaction_id or entry.pk)
     happenings = [_happening(list(group), names, things) for _key, group in together]
     return happenings, len(found) > ENTRIES_SHOWN
@@ -146,20 +151,23 @@ def list_happenings(
 
 def _ids_in(entries: Iterable[Entry]) -> Iterator[UUID]:
     for entry in entries:
-        values = [entry.subject_id]
+        values: list[Any] = [entry.subject_id]
         for part in (entry.payload, entry.before, entry.after):
-            values += [v for name, v in (part or {}).items() if name.endswith("_id")]
-        for value in values:
-            found = uuid_or_none(str(value))
-            if found is not None:
-                yield found
+            for name, value in (part or {}).items():
+                if name.endswith("_id"):
+                    values.append(value)
+                elif name.endswith("_ids") and isinstance(value, list):
+                    values += value
+        found = (uuid_or_none(str(value)) for value in values)
+        yield from (one for one in found if one is not None)
 
 
-def _names_of_things(entries: Sequence[Entry]) -> dict[str, str]:
-    """Return the names of the organization's own things that entries speak of, by their ids."""
+def _names_of_things(entries: Sequence[Entry], organization_id: UUID) -> dict[str, str]:
+    """Return the names of the organization's own things and people by their ids."""
     ids = set(_ids_in(entries))
+    people = queries.staff_names(ids, organization_id)
+    things = {str(pk): name for pk, name in people.items()}
     named: list[tuple[Any, str]] = [(model, "name") for model in (Branch, Service, Counter, Queue)]
-    things: dict[str, str] = {}
     for model, column in [*named, (Ticket, "number")]:
         rows = model.objects.filter(pk__in=ids).values_list("pk", column)
         things |= {str(pk): str(name) for pk, name in rows}
@@ -197,7 +205,9 @@ def _add_once(texts: list[str], text: str) -> None:
 
 def _changes(entry: Entry, things: Mapping[str, str]) -> Iterator[Change]:
     def shown(name: str, value: Any) -> str:
-        if isinstance(value, str) and value in things:
+        if isinstance(value, list):
+            value = [things.get(str(one), one) for one in value]
+        elif isinstance(value, str) and value in things:
             return things[value]
         return wording.value_text(entry.subject_type, name, value)
 
