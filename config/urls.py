@@ -21,6 +21,7 @@ urlpatterns = [
         name="docs",
     ),
     path("api/accounts/", include("smartqueue.accounts.interfaces.urls")),
+    path("api/audit/", include("smartqueue.audit.interfaces.urls")),
     path("api/notifications/", include("smartqueue.notifications.interfaces.urls")),
     path("api/locations/", include("smartqueue.locations.interfaces.urls")),
     path("api/business/", include("smartqueue.business.interfaces.urls")),

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "smartqueue.idempotency",
     "smartqueue.accounts",
     "smartqueue.realtime",
+    "smartqueue.audit",
     "smartqueue.notifications",
     "smartqueue.locations",
     "smartqueue.business",

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from smartqueue.accounts import entrance
+from smartqueue.common import acting
 from smartqueue.common.middleware import client_address
 from smartqueue.outbox import context
 
@@ -30,9 +31,14 @@ class ActorMiddleware:
             and settings.SESSION_COOKIE_NAME in request.COOKIES
         )
         attributes.actor = SimpleLazyObject(lambda: entrance.actor_of_request(request))
+        asker = acting.Asker(
+            lambda: attributes.actor.label, origin.request_id, origin.address, attributes.now
+        )
+        asked = acting.asker.set(asker)
         try:
             return self.get_response(request)
         finally:
+            acting.asker.reset(asked)
             context.current.reset(token)
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 import psycopg
@@ -30,7 +31,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import errors as pg_errors
 from psycopg.types.json import Jsonb
 
-from smartqueue.common import tenancy
+from smartqueue.common import acting, tenancy
 from smartqueue.common.errors import Busy, Conflict
 
 P = ParamSpec("P")
@@ -83,15 +84,21 @@ _CONTENDED = (
 
 
 @contextmanager
-def unit_of_work() -> Iterator[None]:
-    """Open the transaction, or join the one that is open; restores the tenant scope on leaving."""
+def unit_of_work(
+    actor: acting.Labelled | None = None, at: datetime | None = None
+) -> Iterator[None]:
+    """
+    Open the transaction, or join the one that is open; restores the tenant scope on leaving.
+
+    `actor` and `at` are what the journal says of the rows that it changes.
+    """
     if _unit.get() is not None:
         yield
         return
     unit = _Unit()
     token = _unit.set(unit)
     try:
-        with tenancy.restored(), transaction.atomic():
+        with tenancy.restored(), transaction.atomic(), acting.told(actor, at):
             yield
             unit.flush()
     finally:
@@ -99,7 +106,9 @@ def unit_of_work() -> Iterator[None]:
         _unit.reset(token)
 
 
-def run_in_unit(call: Callable[[], R]) -> R:
+def run_in_unit(
+    call: Callable[[], R], actor: acting.Labelled | None = None, at: datetime | None = None
+) -> R:
     """
     Run `call` in a unit of work; a lost race for a lock is tried once more.
 
@@ -109,7 +118,7 @@ def run_in_unit(call: Callable[[], R]) -> R:
         return call()
     for attempt in (1, 2):
         try:
-            with unit_of_work():
+            with unit_of_work(actor, at):
                 return call()
         except OperationalError as error:
             if not isinstance(error.__cause__, _CONTENDED):
@@ -125,7 +134,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def door(*args: P.args, **kwargs: P.kwargs) -> R:
-        return run_in_unit(lambda: function(*args, **kwargs))
+        actor, at = kwargs.get("actor"), kwargs.get("now")
+        return run_in_unit(lambda: function(*args, **kwargs), actor, at)  # type: ignore[arg-type]  # operations take them under these names
 
     return door
 
@@ -267,7 +277,12 @@ class _Values:
 
 @functools.cache
 def _insert_statement(model: type[models.Model]) -> tuple[str, _Values]:
-    fields = tuple(f for f in model._meta.concrete_fields if not f.generated)
+    # What nobody may edit and the database has a default for, it fills in by itself.
+    fields = tuple(
+        f
+        for f in model._meta.concrete_fields
+        if not f.generated and (f.editable or f.db_default is models.NOT_PROVIDED)
+    )
     columns = ", ".join(f'"{f.column}"' for f in fields)
     places = ", ".join(["%s"] * len(fields))
     statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608  # names from the model

@@ -31,3 +31,10 @@ class TenantModel(IdModel):
 
     class Meta:
         abstract = True
+
+
+class CurrentTransaction(models.Func):
+    """The number of the transaction that writes a row, as a default of its column."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    output_field = models.BigIntegerField()

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import connection, models
 
+from smartqueue.common.db import unit_of_work
+
 BATCH = 5000
 
 
@@ -20,7 +22,7 @@ def delete_where(
     """  # noqa: S608  # the condition is the caller's own text
     total = 0
     while True:
-        with connection.cursor() as cursor:
+        with unit_of_work(), connection.cursor() as cursor:
             cursor.execute(statement, list(parameters))
             count: int = cursor.rowcount
         total += count

@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from smartqueue.common.models import IdModel
+from smartqueue.common.models import CurrentTransaction, IdModel
 from smartqueue.outbox.enums import DeliveryState
 
 
@@ -18,11 +18,18 @@ class DomainEvent(IdModel):
     payload = models.JSONField()
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=40, blank=True)
+    # Ties what was told to the rows that changed with it.
+    transaction_id = models.BigIntegerField(
+        null=True, editable=False, db_default=CurrentTransaction()
+    )
 
     class Meta:
         indexes = [
             models.Index(fields=["subject_id", "subject_version"], name="domain_event_subject"),
             models.Index(fields=["occurred_at"], name="domain_event_occurred_at"),
+            models.Index(
+                fields=["organization_id", "-occurred_at", "-id"], name="domain_event_newest"
+            ),
         ]
 
 

@@ -267,6 +267,7 @@ def address(world: World, route: str) -> str:
                 "session": "break",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
+                "manage": str(ids["organizations"]),
             }[before]
     return "/" + "/".join(parts)
 
@@ -278,7 +279,13 @@ QUERIES = {
     "api/business/invitations/": "organization",
     "api/agents/skills/": "organization",
     "api/agents/agents/": "organization",
+    "api/audit/entries/": "organization",
+    "api/audit/entries/export/": "organization",
 }
+
+
+# Whatever is added to the world, it has one organization.
+NARROWED = {"api/audit/entries/": "&type=business_organization."}
 
 
 def query(world: World, route: str) -> str:
@@ -287,7 +294,7 @@ def query(world: World, route: str) -> str:
     if name is None:
         return ""
     key = "branches" if name == "branch" else "organizations"
-    return f"?{name}={world.ids[key]}"
+    return f"?{name}={world.ids[key]}{NARROWED.get(route, '')}"
 
 
 Body = Callable[[World], dict[str, Any]]

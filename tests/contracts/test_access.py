@@ -24,7 +24,7 @@ from smartqueue.realtime import registry
 from tests.contracts.places import COLUMNS, Caller, World, ask, make_world, requests, topics
 
 TABLE = Path(__file__).with_name("access.csv")
-APPS = ("business", "agents", "queues", "notifications", "outbox", "realtime", "locations")
+APPS = ("business", "agents", "queues", "notifications", "outbox", "realtime", "locations", "audit")
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from smartqueue.audit.policies import READERS
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Branch
 from smartqueue.business.policies import access_branch, can
@@ -68,6 +69,7 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
         "counters_open": sum(line.state == SessionState.OPEN for line in counters),
         "line": queries.line_of(queues),
         "may_act": can(actor, found.organization_id, Ability.SERVE, found.pk),
+        "may_read_journal": actor.has_role(found.organization_id, READERS),
         "kiosk_token": kiosk_token_of(found.pk) if is_manager else "",
         "problem": failure(problem) if problem else None,
     }

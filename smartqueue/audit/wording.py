@@ -1,0 +1,172 @@
+"""The journal in people's words: what happened, to what, and who did it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.apps import apps
+from django.db import models
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from smartqueue.audit.enums import EntryKind
+from smartqueue.audit.models import Entry
+from smartqueue.audit.queries import ERASED, Gone
+from smartqueue.common.errors import Text
+
+# By the full name without its version: a second version of an event tells of the same thing.
+SENTENCES: Final[Mapping[str, Text]] = {
+    "accounts.second_factor.used": gettext_lazy("A second factor was used to sign in"),
+    "accounts.session.revoked": gettext_lazy("A session was ended"),
+    "accounts.session.started": gettext_lazy("Somebody signed in"),
+    "accounts.user.changed": gettext_lazy("A profile was changed"),
+    "accounts.user.erased": gettext_lazy("An account was erased"),
+    "accounts.user.registered": gettext_lazy("An account was asked for"),
+    "accounts.user.verified": gettext_lazy("An e-mail address or phone number was confirmed"),
+    "agents.skill.removed": gettext_lazy("A skill of an agent was removed"),
+    "agents.skill.set": gettext_lazy("A skill of an agent was set"),
+    "audit.journal.exported": gettext_lazy("A copy of the journal was taken"),
+    "business.branch.changed": gettext_lazy("A branch was changed"),
+    "business.branch.closed": gettext_lazy("A branch was closed for good"),
+    "business.branch.created": gettext_lazy("A branch was opened"),
+    "business.counter.changed": gettext_lazy("A counter was changed"),
+    "business.counter.created": gettext_lazy("A counter was added"),
+    "business.counter.retired": gettext_lazy("A counter was taken out of use"),
+    "business.holidays.changed": gettext_lazy("A public holiday was changed"),
+    "business.invitation.withdrawn": gettext_lazy("An invitation was withdrawn"),
+    "business.member.changed": gettext_lazy("The role of a member was changed"),
+    "business.member.invited": gettext_lazy("Somebody was invited to join"),
+    "business.member.joined": gettext_lazy("A member joined"),
+    "business.member.removed": gettext_lazy("A member was removed"),
+    "business.opening_hours.changed": gettext_lazy("Opening hours were changed"),
+    "business.organization.changed": gettext_lazy("The organization was changed"),
+    "business.organization.closed": gettext_lazy("The organization was closed for good"),
+    "business.organization.created": gettext_lazy("The organization was founded"),
+    "business.service.changed": gettext_lazy("A service was changed"),
+    "business.service.created": gettext_lazy("A service was added"),
+    "business.service.retired": gettext_lazy("A service was taken out of use"),
+    "notifications.message.queued": gettext_lazy("A message was prepared for sending"),
+    "notifications.notification.created": gettext_lazy("A notification was given to a person"),
+    "queues.counter.closed": gettext_lazy("An agent left a counter"),
+    "queues.counter.opened": gettext_lazy("An agent sat down at a counter"),
+    "queues.counter.paused": gettext_lazy("An agent took a break"),
+    "queues.queue.closed": gettext_lazy("A queue was closed"),
+    "queues.queue.opened": gettext_lazy("A queue was opened"),
+    "queues.queue.paused": gettext_lazy("A queue was paused"),
+    "queues.ticket.called": gettext_lazy("A ticket was called"),
+    "queues.ticket.cancelled": gettext_lazy("A ticket was cancelled"),
+    "queues.ticket.completed": gettext_lazy("A service was completed"),
+    "queues.ticket.delayed": gettext_lazy("The holder of a ticket asked for more time"),
+    "queues.ticket.expired": gettext_lazy("A ticket expired"),
+    "queues.ticket.issued": gettext_lazy("A ticket was taken"),
+    "queues.ticket.no_show": gettext_lazy("Nobody came to a call"),
+    "queues.ticket.parked": gettext_lazy("A ticket was set aside"),
+    "queues.ticket.recalled": gettext_lazy("A ticket was called again"),
+    "queues.ticket.reinstated": gettext_lazy("A ticket came back into the line"),
+    "queues.ticket.resumed": gettext_lazy("A ticket set aside was taken up again"),
+    "queues.ticket.returned": gettext_lazy("A called ticket went back into the line"),
+    "queues.ticket.started": gettext_lazy("A service began"),
+    "queues.ticket.transferred": gettext_lazy("A ticket was transferred"),
+}
+
+AREAS: Final[Mapping[str, Text]] = {
+    "queues.ticket.": gettext_lazy("Tickets"),
+    "queues.queue.": gettext_lazy("Opening of queues"),
+    "queues.counter.": gettext_lazy("Agents at counters"),
+    "queues_": gettext_lazy("Settings of queues"),
+    "business.member.": gettext_lazy("Members"),
+    "business.": gettext_lazy("Organization, branches, services"),
+    "agents.": gettext_lazy("Skills of agents"),
+    "audit.": gettext_lazy("Copies of the journal"),
+}
+
+
+def sentence_of(entry: Entry) -> str:
+    """Return what happened as a short sentence in the reader's language."""
+    if entry.kind == EntryKind.EVENT:
+        name = entry.type.rpartition(".v")[0]
+        # An event of a newer release than this process is still told by its name.
+        return str(SENTENCES.get(name, name))
+    what = table_name(entry.subject_type)
+    match EntryKind(entry.kind):
+        case EntryKind.INSERT:
+            return _("Record added: %(what)s") % {"what": what}
+        case EntryKind.UPDATE:
+            return _("Record changed: %(what)s") % {"what": what}
+        case _:
+            return _("Record deleted: %(what)s") % {"what": what}
+
+
+def actor_name(label: str, names: Mapping[str, str]) -> str:
+    """Return who an actor's label stands for; a customer is not named."""
+    kind, _separator, rest = label.partition(":")
+    match kind:
+        case "user":
+            return names.get(label) or _("A person with an account")
+        case "ticket":
+            return _("The holder of a ticket")
+        case "kiosk":
+            return _("A kiosk")
+        case "system":
+            return _("SmartQueue itself")
+        case "database":
+            return _("Database user %(name)s") % {"name": rest}
+        case _:
+            return _("Somebody without an account")
+
+
+_models: dict[str, type[models.Model]] = {}
+
+
+def _model_of(table: str) -> type[models.Model] | None:
+    if not _models:
+        _models.update({m._meta.db_table: m for m in apps.get_models(include_auto_created=True)})
+    return _models.get(table)
+
+
+def table_name(table: str) -> str:
+    """Return what a table's rows are called."""
+    model = _model_of(table)
+    return str(model._meta.verbose_name) if model else table
+
+
+def _field_of(table: str, column: str) -> "models.Field[Any, Any] | None":
+    model = _model_of(table)
+    fields = model._meta.concrete_fields if model else ()
+    return next((field for field in fields if field.column == column), None)
+
+
+def column_name(table: str, column: str) -> str:
+    """Return what a column is called."""
+    field = _field_of(table, column)
+    return str(field.verbose_name) if field else column
+
+
+def value_text(table: str, column: str, value: Any) -> str:
+    """Return a stored value as a person reads it."""
+    if isinstance(value, Gone):
+        return _("erased") if value == ERASED else _("kept secret")
+    if value is None or value in ("", [], {}):
+        return "\N{EN DASH}"
+    if isinstance(value, bool):
+        return pgettext("answer", "yes") if value else pgettext("answer", "no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return _text_of(_field_of(table, column), str(value))
+
+
+def _text_of(field: "models.Field[Any, Any] | None", value: str) -> str:
+    if field is None:
+        return value
+    choices = dict(field.flatchoices)
+    moment = parse_datetime(value) if isinstance(field, models.DateTimeField) else None
+    if moment is not None:
+        return date_format(moment, "SHORT_DATETIME_FORMAT")
+    return str(choices.get(value, value))
+
+
+def changes_of(entry: Entry) -> list[tuple[str, Any, Any]]:
+    """Return (column, before, after) of what an entry changed, in the columns' order."""
+    before, after = entry.before or {}, entry.after or {}
+    return [(name, before.get(name), after.get(name)) for name in before | after]

@@ -1,0 +1,151 @@
+"""
+Where the database tells about people: the one reviewed list that erasure, export and the journal
+follow.
+
+A contract test walks every model. A field whose name or type may hold something about a person,
+and every path to an account, has to be placed here before the test is green again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Personal:
+    """
+    What the rows of one model tell about people.
+
+    `fields` hold a person's data: erasure empties them, the journal seals them.
+    `people` are lookups from a row to accounts' ids ("user_id", "session__user_id").
+    `labels` are fields that hold an actor's label ("user:<id>", "ticket:<id>").
+    `identifiers` are fields that hold a phone number or e-mail address which finds a person who
+    may have no account.
+    `sealed_for` is the column of the account whose key seals `fields` in the journal; where it is
+    empty or null, the row's own id stands for the person.
+    `innocent` are fields that look personal, were looked at, and are not.
+    """
+
+    fields: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    sealed_for: str = ""
+    innocent: tuple[str, ...] = ()
+
+
+PERSONAL: Final[Mapping[str, Personal]] = {
+    # --- Django and allauth -----------------------------------------------------------------------
+    "admin.LogEntry": Personal(
+        fields=("object_repr", "change_message"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("object_id",),
+    ),
+    "auth.Permission": Personal(innocent=("name", "codename")),
+    "auth.Group": Personal(innocent=("name",)),
+    "contenttypes.ContentType": Personal(innocent=("app_label",)),
+    "sessions.Session": Personal(fields=("session_data",), innocent=("session_key",)),
+    "account.EmailAddress": Personal(
+        fields=("email",), people=("user_id",), identifiers=("email",), sealed_for="user_id"
+    ),
+    "account.EmailConfirmation": Personal(people=("email_address__user_id",), innocent=("key",)),
+    "mfa.Authenticator": Personal(fields=("data",), people=("user_id",), sealed_for="user_id"),
+    # --- Platform ---------------------------------------------------------------------------------
+    # A payload holds ids and facts only; docs/patterns/events.md.
+    "outbox.DomainEvent": Personal(
+        fields=("address",), labels=("actor",), innocent=("payload", "subject_type", "subject_id")
+    ),
+    # The text of an exception may repeat a value.
+    "outbox.Delivery": Personal(fields=("last_error",)),
+    # A stored answer may repeat what a person sent; it lives for 48 hours.
+    "idempotency.IdempotencyKey": Personal(fields=("answer",), innocent=("body_digest",)),
+    # `before` and `after` hold personal values only sealed; keys go by `audit.destroy_person_keys`.
+    "audit.RowChange": Personal(
+        fields=("address",), labels=("actor",), innocent=("before", "after")
+    ),
+    "audit.PersonKey": Personal(innocent=("person_id", "key")),
+    # --- Accounts ---------------------------------------------------------------------------------
+    "accounts.User": Personal(
+        fields=("email", "phone", "first_name", "last_name", "password"),
+        people=("id",),
+        identifiers=("email", "phone"),
+        sealed_for="id",
+        innocent=("phone_verified_at",),
+    ),
+    "accounts.User_groups": Personal(people=("user_id",)),
+    "accounts.User_user_permissions": Personal(people=("user_id",)),
+    "accounts.Session": Personal(
+        fields=("device_name",),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("cookie_key",),
+    ),
+    "accounts.RefreshToken": Personal(people=("session__user_id",), innocent=("device",)),
+    "accounts.VerificationCode": Personal(
+        fields=("recipient",),
+        people=("user_id",),
+        identifiers=("recipient",),
+        sealed_for="user_id",
+    ),
+    "accounts.MfaChallenge": Personal(people=("user_id",)),
+    "accounts.SocketTicket": Personal(people=("user_id",)),
+    "accounts.ThrottleWindow": Personal(innocent=("key",)),
+    # --- Realtime and notifications ---------------------------------------------------------------
+    # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
+    "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
+    "notifications.Inbox": Personal(people=("user_id",)),
+    "notifications.Notification": Personal(
+        fields=("data",), people=("user_id",), sealed_for="user_id", innocent=("dedupe_key",)
+    ),
+    "notifications.OutgoingMessage": Personal(
+        fields=("recipient", "subject", "sealed_body"),
+        people=("user_id",),
+        identifiers=("recipient",),
+        sealed_for="user_id",
+        innocent=("dedupe_key", "last_error"),
+    ),
+    "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
+    # --- Organizations: what they say of themselves is public ------------------------------------
+    "business.Organization": Personal(
+        innocent=("name", "description", "phone", "website", "search_text")
+    ),
+    "business.Membership": Personal(people=("user_id",)),
+    "business.Invitation": Personal(
+        fields=("identifier",), people=("invited_by_id",), identifiers=("identifier",)
+    ),
+    "business.Branch": Personal(innocent=("name", "point", "address", "phone", "search_text")),
+    "business.OpeningException": Personal(innocent=("reason",)),
+    "business.HolidayOverride": Personal(innocent=("name",)),
+    "business.Service": Personal(
+        innocent=("name", "description", "required_papers", "search_text")
+    ),
+    "business.Counter": Personal(innocent=("name",)),
+    "agents.Skill": Personal(people=("user_id",)),
+    # --- Queues -----------------------------------------------------------------------------------
+    "queues.Queue": Personal(innocent=("name", "live", "state_reason")),
+    "queues.QueuePriority": Personal(innocent=("name",)),
+    "queues.VehicleCategory": Personal(innocent=("name",)),
+    "queues.CounterSession": Personal(people=("agent_id",)),
+    "queues.Ticket": Personal(
+        fields=("customer_name", "phone", "person_key", "plate", "note"),
+        people=("customer_id",),
+        identifiers=("phone",),
+        sealed_for="customer_id",
+        innocent=("call_reason", "order_key"),
+    ),
+    "queues.TicketPeriod": Personal(
+        people=("agent_id", "ticket__customer_id"), innocent=("reason",)
+    ),
+    # `before` repeats a ticket's columns, its note among them.
+    "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
+    "queues.QueueWaits": Personal(innocent=("state",)),
+}
+
+
+def personal_in(label: str) -> Personal:
+    """Return what a model tells about people by its label, "queues.Ticket"; nothing when unlisted."""
+    return PERSONAL.get(label, _NOTHING)
+
+
+_NOTHING = Personal()
