@@ -142,16 +142,15 @@ def list_happenings(
     found = list(rows[start : start + ENTRIES_SHOWN + 1])
     entries = found[:ENTRIES_SHOWN]
     queries.open_sealed(entries)
-    names = queries.names_of(entries, organization_id)
     things = _names_of_things(entries, organization_id)
     together = groupby(entries, key=lambda entry: entry.transaction_id or entry.pk)
-    happenings = [_happening(list(group), names, things) for _key, group in together]
+    happenings = [_happening(list(group), things) for _key, group in together]
     return happenings, len(found) > ENTRIES_SHOWN
 
 
 def _ids_in(entries: Iterable[Entry]) -> Iterator[UUID]:
     for entry in entries:
-        values: list[Any] = [entry.subject_id]
+        values: list[Any] = [entry.subject_id, entry.actor.removeprefix(queries.USER)]
         for part in (entry.payload, entry.before, entry.after):
             for name, value in (part or {}).items():
                 if name.endswith("_id"):
@@ -174,14 +173,13 @@ def _names_of_things(entries: Sequence[Entry], organization_id: UUID) -> dict[st
     return things
 
 
-def _happening(
-    entries: list[Entry], names: Mapping[str, str], things: Mapping[str, str]
-) -> Happening:
+def _happening(entries: list[Entry], things: Mapping[str, str]) -> Happening:
     events = [entry for entry in entries if entry.kind == EntryKind.EVENT]
     told = (events or entries)[-1]
+    person = things.get(told.actor.removeprefix(queries.USER))
     found = Happening(
         at=told.at,
-        who=wording.actor_name(told.actor, names),
+        who=wording.actor_name(told.actor, {told.actor: person} if person else {}),
         is_direct=told.is_direct,
         address=str(told.address or ""),
         request_id=told.request_id,

@@ -4,8 +4,9 @@ import tempfile
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg.pq import Trace
 
 from smartqueue.accounts.actor import SYSTEM
@@ -325,3 +326,24 @@ def test_the_serving_role_cannot_write_the_journal_and_is_seen_by_it():
     assert kept.actor != f"database:{connection.settings_dict['USER']}"
     assert str(kept.address) in {"127.0.0.1", "::1", "None"}
     assert kept.organization_id == place.organization.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_connection_is_told_as_one():
+    place = make_place()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    with psycopg.connect(**_same_database()) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    with pytest.raises(OperationalError):
+        rename(actor=place.owner, organization_id=place.organization.pk, now=NOW)
+    connection.close()
+    rename(actor=place.owner, organization_id=place.organization.pk, now=NOW)
+    assert Organization.objects.get().name == "Mairie"
+
+
+def _same_database() -> dict[str, Any]:
+    known = connection.get_connection_params()
+    return {name: known[name] for name in ("host", "port", "user", "password", "dbname")}
