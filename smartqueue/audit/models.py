@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django_scopes import ScopedManager
 
 from smartqueue.audit.enums import EntryKind
@@ -32,6 +33,12 @@ class RowChange(IdModel):
     class Meta:
         indexes = [
             models.Index(fields=["organization_id", "-at", "-id"], name="row_change_newest"),
+            # Who is or was a member, whose name the journal shows.
+            models.Index(
+                fields=["organization_id"],
+                name="row_change_of_members",
+                condition=Q(table="business_membership"),
+            ),
         ]
 
 

@@ -39,7 +39,11 @@ SECRET: Final = Gone("secret")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody looks for in a journal; whatever is not given matches all."""
+    """
+    What somebody looks for in a journal; whatever is not given matches all.
+
+    `text_subjects` are what else the text stands for: the tickets with a number of that text.
+    """
 
     actor: str = ""
     subject: str = ""
@@ -49,6 +53,7 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    text_subjects: tuple[UUID, ...] = ()
     direct: bool | None = None
 
 
@@ -71,7 +76,7 @@ def list_entries(organization_id: UUID, asked: Asked) -> "QuerySet[Entry]":
         rows = rows.filter(_by_actor(asked.actor, organization_id))
     if asked.text:
         texts = {f"{name}_text": Cast(name, TextField()) for name in JSON_COLUMNS}
-        rows = rows.alias(**texts).filter(_with_text(asked.text, organization_id))
+        rows = rows.alias(**texts).filter(_with_text(asked, organization_id))
     return rows.order_by("-at", "-id")
 
 
@@ -85,8 +90,10 @@ def _by_actor(asked: str, organization_id: UUID) -> Q:
     return Q(actor__icontains=asked) | Q(actor__in=_labels_of(asked, organization_id))
 
 
-def _with_text(text: str, organization_id: UUID) -> Q:
+def _with_text(asked: Asked, organization_id: UUID) -> Q:
+    text = asked.text
     found = Q(actor__in=_labels_of(text, organization_id)) | Q(request_id=text)
+    found |= Q(subject_id__in=[str(pk) for pk in asked.text_subjects])
     columns = ["type", "actor", "subject_type", "subject_id"]
     for column in columns + [f"{name}_text" for name in JSON_COLUMNS]:
         found |= Q(**{f"{column}__icontains": text})

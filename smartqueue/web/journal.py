@@ -21,7 +21,7 @@ from smartqueue.web.views.kit import uuid_or_none
 
 ENTRIES_SHOWN: Final = 40
 MAX_TEXT: Final = 100
-EVERYTHING: Final = ""
+TICKETS_FOUND: Final = 100
 BY_US: Final = "operations"
 BY_SQL: Final = "sql"
 USUAL_ZONE: Final = "Africa/Dakar"
@@ -91,9 +91,13 @@ class Filters:
         )
 
     def asked(self, zone: ZoneInfo) -> Asked:
-        """Return what to look for; days are the place's own."""
+        """
+        Return what to look for; days are the place's own. Needs the organization's scope, to find
+        tickets by their numbers.
+        """
         return Asked(
             text=self.text,
+            text_subjects=_tickets_numbered(self.text),
             type=self.area,
             branch=uuid_or_none(self.branch),
             direct={BY_US: False, BY_SQL: True}.get(self.source),
@@ -111,6 +115,13 @@ class Filters:
         values = {name: getattr(self, name) for name in ("text", "area", "branch", "source")}
         values |= {"first": self.first, "last": self.last}
         return {name: value for name, value in values.items() if value}
+
+
+def _tickets_numbered(text: str) -> tuple[UUID, ...]:
+    if not any(letter.isdigit() for letter in text):
+        return ()
+    rows = Ticket.objects.filter(number__iexact=text).order_by("-joined_at")
+    return tuple(rows.values_list("pk", flat=True)[:TICKETS_FOUND])
 
 
 def _date(text: str) -> str:

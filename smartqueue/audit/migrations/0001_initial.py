@@ -154,7 +154,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["organization_id", "-at", "-id"], name="row_change_newest")
+                    models.Index(
+                        fields=["organization_id", "-at", "-id"], name="row_change_newest"
+                    ),
+                    models.Index(
+                        fields=["organization_id"],
+                        name="row_change_of_members",
+                        condition=models.Q(("table", "business_membership")),
+                    ),
                 ],
             },
         ),

@@ -53,6 +53,10 @@ def test_the_serving_role_reads_the_journal_and_publishes():
         for table in (*JOURNAL, "audit_entry"):
             other.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         other.execute(
+            "INSERT INTO audit_daychain (day, events, changes, digest, addresses, previous, closed_at)"
+            " VALUES ('2020-01-01', 0, 0, '', '', '', now())"
+        )
+        other.execute(
             "INSERT INTO outbox_domainevent (id, type, organization_id, actor, subject_type,"
             " subject_id, subject_version, occurred_at, payload, request_id)"
             " VALUES (%s, 'x.y.v1', %s, 'system', 'x', %s, 1, now(), '{}', '')",

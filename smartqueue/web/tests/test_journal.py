@@ -65,6 +65,13 @@ def test_an_entry_names_its_things_and_not_their_ids(
         assert f"<bdi>{name}</bdi>" in text
 
 
+def test_a_ticket_is_found_by_its_number(client: Client, place: factories.Place) -> None:
+    ticket, other = factories.join(place), factories.join(place)
+    text = read(client, place, text=ticket.number.lower())
+    assert f"<bdi>{ticket.number}</bdi>" in text
+    assert other.number not in text
+
+
 def test_sql_past_the_operations_stands_out(client: Client, place: factories.Place) -> None:
     Branch.objects.with_scopes_disabled().filter(pk=place.branch.pk).update(address="nowhere")
     text = read(client, place, source="sql", text="nowhere")
