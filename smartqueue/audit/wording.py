@@ -1,9 +1,11 @@
 """The journal in people's words: what happened, to what, and who did it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from django.apps import apps
+from django.contrib.gis.db.models import GeometryField
 from django.db import models
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -153,12 +155,15 @@ def value_text(table: str, column: str, value: Any) -> str:
         return pgettext("answer", "yes") if value else pgettext("answer", "no")
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return _text_of(_field_of(table, column), str(value))
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    return _text_of(_field_of(table, column), text)
 
 
 def _text_of(field: "models.Field[Any, Any] | None", value: str) -> str:
     if field is None:
         return value
+    if isinstance(field, GeometryField):
+        return _("a place on the map")
     choices = dict(field.flatchoices)
     moment = parse_datetime(value) if isinstance(field, models.DateTimeField) else None
     if moment is not None:

@@ -13,6 +13,7 @@ from django.utils import translation
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import User
 from smartqueue.audit import export, operations, ports, queries, wording
+from smartqueue.audit.models import Entry
 from smartqueue.business import operations as business_operations
 from smartqueue.business.models import Membership
 from smartqueue.common.db import unit_of_work
@@ -257,3 +258,40 @@ def test_settings_of_a_queue_are_in_the_journal_although_no_event_tells_them(pla
     (entry,) = ask(place.owner, place, type="queues_queue.update").json()["results"]
     assert entry["changes"] == [{"field": "max_calls", "before": 3, "after": 5, "hidden": None}]
     assert entry["actor_name"] == "Awa Diop"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "text"),
+    [
+        ("business_branch", "point", "0101", "a place on the map"),
+        ("business_branch", "name", None, "\N{EN DASH}"),
+        ("business_branch", "created_at", "2026-11-23T09:00:00+00:00", "11/23/2026 9 a.m."),
+        ("business_membership", "role", "owner", "Owner"),
+        ("queues_queue", "asks_vehicle", True, "yes"),
+        ("queues_queue", "asks_vehicle", False, "no"),
+        ("queues_queue", "live", {"now": "é"}, '{"now": "é"}'),
+        ("queues_countersession", "queue_ids", ["a", "b"], "a, b"),
+        ("nowhere", "column", 3, "3"),
+        ("accounts_user", "password", queries.SECRET, "kept secret"),
+        ("accounts_user", "email", queries.ERASED, "erased"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_values_are_shown_as_people_read_them(table, column, value, text):
+    with translation.override("en"):
+        assert wording.value_text(table, column, value) == text
+
+
+def test_rows_are_told_by_what_was_done_to_them():
+    with translation.override("en"):
+        told = [
+            wording.sentence_of(Entry(kind=kind, subject_type="business_branch"))
+            for kind in ("insert", "update", "delete")
+        ]
+        unknown = wording.sentence_of(Entry(kind="event", type="later.thing.done.v2"))
+    assert [text.partition(":")[0] for text in told] == [
+        "Record added",
+        "Record changed",
+        "Record deleted",
+    ]
+    assert unknown == "later.thing.done"
