@@ -232,6 +232,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+FILE_UPLOAD_HANDLERS = [
+    "smartqueue.common.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_ALLOW_HEADERS = [
@@ -271,6 +277,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "smartqueue.web.storage.StaticFiles"},
 }
+
+# Below public/ anybody may read; private/ is given out by views that ask who wants it.
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "media"))
+MEDIA_URL = "/media/"
+# What one organization's files may take together.
+MEDIA_QUOTA_MEGABYTES = env.int("MEDIA_QUOTA_MEGABYTES", default=500)
+FILE_UPLOAD_PERMISSIONS = 0o640
 
 # Spoken calls of the wall displays, made once and kept.
 SPEECH_DIR = env.path("SPEECH_DIR", default=str(BASE_DIR / ".data" / "speech"))

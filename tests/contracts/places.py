@@ -265,6 +265,8 @@ def address(world: World, route: str) -> str:
                 "t": token_of(ids["tickets"]),
                 "k": kiosk_token_of(place.branch.pk),
                 "session": "break",
+                "public": str(ids["organizations"]),
+                str(ids["organizations"]): "unknown.png",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
                 "manage": str(ids["organizations"]),
