@@ -34,6 +34,7 @@ API_TAGS: Final = [
     {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Messages in the application."},
+    {"name": "support", "description": "Questions and complaints, and their answers."},
 ]
 
 SECURITY_SCHEMES: Final = {
@@ -58,6 +59,9 @@ SECURITY_SCHEMES: Final = {
 }
 
 ENUM_NAMES: Final = {
+    "CaseCategory": "smartqueue.support.enums.CaseCategory",
+    "CasePriority": "smartqueue.support.enums.CasePriority",
+    "CaseState": "smartqueue.support.enums.CaseState",
     "Category": "smartqueue.business.enums.Category",
     "Channel": "smartqueue.accounts.enums.Channel",
     "JoinChannel": "smartqueue.queues.enums.JoinChannel",
@@ -70,6 +74,8 @@ ENUM_NAMES: Final = {
     "Role": "smartqueue.accounts.enums.Role",
     "SecondFactor": "smartqueue.accounts.enums.Method",
     "SessionState": "smartqueue.queues.enums.SessionState",
+    "Side": "smartqueue.support.enums.Side",
+    "SubjectType": "smartqueue.support.enums.SubjectType",
     "TicketState": "smartqueue.queues.enums.TicketState",
 }
 

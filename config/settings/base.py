@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "smartqueue.business",
     "smartqueue.agents",
     "smartqueue.queues",
+    "smartqueue.support",
     "smartqueue.web",
 ]
 

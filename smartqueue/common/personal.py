@@ -140,6 +140,19 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
+    # --- Support ----------------------------------------------------------------------------------
+    "support.SupportCase": Personal(
+        fields=("title",),
+        people=("person_id", "assignee_id"),
+        sealed_for="person_id",
+        innocent=("subject_id",),
+    ),
+    # Answers and notes of staff are about the person too.
+    "support.CaseMessage": Personal(
+        fields=("body",), people=("person_id", "author_id"), sealed_for="person_id"
+    ),
+    # A name of ours; the file behind it goes with the row.
+    "support.CaseAttachment": Personal(people=("person_id",), innocent=("stored_name",)),
 }
 
 

@@ -9,7 +9,9 @@ transaction; `store` likewise. An operation that fails afterwards is followed by
 import io
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final
 from uuid import UUID
@@ -298,17 +300,37 @@ def require_room(*, used: int, adding: int) -> None:
 
 def store_public(clean: CleanFile, *, organization_id: UUID) -> str:
     """Keep a file that anybody may see, such as a logo; return its name for `public_url`."""
-    return _store("public", clean, str(organization_id))
+    return _store(f"public/{organization_id}", clean)
 
 
-def store_private(clean: CleanFile, *, organization_id: UUID | None) -> str:
-    """Keep a file that only an authorising view gives out; None is the platform's own."""
-    return _store("private", clean, str(organization_id or "platform"))
+def store_private(clean: CleanFile, *, area: str, organization_id: UUID | None) -> str:
+    """
+    Keep a file that only an authorising view gives out. `area` is a word of the app whose file it
+    is; an organization of None is the platform.
+    """
+    return _store(f"private/{area}/{organization_id or 'platform'}", clean)
 
 
-def _store(area: str, clean: CleanFile, folder: str) -> str:
-    name = f"{area}/{folder}/{secrets.token_hex(16)}{clean.suffix}"
+def _store(folder: str, clean: CleanFile) -> str:
+    name = f"{folder}/{secrets.token_hex(16)}{clean.suffix}"
     return default_storage.save(name, ContentFile(clean.content))
+
+
+def private_files(area: str) -> Iterator[str]:
+    """Yield the names of all private files of one area."""
+    root = f"private/{area}"
+    try:
+        folders, _files = default_storage.listdir(root)
+    except FileNotFoundError:
+        return
+    for folder in folders:
+        _folders, names = default_storage.listdir(f"{root}/{folder}")
+        yield from (f"{root}/{folder}/{name}" for name in names)
+
+
+def kept_since(name: str) -> datetime:
+    """Return when a stored file was written."""
+    return default_storage.get_modified_time(name)
 
 
 def remove(name: str) -> None:

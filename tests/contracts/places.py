@@ -40,6 +40,10 @@ from smartqueue.queues.tests.factories import (
     sit_down,
 )
 from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.support import operations as support
+from smartqueue.support.enums import SubjectType
+from smartqueue.support.models import CaseAttachment
+from smartqueue.support.tests.factories import open_case, picture, write_with_file
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -84,6 +88,19 @@ def make_world() -> World:
     operations.start_ticket(actor=place.agents[1], ticket_id=serving.pk, now=now)
     operations.park_ticket(actor=place.owner, ticket_id=parked.pk, now=now)
     waiting = join(place, actor=people["customer_a"], now=now, phone="+221771234567")
+    case, settled = (
+        open_case(
+            place,
+            people["customer_a"],
+            subject_type=SubjectType.TICKET,
+            subject_id=waiting.pk,
+            now=now,
+        )
+        for _ in range(2)
+    )
+    support.close_case(actor=people["customer_a"], case_id=settled.pk, now=now)
+    message = write_with_file(case, people["customer_a"])
+    attachment = CaseAttachment.objects.with_scopes_disabled().get(message=message)
     of = {"organization": place.organization}
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
@@ -102,6 +119,10 @@ def make_world() -> World:
         "called": called.pk,
         "serving": serving.pk,
         "parked": parked.pk,
+        "cases": case.pk,
+        "settled": settled.pk,
+        "message": message.pk,
+        "attachments": attachment.pk,
         "invitations": Invitation.objects.with_scopes_disabled()
         .create(
             **of,
@@ -233,6 +254,7 @@ def requests() -> list[tuple[str, str]]:
     return found
 
 
+CASE_IN_STATE = {"reopen": "settled"}
 TICKET_IN_STATE = {
     "recall": "called",
     "start": "called",
@@ -254,6 +276,8 @@ def address(world: World, route: str) -> str:
         before = parts[index - 1]
         if before == "tickets" and route.startswith("api/"):
             parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
+        elif before == "cases":
+            parts[index] = str(ids[CASE_IN_STATE.get(parts[index + 1], "cases")])
         elif before in ids:
             parts[index] = str(ids[before])
         else:
@@ -283,6 +307,7 @@ QUERIES = {
     "api/agents/agents/": "organization",
     "api/audit/entries/": "organization",
     "api/audit/entries/export/": "organization",
+    "api/support/figures/": "organization",
 }
 
 
@@ -407,6 +432,25 @@ REST_BODIES: dict[str, Body] = {
     "POST api/queues/tickets/<uuid:ticket_id>/call/": lambda w: {"session": _text(w, "sessions")},
     "POST api/queues/tickets/<uuid:ticket_id>/transfer/": lambda w: {"queue": _text(w, "target")},
     "POST api/agents/sessions/": lambda w: {"counter": _text(w, "counters")},
+    "POST api/support/cases/": lambda w: {
+        "subject_type": "ticket",
+        "subject_id": _text(w, "tickets"),
+        "category": "wait",
+        "title": "Late",
+        "body": "Somebody else was called first.",
+    },
+    "PATCH api/support/cases/<uuid:case_id>/": lambda w: {"priority": "high"},
+    "POST api/support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "POST api/support/cases/<uuid:case_id>/assign/": lambda w: {
+        "assignee": str(w.place.owner.user_id),
+        "version": 2,
+    },
+}
+UPLOADS: dict[str, Body] = {
+    "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
+        "message": _text(w, "message"),
+        "file": picture(),
+    },
 }
 FORMS: dict[str, Body] = {
     "q/<uuid:queue_id>/": lambda w: {"service": str(w.place.service.pk), "once": str(uuid4())},
@@ -431,6 +475,8 @@ def ask(caller: Caller, method: str, route: str) -> Any:
         return client.post(path, FORMS.get(route, lambda w: {})(world))
     body = REST_BODIES.get(f"{method} {route}", lambda w: {})(world)
     send = getattr(caller.rest(), method.lower())
+    if route in UPLOADS:
+        return send(path, UPLOADS[route](world))
     return send(path) if method == "GET" else send(path, body, content_type="application/json")
 
 

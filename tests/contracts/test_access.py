@@ -24,7 +24,17 @@ from smartqueue.realtime import registry
 from tests.contracts.places import COLUMNS, Caller, World, ask, make_world, requests, topics
 
 TABLE = Path(__file__).with_name("access.csv")
-APPS = ("business", "agents", "queues", "notifications", "outbox", "realtime", "locations", "audit")
+APPS = (
+    "business",
+    "agents",
+    "queues",
+    "notifications",
+    "outbox",
+    "realtime",
+    "locations",
+    "audit",
+    "support",
+)
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 
 
@@ -194,6 +204,8 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
         ("GET", "api/queues/analytics/"),
         ("GET", "api/business/analytics/"),
         ("GET", "api/business/organizations/"),
+        ("GET", "manage/cases/"),
+        ("GET", "manage/cases/part/"),
         ("GET", "agent/"),
         ("GET", "agent/console/"),
     }

@@ -303,7 +303,10 @@ def test_names_are_ours_and_differ() -> None:
     assert first.startswith(f"public/{owner}/")
     assert "passwd" not in first
     assert uploads.public_url(first) == f"/media/{first}"
-    assert uploads.store_private(clean, organization_id=None).startswith("private/platform/")
+    kept = uploads.store_private(clean, area="names", organization_id=None)
+    assert kept.startswith("private/names/platform/")
+    assert list(uploads.private_files("names")) == [kept]
+    assert list(uploads.private_files("other")) == []
     uploads.remove(first)
     uploads.remove(first)
     assert not default_storage.exists(first)
@@ -359,7 +362,9 @@ def test_nothing_else_is_public(client: Client, on_disk: Path, file_name: str) -
 @pytest.mark.django_db
 def test_a_download_never_opens_in_the_page(on_disk: Path) -> None:
     name = uploads.store_private(
-        uploads.clean_attachment(file(PDF, "a.pdf", "application/pdf")), organization_id=uuid4()
+        uploads.clean_attachment(file(PDF, "a.pdf", "application/pdf")),
+        area="cases",
+        organization_id=uuid4(),
     )
 
     response = uploads.download(name, media_type="application/pdf", filename="attachment.pdf")
