@@ -140,6 +140,18 @@ def access_case_as_staff(actor: Actor, case_id: UUID, *, lock: bool = False) -> 
     return case
 
 
+def access_own_case(actor: Actor, case_id: UUID) -> SupportCase:
+    """
+    Return a case in which the actor is the person.
+
+    :raises NotFound: unknown, or somebody else's
+    """
+    case, side = access_case(actor, case_id)
+    if side is not Side.PERSON:
+        raise NotFound
+    return case
+
+
 def access_own_message(
     actor: Actor, case: SupportCase, side: Side, message_id: UUID
 ) -> CaseMessage:

@@ -7,11 +7,15 @@ from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet, Sum
 
+from smartqueue.accounts.models import User
+from smartqueue.business.enums import ROLES_WITH, Ability
+from smartqueue.business.queries import list_members
 from smartqueue.common.db import fetch_one
 from smartqueue.support.enums import REOPENING, UNSETTLED, Side
 from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
 
 FIGURES_DAYS: Final = 30
+ASSIGNEES_SHOWN: Final = 200
 _FIGURES = """
     SELECT count(*) FILTER (WHERE settled_at IS NULL),
            count(*) FILTER (WHERE settled_at IS NULL AND assignee_id IS NULL),
@@ -61,6 +65,27 @@ def bytes_kept(organization_id: UUID | None) -> int:
     rows = CaseAttachment.objects.with_scopes_disabled().filter(organization_id=organization_id)
     total: int | None = rows.aggregate(total=Sum("size"))["total"]
     return total or 0
+
+
+def list_assignees(case: SupportCase) -> list[User]:
+    """Return the people who can look after a case, by name."""
+    if case.organization_id is None:
+        admins = User.objects.filter(is_active=True, is_superuser=True)
+        return list(admins.order_by("last_name", "first_name", "id")[:ASSIGNEES_SHOWN])
+    members = list_members(organization=case.organization_id, reach=None)
+    serving: Any = members.filter(role__in=sorted(ROLES_WITH[Ability.SERVE]))
+    return [
+        member.user
+        for member in serving[:ASSIGNEES_SHOWN]
+        if (not member.branch_ids or case.branch_id in member.branch_ids)
+        and member.user_id != case.person_id
+    ]
+
+
+def branches_of(cases: "QuerySet[SupportCase]") -> list[tuple[UUID, str]]:
+    """Return the branches that cases are about, by name."""
+    named = cases.filter(branch__isnull=False).order_by("branch__name", "branch_id")
+    return list(named.values_list("branch_id", "branch__name").distinct())
 
 
 def may_be_reopened(case: SupportCase, now: datetime) -> bool:

@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, path
 from smartqueue.web.views import (
     accounts,
     agent,
+    cases,
     display,
     home,
     join,
@@ -12,10 +13,29 @@ from smartqueue.web.views import (
     manage,
     places,
     pwa,
+    support,
     ticket,
 )
 
 app_name = "web"
+
+
+def _support(prefix: str, name: str) -> list[URLPattern]:
+    """Return the pages of support for people, below an account or below a ticket's token."""
+    case = prefix + "cases/<uuid:case_id>/"
+    return [
+        path(prefix, support.index, name=f"{name}support"),
+        path(prefix + "new/", support.new, name=f"{name}support-new"),
+        path(case, support.case, name=f"{name}support-case"),
+        path(case + "messages/", support.message, name=f"{name}support-message"),
+        path(
+            case + "attachments/<uuid:attachment_id>/",
+            support.attachment,
+            name=f"{name}support-attachment",
+        ),
+        path(case + "<str:action>/", support.step, name=f"{name}support-step"),
+    ]
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -51,6 +71,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
         journal.export,
         name="journal-export",
     ),
+    path("manage/cases/", cases.index, name="manage-cases"),
+    path("manage/cases/part/", cases.part, name="manage-cases-part"),
+    path("manage/cases/<uuid:case_id>/", cases.case, name="manage-case"),
+    path("manage/cases/<uuid:case_id>/messages/", cases.message, name="manage-case-message"),
+    path("manage/cases/<uuid:case_id>/<str:action>/", cases.action, name="manage-case-action"),
+    *_support("support/", ""),
+    *_support("t/<str:token>/support/", "ticket-"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
     path("register/", accounts.register, name="register"),

@@ -43,7 +43,7 @@ from smartqueue.queues.tokens import kiosk_token_of, token_of
 from smartqueue.support import operations as support
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment
-from smartqueue.support.tests.factories import open_case, picture, write_with_file
+from smartqueue.support.tests.factories import holder_of, open_case, picture, write_with_file
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -99,6 +99,13 @@ def make_world() -> World:
         for _ in range(2)
     )
     support.close_case(actor=people["customer_a"], case_id=settled.pk, now=now)
+    held = open_case(
+        place,
+        holder_of(waiting),
+        subject_type=SubjectType.TICKET,
+        subject_id=waiting.pk,
+        now=now,
+    )
     message = write_with_file(case, people["customer_a"])
     attachment = CaseAttachment.objects.with_scopes_disabled().get(message=message)
     of = {"organization": place.organization}
@@ -121,6 +128,7 @@ def make_world() -> World:
         "parked": parked.pk,
         "cases": case.pk,
         "settled": settled.pk,
+        "held": held.pk,
         "message": message.pk,
         "attachments": attachment.pk,
         "invitations": Invitation.objects.with_scopes_disabled()
@@ -230,6 +238,14 @@ PAGE_METHODS = {
         "agent/session/<str:action>/",
         "agent/tickets/<uuid:ticket_id>/<str:action>/",
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
+        "manage/cases/<uuid:case_id>/messages/",
+        "manage/cases/<uuid:case_id>/<str:action>/",
+        "support/new/",
+        "support/cases/<uuid:case_id>/messages/",
+        "support/cases/<uuid:case_id>/<str:action>/",
+        "t/<str:token>/support/new/",
+        "t/<str:token>/support/cases/<uuid:case_id>/messages/",
+        "t/<str:token>/support/cases/<uuid:case_id>/<str:action>/",
         "sign-in/",
         "sign-in/confirm/",
         "register/",
@@ -277,7 +293,8 @@ def address(world: World, route: str) -> str:
         if before == "tickets" and route.startswith("api/"):
             parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
         elif before == "cases":
-            parts[index] = str(ids[CASE_IN_STATE.get(parts[index + 1], "cases")])
+            state = "held" if route.startswith("t/") else CASE_IN_STATE.get(parts[index + 1])
+            parts[index] = str(ids[state or "cases"])
         elif before in ids:
             parts[index] = str(ids[before])
         else:
@@ -294,6 +311,8 @@ def address(world: World, route: str) -> str:
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
                 "manage": str(ids["organizations"]),
+                str(ids["cases"]): "close",
+                str(ids["held"]): "close",
             }[before]
     return "/" + "/".join(parts)
 
@@ -446,6 +465,17 @@ REST_BODIES: dict[str, Body] = {
         "version": 2,
     },
 }
+
+
+def _case_form(world: World) -> dict[str, Any]:
+    return {
+        "about": f"ticket:{world.ids['tickets']}",
+        "category": "wait",
+        "title": "Late",
+        "body": "Somebody else was called first.",
+    }
+
+
 UPLOADS: dict[str, Body] = {
     "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
         "message": _text(w, "message"),
@@ -461,6 +491,11 @@ FORMS: dict[str, Body] = {
         "password": "wrong",
     },
     "language/": lambda w: {"language": "en"},
+    "support/new/": _case_form,
+    "t/<str:token>/support/new/": _case_form,
+    "support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "t/<str:token>/support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "manage/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
 }
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.files.storage import default_storage
 
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind, Role
@@ -517,13 +516,6 @@ def test_each_side_is_told_of_the_other_s_words_once(place: Place) -> None:
 
 def stored() -> list[str]:
     return list(uploads.private_files("cases"))
-
-
-@pytest.fixture(autouse=True)
-def _empty_storage() -> Any:
-    yield
-    for name in stored():
-        default_storage.delete(name)
 
 
 def test_a_file_goes_with_a_message_below_its_organization(place: Place) -> None:

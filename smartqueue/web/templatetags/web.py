@@ -9,7 +9,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
+from smartqueue.accounts.actor import Actor
 from smartqueue.common.money import Money
+from smartqueue.support import policies
 from smartqueue.web import wording
 
 register = template.Library()
@@ -29,6 +31,7 @@ _ICONS = {
     "phone": '<rect x="7" y="2.5" width="10" height="19" rx="2"/><path d="M11 18.5h2"/>',
     "leave": '<path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
+    "talk": '<path d="M4 5h16v11H10l-5 4v-4H4Z"/><path d="M8 9h8M8 12h5"/>',
     "person": '<circle cx="12" cy="8" r="4"/><path d="M4.5 21c0-4 3.300-6.5 7.5-6.5s7.5 2.5 7.5 6.5"/>',
 }
 
@@ -55,6 +58,12 @@ def qr(address: str) -> SafeString:
 def wait(estimate: Mapping[str, Any] | None) -> str:
     """Show an estimate as "between 12 and 20 min"."""
     return wording.wait_interval(estimate)
+
+
+@register.filter
+def looks_after_cases(actor: Actor) -> bool:
+    """Whether somebody has a list of support cases to work through."""
+    return policies.looks_after_any(actor)
 
 
 @register.filter
