@@ -140,9 +140,13 @@ class SupportCase(CaseRow):
 
 
 class CaseMessage(CaseRow):
-    """What somebody wrote. An internal note is for staff alone; an erased one has no words left."""
+    """
+    What somebody wrote; `position` counts from 1. An internal note is for staff alone; an erased
+    message has no words left.
+    """
 
     case = models.ForeignKey(SupportCase, on_delete=models.CASCADE, related_name="messages")
+    position = models.PositiveSmallIntegerField()
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -153,11 +157,11 @@ class CaseMessage(CaseRow):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["case", "position"], name="message_position_once"),
             models.CheckConstraint(
                 condition=Q(is_internal=False) | Q(side="staff"), name="note_is_of_staff"
             ),
         ]
-        indexes = [models.Index(fields=["case", "id"], name="message_by_case")]
 
 
 class CaseAttachment(CaseRow):
@@ -167,6 +171,7 @@ class CaseAttachment(CaseRow):
     """
 
     message = models.ForeignKey(CaseMessage, on_delete=models.CASCADE, related_name="attachments")
+    position = models.PositiveSmallIntegerField()
     stored_name = models.CharField(max_length=120, unique=True)
     media_type = models.CharField(max_length=30)
     size = models.PositiveIntegerField()
@@ -174,6 +179,11 @@ class CaseAttachment(CaseRow):
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "position"], name="attachment_position_once"
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["removed_at"],

@@ -131,6 +131,7 @@ def _write(
         organization_id=case.organization_id,
         person_id=case.person_id,
         case=case,
+        position=case.message_count,
         author_id=actor.user_id,
         side=side,
         is_internal=is_internal,
@@ -157,12 +158,13 @@ def _attach(
             organization_id=case.organization_id,
             person_id=case.person_id,
             message=message,
+            position=position,
             stored_name=file.stored_name,
             media_type=file.media_type,
             size=file.size,
             attached_at=now,
         )
-        for file in files
+        for position, file in enumerate(files, start=had + 1)
     ]
     for row in rows:
         row.save(force_insert=True)
@@ -235,9 +237,9 @@ def write_message(
     was_settled = case.is_settled
     if not is_internal:
         _answer(case, side, now)
+    case.message_count += 1
     message = _write(case, actor, side, body, now, is_internal=is_internal)
     _attach(case, message, files, now)
-    case.message_count += 1
     _save(case, now)
     if was_settled and not case.is_settled:
         _publish(events.CaseReopened, case, actor, now)

@@ -38,11 +38,13 @@ def list_messages(case: SupportCase, side: Side) -> list[CaseMessage]:
     rows: QuerySet[CaseMessage] = CaseMessage.objects.with_scopes_disabled().filter(case=case)
     if side is not Side.STAFF:
         rows = rows.filter(is_internal=False)
-    kept = CaseAttachment.objects.with_scopes_disabled().filter(removed_at=None).order_by("id")
+    kept = (
+        CaseAttachment.objects.with_scopes_disabled().filter(removed_at=None).order_by("position")
+    )
     return list(
         rows.select_related("author")
         .prefetch_related(Prefetch("attachments", queryset=kept))
-        .order_by("id")
+        .order_by("position")
     )
 
 

@@ -10,7 +10,13 @@ from smartqueue.support import operations, policies
 from smartqueue.support.enums import MOST_UNSETTLED_OF_PERSON, CaseState
 from smartqueue.support.models import CaseMessage, SupportCase
 from smartqueue.support.tests.factories import fresh, messages_of, open_about_branch, open_case
-from tests.concurrency.races import Outcome, errors_of, meeting, together
+from tests.concurrency.races import (
+    Outcome,
+    errors_of,
+    meeting,
+    together,
+    without_constraint,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
 
@@ -83,7 +89,7 @@ def test_one_of_two_agents_answers(place: Place) -> None:
     assert len(messages_of(case)) == fresh(case).message_count == 2
 
 
-def test_control_without_the_lock_both_answer_and_one_is_not_counted(
+def test_control_without_the_lock_the_position_s_constraint_decides(
     place: Place, monkeypatch: Any
 ) -> None:
     case = open_case(place)
@@ -91,8 +97,20 @@ def test_control_without_the_lock_both_answer_and_one_is_not_counted(
 
     outcomes = race(answer, place, case, 2)
 
-    assert errors_of(outcomes) == []
-    assert (len(messages_of(case)), fresh(case).message_count) == (3, 2)
+    assert errors_of(outcomes) == ["IntegrityError"]
+
+
+def test_control_without_lock_and_constraint_both_answer_and_one_is_not_counted(
+    place: Place, monkeypatch: Any
+) -> None:
+    with without_constraint(CaseMessage, "message_position_once"):
+        case = open_case(place)
+        without_lock(monkeypatch, 2)
+
+        outcomes = race(answer, place, case, 2)
+
+        assert errors_of(outcomes) == []
+        assert (len(messages_of(case)), fresh(case).message_count) == (3, 2)
 
 
 def test_an_answer_and_a_resolution_keep_the_case_whole(place: Place) -> None:

@@ -56,7 +56,7 @@ def fresh(case: SupportCase) -> SupportCase:
 
 def messages_of(case: SupportCase) -> list[CaseMessage]:
     """Return all messages of a case, oldest first."""
-    return list(CaseMessage.objects.with_scopes_disabled().filter(case=case).order_by("id"))
+    return list(CaseMessage.objects.with_scopes_disabled().filter(case=case).order_by("position"))
 
 
 def picture(name: str = "photo.png", color: str = "teal") -> "SimpleUploadedFile":
