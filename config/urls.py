@@ -32,6 +32,7 @@ urlpatterns = [
     path("", include("smartqueue.web.urls")),
 ]
 
+handler400 = "smartqueue.web.views.errors.unreadable"
 handler403 = "smartqueue.web.views.errors.forbidden"
 handler404 = "smartqueue.web.views.errors.not_found"
 handler500 = "smartqueue.web.views.errors.broken"

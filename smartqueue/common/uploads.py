@@ -30,8 +30,8 @@ from smartqueue.common.errors import Conflict, InvalidInput, Problem
 
 MEGABYTE: Final = 1_048_576
 MOST_BYTES: Final = 10 * MEGABYTE
-# The file, and the form around it.
-MOST_BODY_BYTES: Final = MOST_BYTES + MEGABYTE
+# Several files together, and the form around them.
+MOST_BODY_BYTES: Final = 2 * MOST_BYTES + MEGABYTE
 MOST_PIXELS: Final = 25_000_000
 # Below this an image of flat colours stays a PNG.
 MOST_PNG_BYTES: Final = MEGABYTE

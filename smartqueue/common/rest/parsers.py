@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
-from django.core.exceptions import TooManyFieldsSent, TooManyFilesSent
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.utils.json import strict_constant
@@ -64,5 +63,5 @@ class BoundedFormParser(MultiPartParser):
     ) -> Any:
         try:
             return super().parse(stream, media_type, parser_context)
-        except (TooManyFieldsSent, TooManyFilesSent, UnicodeError) as error:
+        except UnicodeError as error:
             raise ParseError from error

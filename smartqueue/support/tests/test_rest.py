@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from smartqueue.accounts.enums import Role
@@ -307,6 +308,25 @@ def test_a_file_is_sent_and_comes_back_as_a_download(place: Place) -> None:
     for api in (Api(), Api(make_actor()), Api(make_place().owner)):
         assert api.client.get(answer["url"], headers=api.headers).status_code == 404
     assert person.get(path(case)).json()["messages"][0]["attachments"] == [answer]
+
+
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_a_page_s_session_sends_a_file_with_its_token(place: Place, is_forged: bool) -> None:
+    case = open_case(place)
+    assert case.person is not None
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(case.person)
+    client.get("/support/new/")
+    token = "" if is_forged else client.cookies["csrftoken"].value
+    message = str(messages_of(case)[0].pk)
+
+    response = client.post(
+        f"/api/{path(case, 'attachments/')}",
+        {"file": picture(), "message": message},
+        headers={"X-CSRFToken": token},
+    )
+
+    assert response.status_code == (404 if is_forged else 201)
 
 
 def test_a_file_sent_twice_is_kept_once(place: Place) -> None:
