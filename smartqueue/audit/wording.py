@@ -70,6 +70,14 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "queues.ticket.returned": gettext_lazy("A called ticket went back into the line"),
     "queues.ticket.started": gettext_lazy("A service began"),
     "queues.ticket.transferred": gettext_lazy("A ticket was transferred"),
+    "support.case.assigned": gettext_lazy("A support case was given to somebody"),
+    "support.case.changed": gettext_lazy("A support case was sorted anew"),
+    "support.case.closed": gettext_lazy("A support case was closed"),
+    "support.case.file_attached": gettext_lazy("A file was added to a support case"),
+    "support.case.message_written": gettext_lazy("A message was written in a support case"),
+    "support.case.opened": gettext_lazy("A support case was opened"),
+    "support.case.reopened": gettext_lazy("A support case was opened again"),
+    "support.case.resolved": gettext_lazy("A support case was resolved"),
 }
 
 AREAS: Final[Mapping[str, Text]] = {
@@ -80,6 +88,7 @@ AREAS: Final[Mapping[str, Text]] = {
     "business.member.": gettext_lazy("Members"),
     "business.": gettext_lazy("Organization, branches, services"),
     "agents.": gettext_lazy("Skills of agents"),
+    "support.": gettext_lazy("Support cases"),
     "audit.": gettext_lazy("Copies of the journal"),
 }
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.common import uploads
-from smartqueue.common.db import execute, operation
+from smartqueue.common.db import execute, operation, unit_of_work
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
 from smartqueue.support import events, policies, queries
@@ -467,8 +467,9 @@ def remove_files() -> int:
     found = queries.removed_files(SETTLED_AT_ONCE)
     for _pk, name in found:
         uploads.remove(name)
-    rows = CaseAttachment.objects.with_scopes_disabled()
-    rows.filter(pk__in=[pk for pk, _name in found]).delete()
+    with unit_of_work():
+        rows = CaseAttachment.objects.with_scopes_disabled()
+        rows.filter(pk__in=[pk for pk, _name in found]).delete()
     return len(found)
 
 
