@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "smartqueue.common",
     "smartqueue.outbox",
     "smartqueue.idempotency",
+    "smartqueue.limits",
     "smartqueue.accounts",
     "smartqueue.realtime",
     "smartqueue.audit",
@@ -176,15 +177,35 @@ MFA_TOTP_TOLERANCE = 1
 # Accounts at demo.smartqueue.test share a published password.
 ALLOW_DEMO_ACCOUNTS = False
 
-# Attempts by action, and by what they are counted; a right answer forgives the identifier's or the
-# person's. Addresses are shared by many people behind one operator's gateway.
-SIGN_IN_LIMITS = {
+# --- Limits -------------------------------------------------------------------------------------
+
+# How often, by action and by what is counted; reasons in docs/patterns/limits.md. A right answer
+# forgives the identifier's or the person's. Offices and operators' gateways share one address.
+LIMITS: dict[str, dict[str, str]] = {
     "register": {"identifier": "5/hour", "address": "60/hour"},
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
+    "sms": {
+        "phone": "5/hour; 10/day",
+        "address": "60/hour; 300/day",
+        "everybody": "3000/hour",
+    },
+    "join": {
+        "account": "12/hour; 30/day",
+        "phone": "10/day",
+        "device": "12/hour; 40/day",
+        "address": "300/10 minutes",
+    },
+    "read": {"account": "600/minute", "address": "6000/minute"},
+    "write": {"account": "300/minute", "address": "3000/minute"},
 }
+# These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
+LIMITS_OPEN = frozenset({"join", "read", "write"})
+
+# Text messages go to mobile numbers of these countries only.
+SMS_REGIONS: list[str] = env.list("SMS_REGIONS", default=["SN"])
 
 # --- Languages and time -------------------------------------------------------------------------
 
@@ -203,6 +224,7 @@ USE_TZ = True
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": ["smartqueue.limits.rest.CallsOfTheApi"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["smartqueue.common.rest.parsers.BoundedJsonParser"],
     "DEFAULT_PAGINATION_CLASS": "smartqueue.common.rest.pagination.PageNumbers",
