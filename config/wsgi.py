@@ -27,18 +27,20 @@ class ApiHandler(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain from API_MIDDLEWARE, the last first, as Django does from MIDDLEWARE."""
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        handler = convert_exception_to_response(self._get_response)
+        # Django's types leave these names out.
+        chain: Any = self
+        chain._view_middleware = []
+        chain._template_response_middleware = []
+        chain._exception_middleware = []
+        handler = convert_exception_to_response(chain._get_response)
         for name in reversed(settings.API_MIDDLEWARE):
             middleware = import_string(name)(handler)
             if hasattr(middleware, "process_view"):
-                self._view_middleware.insert(0, middleware.process_view)
+                chain._view_middleware.insert(0, middleware.process_view)
             if hasattr(middleware, "process_exception"):
-                self._exception_middleware.append(middleware.process_exception)
+                chain._exception_middleware.append(middleware.process_exception)
             handler = convert_exception_to_response(middleware)
-        self._middleware_chain = handler
+        chain._middleware_chain = handler
 
 
 def by_path(pages: Application, api: Application) -> Application:

@@ -70,8 +70,16 @@ class Answer:
         return bytes(self.response.content)
 
 
-def findings(answer: Answer) -> Iterator[tuple[int, str]]:
+Finding = tuple[int, str]
+
+
+def findings(answer: Answer) -> Iterator[Finding]:
     """Return what an answer loses points for."""
+    for rules in (in_policy, in_transport, in_cookies, beyond, in_body):
+        yield from rules(answer)
+
+
+def in_policy(answer: Answer) -> Iterator[Finding]:
     policy = answer.policy
     scripts = policy.get("script-src", policy.get("default-src", ["*"]))
     if not policy:
@@ -86,6 +94,9 @@ def findings(answer: Answer) -> Iterator[tuple[int, str]]:
         yield -20, "can be framed"
     if policy.get("base-uri") != ["'none'"]:
         yield -5, "the base of links can be moved"
+
+
+def in_transport(answer: Answer) -> Iterator[Finding]:
     age = re.search(r"max-age=(\d+)", answer.header("Strict-Transport-Security"))
     if age is None:
         yield -20, "no HSTS"
@@ -99,6 +110,9 @@ def findings(answer: Answer) -> Iterator[tuple[int, str]]:
         yield -5, "other sites may embed it"
     if answer.header("Access-Control-Allow-Origin"):
         yield -50, "other origins may read it"
+
+
+def in_cookies(answer: Answer) -> Iterator[Finding]:
     for cookie in answer.cookies:
         if not cookie.value:
             continue
@@ -111,10 +125,9 @@ def findings(answer: Answer) -> Iterator[tuple[int, str]]:
         # The scripts of pages send the forgery token along; it signs nobody in.
         if not cookie["httponly"] and cookie.key != "__Host-csrftoken":
             yield -30, f"{cookie.key} can be read by scripts"
-    yield from our_findings(answer)
 
 
-def our_findings(answer: Answer) -> Iterator[tuple[int, str]]:
+def beyond(answer: Answer) -> Iterator[Finding]:
     """Return what the observatory does not look at."""
     if answer.header("Cross-Origin-Opener-Policy") != "same-origin":
         yield -5, "other sites may hold its window"
@@ -127,6 +140,9 @@ def our_findings(answer: Answer) -> Iterator[tuple[int, str]]:
     for told in ("Server", "X-Powered-By"):
         if answer.header(told):
             yield -5, f"{told} tells what serves it"
+
+
+def in_body(answer: Answer) -> Iterator[Finding]:
     if INLINE.search(answer.body):
         yield -20, "script or style inside the page"
     nonce = re.search(r"'nonce-([^']+)'", answer.header("Content-Security-Policy"))

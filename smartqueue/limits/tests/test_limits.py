@@ -119,9 +119,7 @@ def test_a_subject_that_is_not_given_is_not_counted(action: str) -> None:
         ("192.0.2.1", "::ffff:192.0.2.1", True),
     ],
 )
-def test_an_ipv6_household_is_one_address(
-    action: str, one: str, other: str, is_same: bool
-) -> None:
+def test_an_ipv6_household_is_one_address(action: str, one: str, other: str, is_same: bool) -> None:
     people = (f"person {n}" for n in itertools.count())
     for address, expected in ((one, 10), (other, 0 if is_same else 10)):
         token = context.current.set(context.Origin(address=address))
