@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotAllowed
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from prometheus_client import Histogram
@@ -99,13 +99,15 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _is_for_us(request: HttpRequest) -> bool:
-    """Whether the Host header names this installation; links in answers are built from it."""
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """Refuse TRACE, and requests for another host: links in answers are built from its name."""
+    if request.method == "TRACE":
+        return HttpResponseNotAllowed(sorted(KNOWN_METHODS))
     try:
         request.get_host()
     except DisallowedHost:
-        return False
-    return True
+        return HttpResponseBadRequest()
+    return None
 
 
 def _request_id(request: HttpRequest) -> str:
@@ -127,11 +129,10 @@ class RequestMiddleware:
         request_id = request.request_id = _request_id(request)  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        if _is_for_us(request):
+        response = _refusal(request)
+        if response is None:
             with tenancy.restored():
                 response = self.get_response(request)
-        else:
-            response = HttpResponseBadRequest()
         _complete(request, response, request_id)
         seconds = time.perf_counter() - started
         _measure(request, response.status_code, seconds)

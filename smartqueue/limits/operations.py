@@ -120,6 +120,7 @@ def check(action: str, *, once: str = "", cost: int = 1, **subjects: str | None)
     wait = _count(action, found, cost, once)
     if wait:
         seconds = math.ceil(wait)
+        logger.warning("a limit was reached", extra={"action": action, "seconds": seconds})
         raise TooManyRequests(_when(seconds), retry_after=seconds)
 
 
