@@ -43,12 +43,10 @@ ARRIVING: tuple[str, ...] = (
     "smartqueue/accounts/tests/test_contact.py",
     "smartqueue/accounts/tests/test_factors.py",
     "smartqueue/accounts/tests/test_session_list.py",
-    "smartqueue/audit/",
     "smartqueue/business/tests/test_roles.py",
     "smartqueue/business/tests/test_settings.py",
     "smartqueue/common/tests/test_uploads.py",
     "smartqueue/privacy/",
-    "tests/contracts/test_personal.py",
     "tests/contracts/test_privacy.py",
     "tests/contracts/test_walls.py",
 )
