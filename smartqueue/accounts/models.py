@@ -175,13 +175,3 @@ class SocketTicket(models.Model):
     branch_id = models.UUIDField(null=True)
     language = models.CharField(max_length=2)
     expires_at = models.DateTimeField(db_index=True)
-
-
-class ThrottleWindow(models.Model):
-    """Attempts in one window of time, counted here while Redis is away."""
-
-    pk = models.CompositePrimaryKey("key", "window")
-    key = models.BinaryField(max_length=32)
-    window = models.BigIntegerField()
-    count = models.PositiveIntegerField()
-    ends_at = models.DateTimeField(db_index=True)

@@ -83,7 +83,7 @@ UNTRACKED: Final[Mapping[str, str]] = {
     "outbox.Delivery": "the relay's own work list",
     "outbox.JobRun": "the scheduler's own work list",
     "notifications.OutgoingMessage": "the senders' work list; its events are in the journal",
-    "accounts.ThrottleWindow": "counts attempts, deleted within the hour",
+    "limits.Window": "counts attempts, deleted within the hour",
     "accounts.SocketTicket": "lives for 30 seconds",
     "accounts.MfaChallenge": "lives for minutes; a sign-in is an event",
     "sessions.Session": "Django's cookies; accounts.Session is watched",

@@ -90,7 +90,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
-    "accounts.ThrottleWindow": Personal(innocent=("key",)),
+    "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),

@@ -27,11 +27,15 @@ from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput, Problem
 from smartqueue.common.ids import new_id
+from smartqueue.common.phones import is_textable
 from smartqueue.outbox import operations as outbox
 
 CODE_LIFE = timedelta(minutes=10)
 CODE_DIGITS = 6
 MAX_ATTEMPTS = 5
+_NOT_TEXTABLE = _(
+    "Text messages are not sent to this number. Give a local mobile number, or an e-mail address."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +122,21 @@ def _value(known: Sequence[Identifier], channel: Channel) -> str | None:
 
 def require_reachable(known: Sequence[Identifier]) -> None:
     """
-    Refuse identifiers that no code can be sent to.
+    Refuse identifiers that no code can be sent to, and count the text messages that it takes.
+
+    Every operation that sends codes comes through here before its transaction.
 
     :raises ChannelUnavailable: nothing sends on one of their channels
+    :raises InvalidInput: a phone number outside the ranges that text messages are sent to
+    :raises TooManyRequests: too many text messages to this number, or from here
     """
     if not all(ports.code_delivery().can_reach(identifier.channel) for identifier in known):
         raise ChannelUnavailable
+    phones = [identifier.value for identifier in known if identifier.channel is Channel.SMS]
+    if not all(is_textable(phone) for phone in phones):
+        raise InvalidInput.on("phone", _NOT_TEXTABLE, "not_textable")
+    for phone in phones:
+        throttle.check("sms", phone=phone)
 
 
 def check_password(password: str, user: User) -> None:

@@ -9,7 +9,6 @@ from smartqueue.accounts.models import (
     MfaChallenge,
     Session,
     SocketTicket,
-    ThrottleWindow,
     User,
     VerificationCode,
 )
@@ -40,5 +39,4 @@ def remove_expired() -> None:
     Session.objects.filter(ended_at__lt=wall - ENDED_SESSION_LIFE).delete()
     MfaChallenge.objects.filter(expires_at__lt=wall).delete()
     SocketTicket.objects.filter(expires_at__lt=wall).delete()
-    ThrottleWindow.objects.filter(ends_at__lt=wall).delete()
     Cookie.objects.filter(expire_date__lt=wall).delete()

@@ -165,6 +165,7 @@ def _remember_language(response: HttpResponse, language: str) -> None:
         max_age=LANGUAGE_COOKIE_LIFE,
         samesite="Lax",
         secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
     )
 
 

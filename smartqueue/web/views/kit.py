@@ -43,7 +43,10 @@ def page(
     request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200
 ) -> HttpResponse:
     """Render a template below templates/web."""
-    return render(request, f"web/{template}", dict(context), status=status)
+    response = render(request, f"web/{template}", dict(context), status=status)
+    if (problem := context.get("problem")) and problem["retry_after"] is not None:
+        response.headers["Retry-After"] = str(problem["retry_after"])
+    return response
 
 
 def signed_in(view: View) -> View:
@@ -73,6 +76,7 @@ def failure(problem: Problem) -> dict[str, Any]:
         "code": problem.code,
         "title": force_str(problem.title),
         "detail": force_str(problem.detail),
+        "retry_after": problem.retry_after,
         "fields": {error.field: force_str(error.message) for error in problem.errors},
     }
 
