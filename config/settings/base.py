@@ -159,6 +159,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
+# In seconds: how long a right code lets a new password be set.
+PASSWORD_RESET_TIMEOUT = 600
 # In the database, so that consoles go on while Redis is away and signing out counts at once.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -180,6 +182,8 @@ ALLOW_DEMO_ACCOUNTS = False
 # person's. Addresses are shared by many people behind one operator's gateway.
 SIGN_IN_LIMITS = {
     "register": {"identifier": "5/hour", "address": "60/hour"},
+    "code": {"identifier": "5/hour", "address": "60/hour"},
+    "contact": {"user": "10/hour"},
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},

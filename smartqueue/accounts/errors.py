@@ -86,6 +86,23 @@ class TooManyTries(Problem):
     title = _("Too many wrong codes. Ask for a new one.")
 
 
+class VoucherUnavailable(Problem):
+    """What should vouch for a change of contact is not there, or has not been theirs for a day."""
+
+    status = 400
+    code = "voucher_unavailable"
+    title = _("This cannot confirm the change.")
+    detail = _(
+        "Another address, number or second factor can stand in once it has been yours for a day."
+    )
+
+
+class ResetExpired(Problem):
+    status = 400
+    code = "reset_expired"
+    title = _("This way to a new password is closed. Ask for a new code.")
+
+
 class ChannelUnavailable(Problem):
     status = 503
     code = "channel_unavailable"

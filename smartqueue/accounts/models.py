@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -10,11 +11,16 @@ from smartqueue.accounts.enums import (
     ActorKind,
     ChallengePurpose,
     Channel,
+    CodePurpose,
     EndReason,
     Language,
     SessionKind,
+    Voucher,
 )
 from smartqueue.common.models import IdModel
+
+# A refresh token that is not used for so long is no longer good.
+REFRESH_LIFE = timedelta(days=30)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -131,17 +137,42 @@ class RefreshToken(models.Model):
     used_at = models.DateTimeField(null=True)
 
 
+class ContactChange(IdModel):
+    """
+    A person's wish to replace, add (`old_value` empty) or remove (`new_value` empty) an identifier.
+
+    It is done once both ends are confirmed: the new identifier by a code, the old one as `voucher`
+    says. Where there is no such end, it counts as confirmed from the start.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="contact_changes")
+    channel = models.CharField(max_length=5, choices=Channel.choices)
+    old_value = models.CharField(max_length=254, blank=True)
+    new_value = models.CharField(max_length=254, blank=True)
+    voucher = models.CharField(max_length=13, choices=Voucher.choices, blank=True)
+    new_confirmed_at = models.DateTimeField(null=True)
+    old_confirmed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+
 class VerificationCode(IdModel):
     """
-    A code on its way to an identifier, for one registration or one change of profile.
+    A code on its way to an identifier, for one purpose.
 
     Several may be open for one identifier, each bound to what was asked with it: who registers with
-    another's address cannot have their password confirmed by the owner's own registration. A row
-    without a user is a decoy: the identifier has an account, which registering must not reveal.
+    another's address cannot have their password confirmed by the owner's own registration. `asker`
+    is the digest of a token that only whoever asked has, where a code is answered by token. A row
+    without a user is a decoy: whether the identifier has an account must not be revealed.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="codes")
-    is_change = models.BooleanField(default=False)
+    purpose = models.CharField(max_length=16, choices=CodePurpose.choices)
+    contact_change = models.ForeignKey(
+        ContactChange, on_delete=models.CASCADE, null=True, related_name="codes"
+    )
+    asker = models.BinaryField(max_length=32, null=True)
     channel = models.CharField(max_length=5, choices=Channel.choices)
     recipient = models.CharField(max_length=254)
     digest = models.BinaryField(max_length=32)

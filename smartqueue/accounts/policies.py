@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from smartqueue.accounts import queries
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.accounts.errors import ReauthenticationNeeded
-from smartqueue.accounts.models import Session, User
+from smartqueue.accounts.models import ContactChange, Session, User
 from smartqueue.common.errors import NotFound
 
 RECENT = timedelta(minutes=10)
@@ -28,6 +29,30 @@ def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def access_session(actor: Actor, session_id: UUID) -> Session:
+    """
+    Return a session of the actor's own that is not over.
+
+    :raises NotFound: unknown, over, or somebody else's
+    """
+    found = queries.list_sessions(actor.require_user()).filter(pk=session_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def access_contact_change(actor: Actor, change_id: UUID) -> ContactChange:
+    """
+    Return a change of contact of the actor's own account, which nobody else may confirm.
+
+    :raises NotFound: unknown, or somebody else's
+    """
+    found = ContactChange.objects.filter(pk=change_id, user_id=actor.require_user()).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def require_recent_sign_in(actor: Actor, now: datetime) -> None:

@@ -14,7 +14,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import ContactChange, User
 from smartqueue.agents.models import Skill
 from smartqueue.business.models import (
     HolidayOverride,
@@ -95,6 +95,16 @@ def make_world() -> World:
         "queues": place.queue.pk,
         "tickets": waiting.pk,
         "sessions": session.pk,
+        "accounts/sessions": accounts.sign_in(
+            user=User.objects.get(pk=people["customer_a"].user_id), device=Device(), now=now
+        ).session_id,
+        "contact-changes": ContactChange.objects.create(
+            user_id=people["customer_a"].user_id,
+            channel="email",
+            new_value=f"changed-{uuid4().hex}@example.test",
+            created_at=now,
+            expires_at=now + timedelta(minutes=10),
+        ).pk,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -255,6 +265,8 @@ def address(world: World, route: str) -> str:
         before = parts[index - 1]
         if before == "tickets" and route.startswith("api/"):
             parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
+        elif "/".join(parts[index - 2 : index]) in ids:
+            parts[index] = str(ids["/".join(parts[index - 2 : index])])
         elif before in ids:
             parts[index] = str(ids[before])
         else:
@@ -322,6 +334,34 @@ REST_BODIES: dict[str, Body] = {
         "password": "wrong",
     },
     "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
+    "POST api/accounts/auth/code/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/code/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/change/": lambda w: {
+        "old_password": "wrong",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/password/reset/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/password/reset/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/reset/mfa/": lambda w: {
+        "token": "x",
+        "method": "totp",
+        "code": "123456",
+    },
+    "POST api/accounts/auth/password/reset/complete/": lambda w: {
+        "grant": "x",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/reauthenticate/code/": lambda w: {"channel": "email"},
+    "POST api/accounts/sessions/sign-out-all/": lambda w: {"keep_current": True},
+    "POST api/accounts/contact-changes/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/contact-changes/<uuid:change_id>/confirm/": lambda w: {"codes": ["123456"]},
     "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
     "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
         "token": "x",

@@ -14,6 +14,8 @@ from allauth.mfa.totp.internal.auth import (
 )
 from allauth.mfa.utils import decrypt
 from django.contrib import auth
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
 from smartqueue.accounts import identifiers, queries, throttle, tokens
 from smartqueue.accounts.clock import wall_now
@@ -22,7 +24,7 @@ from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequir
 from smartqueue.accounts.events import SecondFactorUsed
 from smartqueue.accounts.models import MfaChallenge, User
 from smartqueue.common.db import operation
-from smartqueue.common.errors import Problem
+from smartqueue.common.errors import FieldError, InvalidInput, Problem
 from smartqueue.outbox import operations as outbox
 
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -63,6 +65,23 @@ def require_second_factor(user: User, purpose: ChallengePurpose = ChallengePurpo
     methods = queries.second_factors_of(user.pk)
     if methods:
         raise MfaRequired(mfa={"token": _open_challenge(user, purpose), "methods": methods})
+
+
+def check_password(password: str, user: User) -> None:
+    """
+    Refuse a password that is easy to guess.
+
+    :raises InvalidInput: naming every rule that it breaks
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            errors=tuple(
+                FieldError("password", e.code or "invalid", e.message % (e.params or {}))
+                for e in error.error_list
+            )
+        ) from error
 
 
 @operation
