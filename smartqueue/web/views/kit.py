@@ -74,7 +74,7 @@ def to_confirm(request: HttpRequest) -> HttpResponse:
     """Send the caller to confirm who they are, and back afterwards to the page they were on."""
     here = request.get_full_path()
     if request.method != "GET" or is_htmx(request):
-        here = urlsplit(request.headers.get("Referer", "")).path or "/"
+        here = urlsplit(request.headers.get("Referer", "")).path or reverse("web:account")
     target = f"{reverse('web:confirm')}?{urlencode({'next': here})}"
     if is_htmx(request):
         return HttpResponse(status=204, headers={"HX-Redirect": target})
