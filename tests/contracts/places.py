@@ -85,6 +85,15 @@ def make_world() -> World:
     operations.park_ticket(actor=place.owner, ticket_id=parked.pk, now=now)
     waiting = join(place, actor=people["customer_a"], now=now, phone="+221771234567")
     of = {"organization": place.organization}
+    customer = User.objects.get(pk=people["customer_a"].user_id)
+    started = accounts.sign_in(user=customer, device=Device(), now=now).session_id
+    change = ContactChange.objects.create(
+        user=customer,
+        channel="email",
+        new_value=f"changed-{uuid4().hex}@example.test",
+        created_at=now,
+        expires_at=now + timedelta(minutes=10),
+    ).pk
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
         "organizations": place.organization.pk,
@@ -95,16 +104,10 @@ def make_world() -> World:
         "queues": place.queue.pk,
         "tickets": waiting.pk,
         "sessions": session.pk,
-        "accounts/sessions": accounts.sign_in(
-            user=User.objects.get(pk=people["customer_a"].user_id), device=Device(), now=now
-        ).session_id,
-        "contact-changes": ContactChange.objects.create(
-            user_id=people["customer_a"].user_id,
-            channel="email",
-            new_value=f"changed-{uuid4().hex}@example.test",
-            created_at=now,
-            expires_at=now + timedelta(minutes=10),
-        ).pk,
+        "account/sessions": started,
+        "account/contact": change,
+        "accounts/sessions": started,
+        "contact-changes": change,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -221,6 +224,16 @@ PAGE_METHODS = {
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
         "sign-in/",
         "sign-in/confirm/",
+        "sign-in/code/",
+        "sign-in/code/enter/",
+        "password/forgotten/",
+        "password/new/",
+        "account/profile/",
+        "account/contact/",
+        "account/contact/<uuid:change_id>/",
+        "account/password/",
+        "account/sessions/end-others/",
+        "account/sessions/<uuid:session_id>/end/",
         "account/confirm/",
         "register/",
         "verify/",
@@ -461,6 +474,15 @@ FORMS: dict[str, Body] = {
         "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
+    "sign-in/code/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "password/forgotten/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "account/profile/": lambda w: {"first_name": "Awa", "last_name": "Diop", "language": "fr"},
+    "account/contact/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "account/contact/<uuid:change_id>/": lambda w: {"new_code": "123456"},
+    "account/password/": lambda w: {"old_password": "wrong", "password": "quite another one"},
     "account/confirm/": lambda w: {"password": "wrong"},
     "language/": lambda w: {"language": "en"},
 }
