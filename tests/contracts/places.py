@@ -370,11 +370,13 @@ REST_BODIES: dict[str, Body] = {
     },
     "POST api/accounts/auth/reauthenticate/code/": lambda w: {"channel": "email"},
     "POST api/accounts/sessions/sign-out-all/": lambda w: {"keep_current": True},
-    "POST api/accounts/contact-changes/": lambda w: {
+    "POST api/accounts/auth/contact-changes/": lambda w: {
         "channel": "email",
         "value": f"new-{uuid4().hex}@example.test",
     },
-    "POST api/accounts/contact-changes/<uuid:change_id>/confirm/": lambda w: {"codes": ["123456"]},
+    "POST api/accounts/auth/contact-changes/<uuid:change_id>/confirm/": lambda w: {
+        "codes": ["123456"]
+    },
     "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
     "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
         "token": "x",

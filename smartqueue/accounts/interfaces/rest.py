@@ -42,6 +42,7 @@ from smartqueue.accounts.interfaces.serializers import (
 )
 from smartqueue.accounts.models import Session, User
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
+from smartqueue.idempotency.rest import idempotent
 
 
 def _read(serializer: type[Serializer[Any]], request: ApiRequest, **options: Any) -> dict[str, Any]:
@@ -200,6 +201,7 @@ class SessionListView(ApiListView):
     """Where the caller is signed in, last used first."""
 
     serializer_class = SessionSerializer
+    queryset = Session.objects.none()
 
     def get_queryset(self) -> "QuerySet[Session]":
         return queries.list_sessions(self.request.actor.require_user())
@@ -223,6 +225,7 @@ class SignOutAllView(ApiView):
     """Sign out everywhere, or everywhere else."""
 
     @extend_schema(request=SignOutAllInput, responses=EndedSerializer)
+    @idempotent
     def post(self, request: ApiRequest) -> Response:
         given = _read(SignOutAllInput, request)
         ended = operations.sign_out_everywhere(actor=request.actor, now=request.now, **given)

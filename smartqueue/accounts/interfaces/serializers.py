@@ -248,7 +248,7 @@ class SocketTicketSerializer(serializers.Serializer[Any]):
 class ProfileInput(serializers.Serializer[Any]):
     """
     A new e-mail address or phone counts once the codes sent to it and to the one it replaces have
-    come back, through `verify` or `contact-changes`.
+    come back, through `verify` or `auth/contact-changes`.
     """
 
     first_name = serializers.CharField(max_length=NAME)

@@ -43,14 +43,14 @@ urlpatterns = [
     path("sessions/", rest.SessionListView.as_view(), name="sessions"),
     path("sessions/sign-out-all/", rest.SignOutAllView.as_view(), name="sign-out-all"),
     path("sessions/<uuid:session_id>/", rest.SessionView.as_view(), name="session"),
-    path("contact-changes/", rest.ContactChangeListView.as_view(), name="contact-changes"),
+    path("auth/contact-changes/", rest.ContactChangeListView.as_view(), name="contact-changes"),
     path(
-        "contact-changes/<uuid:change_id>/",
+        "auth/contact-changes/<uuid:change_id>/",
         rest.ContactChangeView.as_view(),
         name="contact-change",
     ),
     path(
-        "contact-changes/<uuid:change_id>/confirm/",
+        "auth/contact-changes/<uuid:change_id>/confirm/",
         rest.ConfirmContactChangeView.as_view(),
         name="contact-change-confirm",
     ),

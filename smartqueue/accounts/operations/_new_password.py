@@ -38,9 +38,11 @@ def open_password_reset(*, token: str, code: str, now: datetime) -> str:
     """
     Return a leave to set a new password, for the code that `ask_code` sent.
 
-    :raises MfaRequired: the code is right; go on with `open_password_reset_with_second_factor`
-
-    and as `sign_in_with_code` does.
+    :raises WrongCode: not the code, used, or asked for by an identifier without an account
+    :raises CodeExpired: too late, or not a token of ours
+    :raises TooManyTries: answered wrongly five times
+    :raises MfaRequired: it is right; go on with `open_password_reset_with_second_factor`
+    :raises TooManyRequests: with the seconds to wait
     """
     user = answer_code(token=token, code=code, purpose=CodePurpose.PASSWORD_RESET)
     require_second_factor(user, ChallengePurpose.PASSWORD_RESET)

@@ -117,9 +117,11 @@ def reauthenticate_with_code(*, actor: Actor, token: str, code: str, now: dateti
     """
     Take a code in place of the password; the sign-in counts as recent from now on.
 
+    :raises WrongCode: not the code, used, or another person's
+    :raises CodeExpired: too late, or not a token of ours
+    :raises TooManyTries: answered wrongly five times
     :raises MfaRequired: it is right; go on with `reauthenticate_with_second_factor`
-
-    and as `sign_in_with_code` does.
+    :raises TooManyRequests: with the seconds to wait
     """
     user = answer_code(token=token, code=code, purpose=CodePurpose.REAUTHENTICATION)
     if user.pk != actor.user_id:

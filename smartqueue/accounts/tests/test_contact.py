@@ -34,12 +34,12 @@ def access(api: Api, user: User) -> str:
 
 def start(api: Api, access: str, channel: str, value: str, **more: str) -> Any:
     body = {"channel": channel, "value": value} | more
-    return api.post("contact-changes/", body, **bearer(access))
+    return api.post("auth/contact-changes/", body, **bearer(access))
 
 
 def confirm(api: Api, access: str, change_id: str, *codes: str) -> Any:
     return api.post(
-        f"contact-changes/{change_id}/confirm/", {"codes": list(codes)}, **bearer(access)
+        f"auth/contact-changes/{change_id}/confirm/", {"codes": list(codes)}, **bearer(access)
     )
 
 
@@ -190,7 +190,7 @@ def test_somebody_else_neither_sees_nor_confirms_it(
     change_id = start(api, access, "email", new).json()["id"]
     stranger = api.login(make_user())["access"]
     assert confirm(api, stranger, change_id, mailbox.code_of(new)).status_code == 404
-    path = f"/api/accounts/contact-changes/{change_id}/"
+    path = f"/api/accounts/auth/contact-changes/{change_id}/"
     assert api.client.get(path, headers=bearer(stranger)).status_code == 404
     assert api.client.get(path, headers=bearer(access)).json()["new_value"] == new
     # With its codes it signs nobody in.

@@ -112,14 +112,14 @@ def test_a_contact_that_was_taken_out_is_told_there_and_at_the_new_one(user: Use
     access = sign_in(user=user, device=Device(), now=now()).access
     headers = {"Authorization": f"Bearer {access}"}
     started = client.post(
-        "/api/accounts/contact-changes/",
+        "/api/accounts/auth/contact-changes/",
         {"channel": "email", "value": new},
         content_type="application/json",
         headers=headers,
     ).json()
     codes = [queries.list_mailbox(recipient)[0].code for recipient in (old, new)]
     done = client.post(
-        f"/api/accounts/contact-changes/{started['id']}/confirm/",
+        f"/api/accounts/auth/contact-changes/{started['id']}/confirm/",
         {"codes": codes},
         content_type="application/json",
         headers=headers,
