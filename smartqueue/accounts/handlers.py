@@ -19,7 +19,11 @@ from smartqueue.common import clock
 def on_user_logged_in_start_session(
     sender: object, request: HttpRequest, user: User, **kwargs: Any
 ) -> None:
-    """Open a session for the cookie."""
+    """Open a session for the cookie, in place of the one it had."""
+    if earlier := request.session.get(COOKIE_SESSION):
+        # Django keeps the key of somebody who signs in again; ending the session would delete it.
+        request.session.cycle_key()
+        operations.end_cookie_session(session_id=UUID(earlier), now=clock.now())
     if not request.session.session_key:
         request.session.save()
     session_id = operations.start_cookie_session(

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from smartqueue.accounts import operations, policies, queries
+from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Channel, CodePurpose, Language, Voucher
 from smartqueue.accounts.interfaces.serializers import (
@@ -51,9 +52,12 @@ def _read(serializer: type[Serializer[Any]], request: ApiRequest, **options: Any
     return dict(given.validated_data)
 
 
-def _signed_in(request: ApiRequest, user: User) -> Response:
+def _signed_in(request: ApiRequest, user: User, continued: Actor | None = None) -> Response:
     started = operations.sign_in(
-        user=user, device=Device.of_headers(request.headers), now=request.now
+        user=user,
+        device=Device.of_headers(request.headers),
+        now=request.now,
+        continued=continued,
     )
     return Response(
         {"access": started.access, "refresh": started.refresh, "user": UserSerializer(user).data}
@@ -94,7 +98,7 @@ class VerifyView(ApiView):
     def post(self, request: ApiRequest) -> Response:
         given = _read(VerifyInput, request)
         user = operations.verify_code(actor=request.actor, now=request.now, **given)
-        return _signed_in(request, user)
+        return _signed_in(request, user, continued=request.actor)
 
 
 class LoginView(ApiView):

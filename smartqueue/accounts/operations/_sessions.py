@@ -38,9 +38,19 @@ class Tokens:
 
 
 @operation
-def sign_in(*, user: User, device: Device, now: datetime) -> Tokens:
-    """Start a session of a person who has proven to be themselves."""
+def sign_in(*, user: User, device: Device, now: datetime, continued: Actor | None = None) -> Tokens:
+    """
+    Start a session of a person who has proven to be themselves.
+
+    `continued` is the caller where the proof was one identifier of theirs only: for a person who
+    was signed in already, the new session is no more recent than that one.
+    """
     session = _start(user, SessionKind.TOKENS, device, cookie_key="", now=now)
+    if continued and continued.session_id and continued.user_id == user.pk:
+        earlier = Session.objects.values_list("authenticated_at", flat=True)
+        Session.objects.filter(pk=session.pk).update(
+            authenticated_at=earlier.get(pk=continued.session_id)
+        )
     return Tokens(
         access=tokens.make_access_token(user.pk, session.pk),
         refresh=_add_refresh_token(session.pk, device),

@@ -216,6 +216,20 @@ def test_codes_to_others_are_limited_by_person(api: Api, user: User, access: str
     assert answers[-1].status_code == 429
 
 
+def test_a_code_of_a_change_does_not_make_the_sign_in_recent(
+    api: Api, user: User, access: str, mailbox: Mailbox
+) -> None:
+    """Or a thief could stay recent for ever by the codes that come to an address of their own."""
+    new = new_email()
+    start(api, access, "email", new)
+    Session.objects.update(authenticated_at=timezone.now() - timedelta(minutes=11))
+    body = {"identifier": new, "code": mailbox.code_of(new)}
+    proven = api.post("auth/verify/", body, **bearer(access))
+    assert proven.status_code == 200
+    again = start(api, proven.json()["access"], "email", new_email())
+    assert again.json()["code"] == "reauthentication_needed"
+
+
 # --- Somebody who lost the old one --------------------------------------------------------------
 
 

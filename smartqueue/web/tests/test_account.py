@@ -199,6 +199,27 @@ def test_a_wrong_number_is_said_and_kept(client: Client) -> None:
     assert "<details open>" in page.text
 
 
+def test_a_code_at_the_page_of_registrations_does_not_make_the_sign_in_recent(
+    client: Client,
+) -> None:
+    new = new_email()
+    client.post("/account/contact/", {"channel": "email", "value": new})
+    grow_old()
+    done = client.post("/verify/", {"identifier": new, "code": codes(2)[1]})
+    assert done.status_code == 302
+    assert Session.objects.count() == 1
+    assert client.get("/account/password/").headers["Location"].startswith("/account/confirm/")
+
+
+def test_signing_in_again_replaces_the_session(client: Client, user: User) -> None:
+    first = client.session[COOKIE_SESSION]
+    client.post("/sign-in/", {"identifier": user.email, "password": PASSWORD})
+    assert client.session[COOKIE_SESSION] != first
+    assert [str(s.pk) for s in Session.objects.filter(ended_at=None)] == [
+        client.session[COOKIE_SESSION]
+    ]
+
+
 # --- Without a password -------------------------------------------------------------------------
 
 

@@ -340,9 +340,15 @@ def verify(request: HttpRequest) -> HttpResponse:
             code="".join(request.POST.get("code", "").split()),
             now=now_of(request),
         )
+    except MfaRequired as required:
+        back = _safe_target(request, request.session.get(BACK))
+        return _ask_second_factor(request, required, ChallengePurpose.SIGN_IN, back)
     except Problem as problem:
         return page(request, "verify.html", context | {"problem": failure(problem)}, problem.status)
     back = _safe_target(request, request.session.get(BACK))
+    if actor_of(request).user_id == user.pk:
+        # A code proves an identifier, not once more the person who is signed in.
+        return HttpResponseRedirect(back)
     return _let_in(request, user, back)
 
 
