@@ -15,7 +15,7 @@ from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.accounts.models import Session
-from smartqueue.common.db import fetch_one
+from smartqueue.common.db import fetch_one, unit_of_work
 from smartqueue.common.errors import NotSignedIn
 
 # A holder's token names its ticket; `queues` fills this port with the function that reads it.
@@ -105,12 +105,15 @@ def renewed(actor: Actor) -> Actor:
     return replace(actor, is_platform_admin=is_platform_admin)
 
 
-def _note_use(request: HttpRequest, session_id: str | None) -> None:
+def _note_use(request: HttpRequest, actor: Actor) -> None:
     """Keep, to the hour, when a session of the pages was last used; other requests write nothing."""
     seen = int(time.time())
-    if session_id and seen - request.session.get(COOKIE_SEEN, 0) >= SEEN_EVERY:
+    if actor.session_id and seen - request.session.get(COOKIE_SEEN, 0) >= SEEN_EVERY:
         request.session[COOKIE_SEEN] = seen
-        Session.objects.filter(pk=session_id, ended_at=None).update(last_used_at=wall_now())
+        # Named, because the request's own caller is being made here.
+        with unit_of_work(actor):
+            own = Session.objects.filter(pk=actor.session_id, ended_at=None)
+            own.update(last_used_at=wall_now())
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
@@ -132,11 +135,12 @@ def actor_of_request(request: HttpRequest) -> Actor:
     user = get_user(request)
     if isinstance(user, AbstractBaseUser):
         session_id = request.session.get(COOKIE_SESSION)
-        _note_use(request, session_id)
-        return actor_of_user(
+        actor = actor_of_user(
             user.pk,
             is_platform_admin=user.is_superuser,
             language=user.language,
             session_id=UUID(session_id) if session_id else None,
         )
+        _note_use(request, actor)
+        return actor
     return ANONYMOUS
