@@ -163,6 +163,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
+# In seconds: how long a right code lets a new password be set.
+PASSWORD_RESET_TIMEOUT = 600
 # In the database, so that consoles go on while Redis is away and signing out counts at once.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -186,9 +188,12 @@ ALLOW_DEMO_ACCOUNTS = False
 # forgives the identifier's or the person's. Offices and operators' gateways share one address.
 LIMITS: dict[str, dict[str, str]] = {
     "register": {"identifier": "5/hour", "address": "60/hour"},
+    "code": {"identifier": "5/hour", "address": "60/hour"},
+    "contact": {"user": "10/hour"},
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
     "sms": {
         "phone": "5/hour; 10/day",

@@ -32,6 +32,21 @@ class MfaExpired(Problem):
     title = _("This sign-in is no longer open. Enter your password again.")
 
 
+class ReauthenticationNeeded(Problem):
+    """A dangerous change by somebody whose last proof of who they are is more than ten minutes old."""
+
+    status = 403
+    code = "reauthentication_needed"
+    title = _("Confirm that it is you first.")
+    detail = _("This change needs your password again. Nothing was changed.")
+
+
+class WrongPassword(Problem):
+    status = 400
+    code = "wrong_password"
+    title = _("This is not your password.")
+
+
 class InvalidToken(NotSignedIn):
     """Not a refresh token of ours, or too old."""
 
@@ -69,6 +84,23 @@ class TooManyTries(Problem):
     status = 400
     code = "too_many_tries"
     title = _("Too many wrong codes. Ask for a new one.")
+
+
+class VoucherUnavailable(Problem):
+    """What should vouch for a change of contact is not there, or has not been theirs for a day."""
+
+    status = 400
+    code = "voucher_unavailable"
+    title = _("This cannot confirm the change.")
+    detail = _(
+        "Another address, number or second factor can stand in once it has been yours for a day."
+    )
+
+
+class ResetExpired(Problem):
+    status = 400
+    code = "reset_expired"
+    title = _("This way to a new password is closed. Ask for a new code.")
 
 
 class ChannelUnavailable(Problem):

@@ -46,6 +46,36 @@ class UserChanged(AccountEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContactChangeStarted(AccountEvent):
+    """Somebody wants another e-mail address or phone number; `voucher` is who else has to agree."""
+
+    name: ClassVar[str] = "accounts.contact_change.started"
+
+    change_id: UUID
+    channel: str
+    voucher: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactChanged(AccountEvent):
+    """An e-mail address or phone number was replaced, added or removed."""
+
+    name: ClassVar[str] = "accounts.user.contact_changed"
+
+    change_id: UUID
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(AccountEvent):
+    """The password is another; every session but the one it was changed from has ended."""
+
+    name: ClassVar[str] = "accounts.user.password_changed"
+
+    is_reset: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserErased(AccountEvent):
     """The person's data is gone from the account; every app removes its own."""
 
@@ -54,12 +84,13 @@ class UserErased(AccountEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionStarted(AccountEvent):
-    """Somebody signed in."""
+    """Somebody signed in; on a new device, where they had signed in before on others only."""
 
     name: ClassVar[str] = "accounts.session.started"
 
     session_id: UUID
     kind: str
+    is_new_device: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +101,24 @@ class SessionRevoked(AccountEvent):
 
     session_id: UUID
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOutEverywhere(AccountEvent):
+    """Somebody ended all sessions of theirs, or all but the one they did it from."""
+
+    name: ClassVar[str] = "accounts.user.signed_out_everywhere"
+
+    ended_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInConfirmed(AccountEvent):
+    """Somebody who was signed in proved once more who they are, before a dangerous change."""
+
+    name: ClassVar[str] = "accounts.sign_in.confirmed"
+
+    session_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,13 @@
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session as Cookie
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from smartqueue.accounts.enums import Channel
+from smartqueue.accounts.clock import wall_now
+from smartqueue.accounts.enums import Channel, SessionKind
 from smartqueue.accounts.identifiers import Identifier
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import REFRESH_LIFE, Session, User
 
 
 def find_user(identifier: Identifier) -> User | None:
@@ -19,6 +22,17 @@ def owner_of(identifier: Identifier) -> UUID | None:
     """Return whose identifier this is, be the account open or closed."""
     column = "email" if identifier.channel is Channel.EMAIL else "phone"
     return User.objects.filter(**{column: identifier.value}).values_list("pk", flat=True).first()
+
+
+def list_sessions(user_id: UUID) -> QuerySet[Session]:
+    """Return where a person is signed in, last used first; what can no longer be used is left out."""
+    wall = wall_now()
+    cookies = Cookie.objects.filter(session_key=OuterRef("cookie_key"), expire_date__gt=wall)
+    is_usable = Q(kind=SessionKind.TOKENS, last_used_at__gt=wall - REFRESH_LIFE) | (
+        Q(kind=SessionKind.COOKIE) & Exists(cookies)
+    )
+    alive = Session.objects.filter(is_usable, user_id=user_id, ended_at=None, expires_at__gt=wall)
+    return alive.order_by("-last_used_at", "-pk")
 
 
 def second_factors_of(user_id: UUID) -> list[str]:

@@ -94,9 +94,9 @@ UNTRACKED: Final[Mapping[str, str]] = {
 # Not even sealed values of these are kept, only that they changed.
 SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.User": ("password",),
-    "accounts.Session": ("cookie_key",),
+    "accounts.Session": ("cookie_key", "device"),
     "accounts.RefreshToken": ("digest", "device"),
-    "accounts.VerificationCode": ("digest",),
+    "accounts.VerificationCode": ("digest", "asker"),
     "account.EmailConfirmation": ("key",),
     "mfa.Authenticator": ("data",),
     "idempotency.IdempotencyKey": ("digest", "body_digest", "answer"),

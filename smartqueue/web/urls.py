@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from smartqueue.web.views import (
+    account,
     accounts,
     agent,
     cases,
@@ -80,6 +81,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_support("t/<str:token>/support/", "ticket-"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
+    path("sign-in/code/", accounts.ask_code, name="ask-code"),
+    path("sign-in/code/enter/", accounts.code, name="code"),
+    path("password/forgotten/", accounts.forgotten, name="forgotten"),
+    path("password/new/", accounts.new_password, name="new-password"),
+    path("account/", account.account, name="account"),
+    path("account/profile/", account.profile, name="account-profile"),
+    path("account/contact/", account.contact, name="account-contact"),
+    path(
+        "account/contact/<uuid:change_id>/", account.contact_change, name="account-contact-change"
+    ),
+    path("account/password/", account.password, name="account-password"),
+    path("account/sessions/", account.sessions, name="account-sessions"),
+    path("account/sessions/end-others/", account.end_others, name="account-sessions-end-others"),
+    path("account/sessions/<uuid:session_id>/end/", account.end, name="account-session-end"),
+    path("account/confirm/", accounts.confirm, name="confirm"),
     path("register/", accounts.register, name="register"),
     path("verify/", accounts.verify, name="verify"),
     path("sign-out/", accounts.sign_out, name="sign-out"),
