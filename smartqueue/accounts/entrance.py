@@ -10,7 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 
-from smartqueue.accounts import tokens
+from smartqueue.accounts import queries, tokens
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
@@ -56,13 +56,18 @@ def actor_of_ticket_token(token: str) -> Actor:
 def actor_of_user(
     user_id: UUID, *, is_platform_admin: bool, language: str, session_id: UUID | None = None
 ) -> Actor:
-    """Return the actor of a signed-in person."""
+    """
+    Return the actor of a signed-in person; an administrator of the platform is none before they
+    have the second factor that they need.
+    """
+    lacks_factor = queries.lacks_needed_factor(user_id, is_platform_admin=is_platform_admin)
     return Actor(
         kind=ActorKind.USER,
         user_id=user_id,
-        is_platform_admin=is_platform_admin,
+        is_platform_admin=is_platform_admin and not lacks_factor,
         session_id=session_id,
         language=language,
+        is_admin_without_factor=lacks_factor,
     )
 
 
@@ -102,7 +107,12 @@ def renewed(actor: Actor) -> Actor:
     if actor.user_id is None or actor.session_id is None:
         return replace(actor)
     is_platform_admin, _ = _rights(actor.user_id, actor.session_id)
-    return replace(actor, is_platform_admin=is_platform_admin)
+    return actor_of_user(
+        actor.user_id,
+        is_platform_admin=is_platform_admin,
+        language=actor.language,
+        session_id=actor.session_id,
+    )
 
 
 def _note_use(request: HttpRequest, actor: Actor) -> None:

@@ -104,4 +104,20 @@ class Method(models.TextChoices):
     """Second factors that a sign-in can be asked for."""
 
     TOTP = "totp", _("Authenticator app")
+    PASSKEY = "passkey", _("Passkey or security key")
     RECOVERY_CODES = "recovery_codes", _("Recovery code")
+
+
+class PasskeyPurpose(models.TextChoices):
+    """What a device signs a challenge for."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign_in"
+    CONFIRM = "confirm"
+
+
+class KeyKind(models.TextChoices):
+    """What a person wants to add: a passkey signs in alone, a security key confirms a password."""
+
+    PASSKEY = "passkey", _("Passkey")
+    SECURITY_KEY = "security_key", _("Security key")

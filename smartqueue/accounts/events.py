@@ -123,8 +123,53 @@ class SignInConfirmed(AccountEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorUsed(AccountEvent):
-    """A sign-in was confirmed by a second factor."""
+    """A sign-in was confirmed by a second factor; a passkey may have been all of it."""
 
     name: ClassVar[str] = "accounts.second_factor.used"
 
     method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorAdded(AccountEvent):
+    """An authenticator app (perhaps in place of another) or a passkey can confirm sign-ins now."""
+
+    name: ClassVar[str] = "accounts.second_factor.added"
+
+    method: str
+    passkey_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorRemoved(AccountEvent):
+    """An authenticator app or a passkey confirms nothing any more."""
+
+    name: ClassVar[str] = "accounts.second_factor.removed"
+
+    method: str
+    passkey_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryCodesMade(AccountEvent):
+    """The person has new recovery codes; earlier ones are void."""
+
+    name: ClassVar[str] = "accounts.recovery_codes.made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasskeyRenamed(AccountEvent):
+    """The person has given a passkey another name."""
+
+    name: ClassVar[str] = "accounts.passkey.renamed"
+
+    passkey_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasskeyCopied(AccountEvent):
+    """A device counted lower than before: two of them hold one key. The sign-in was refused."""
+
+    name: ClassVar[str] = "accounts.passkey.copied"
+
+    passkey_id: UUID

@@ -3,6 +3,7 @@ from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -14,6 +15,7 @@ from smartqueue.accounts.enums import (
     CodePurpose,
     EndReason,
     Language,
+    PasskeyPurpose,
     SessionKind,
     Voucher,
 )
@@ -203,6 +205,63 @@ class MfaChallenge(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
+
+
+class TotpEnrolment(models.Model):
+    """An authenticator app that was given its secret and has not shown a code yet; one a person."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    secret = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Passkey(IdModel):
+    """
+    A credential of WebAuthn: a passkey on a phone or computer, or a security key.
+
+    `credential` is the attested credential data (id and public key) as the device gave it;
+    `sign_count` is the last one seen, 0 for devices that do not count.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="passkeys")
+    name = models.CharField(max_length=60)
+    credential_id = models.BinaryField(max_length=1023)
+    credential = models.BinaryField()
+    transports = ArrayField(models.CharField(max_length=20), default=list)
+    sign_count = models.BigIntegerField(default=0)
+    is_discoverable = models.BooleanField(default=False)
+    is_synced = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Over all people: a credential that is shown belongs to one person or to nobody.
+            models.UniqueConstraint(fields=["credential_id"], name="passkey_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PasskeyChallenge(models.Model):
+    """
+    Something random that a device is asked to sign, once and within minutes; deleted by being used.
+
+    Registering is bound to the person and their session, the second factor to its sign-in (`mfa`);
+    signing in without a password to whoever holds the token.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    digest = models.BinaryField(max_length=32)
+    purpose = models.CharField(max_length=8, choices=PasskeyPurpose.choices)
+    challenge = models.BinaryField(max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    session_id = models.UUIDField(null=True)
+    mfa = models.ForeignKey(MfaChallenge, on_delete=models.CASCADE, null=True, related_name="+")
+    must_verify = models.BooleanField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
 
 
 class SocketTicket(models.Model):

@@ -44,9 +44,22 @@ class LoginInput(IdentifierInput):
 
 
 class MfaInput(serializers.Serializer[Any]):
+    """`code` for an authenticator app or a recovery code; `credential` for a passkey."""
+
     token = serializers.CharField(max_length=TOKEN)
     method = serializers.ChoiceField(Method.choices)
-    code = serializers.CharField(max_length=32)
+    code = serializers.CharField(max_length=32, required=False)
+    credential = serializers.DictField(
+        required=False, help_text="What the device answered to `auth/mfa/options/`."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Hand on the one answer that belongs to the method, as `code`."""
+        wanted = "credential" if attrs["method"] == Method.PASSKEY else "code"
+        if wanted not in attrs:
+            required = self.fields[wanted].error_messages["required"]
+            raise serializers.ValidationError({wanted: required}, code="required")
+        return {"token": attrs["token"], "method": attrs["method"], "code": attrs[wanted]}
 
 
 class CodeInput(serializers.Serializer[Any]):
@@ -203,13 +216,19 @@ class MembershipSerializer(serializers.Serializer[Any]):
 
 class MeSerializer(UserSerializer):
     memberships = serializers.SerializerMethodField()
+    needs_second_factor = serializers.SerializerMethodField(
+        help_text="Whether a second factor has to be added before working for an organization."
+    )
 
     class Meta(UserSerializer.Meta):
-        fields = [*UserSerializer.Meta.fields, "memberships"]
+        fields = [*UserSerializer.Meta.fields, "memberships", "needs_second_factor"]
         read_only_fields = fields
 
     def get_memberships(self, user: User) -> "list[dict[str, Any]]":
         return list(MembershipSerializer(self.context["actor"].memberships, many=True).data)
+
+    def get_needs_second_factor(self, user: User) -> bool:
+        return bool(self.context["actor"].needs_second_factor)
 
 
 class VerificationSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from smartqueue.accounts.interfaces import rest
+from smartqueue.accounts.interfaces import factors, rest
 
 urlpatterns = [
     path("auth/register/", rest.RegisterView.as_view(), name="register"),
@@ -31,11 +31,23 @@ urlpatterns = [
         rest.ReauthenticateCodeView.as_view(),
         name="reauthenticate-code",
     ),
+    path("auth/mfa/options/", factors.MfaOptionsView.as_view(), name="mfa-options"),
+    path("auth/passkey/", factors.PasskeySignInView.as_view(), name="passkey-sign-in"),
+    path(
+        "auth/passkey/options/",
+        factors.PasskeySignInOptionsView.as_view(),
+        name="passkey-sign-in-options",
+    ),
     path("auth/reauthenticate/", rest.ReauthenticateView.as_view(), name="reauthenticate"),
     path(
         "auth/reauthenticate/mfa/",
         rest.ReauthenticateMfaView.as_view(),
         name="reauthenticate-mfa",
+    ),
+    path(
+        "auth/reauthenticate/passkey/",
+        factors.ReauthenticatePasskeyView.as_view(),
+        name="reauthenticate-passkey",
     ),
     path("auth/refresh/", rest.RefreshView.as_view(), name="refresh"),
     path("auth/logout/", rest.LogoutView.as_view(), name="logout"),
@@ -54,6 +66,17 @@ urlpatterns = [
         rest.ConfirmContactChangeView.as_view(),
         name="contact-change-confirm",
     ),
+    path("factors/", factors.FactorsView.as_view(), name="factors"),
+    path("factors/totp/", factors.AppView.as_view(), name="factors-totp"),
+    path("factors/totp/confirm/", factors.AppConfirmView.as_view(), name="factors-totp-confirm"),
+    path(
+        "factors/recovery-codes/",
+        factors.RecoveryCodesView.as_view(),
+        name="factors-recovery-codes",
+    ),
+    path("factors/passkeys/", factors.PasskeysView.as_view(), name="passkeys"),
+    path("factors/passkeys/options/", factors.PasskeyOptionsView.as_view(), name="passkey-options"),
+    path("factors/passkeys/<uuid:passkey_id>/", factors.PasskeyView.as_view(), name="passkey"),
     path("users/me/", rest.MeView.as_view(), name="me"),
     path("users/<uuid:user_id>/", rest.UserView.as_view(), name="user"),
 ]

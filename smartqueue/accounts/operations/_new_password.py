@@ -12,6 +12,7 @@ from smartqueue.accounts.enums import ChallengePurpose, CodePurpose, EndReason
 from smartqueue.accounts.errors import ResetExpired, WrongPassword
 from smartqueue.accounts.events import PasswordChanged
 from smartqueue.accounts.models import MfaChallenge, User, VerificationCode
+from smartqueue.accounts.operations._passkeys import Answer
 from smartqueue.accounts.operations._passwords import (
     MAX_PASSWORD,
     check_password,
@@ -50,7 +51,7 @@ def open_password_reset(*, token: str, code: str, now: datetime) -> str:
 
 
 def open_password_reset_with_second_factor(
-    *, token: str, method: str, code: str, now: datetime
+    *, token: str, method: str, code: Answer, now: datetime
 ) -> str:
     """
     Return a leave to set a new password, for the second factor after the code.

@@ -17,8 +17,11 @@ from smartqueue.accounts.events import UserChanged, UserErased
 from smartqueue.accounts.models import (
     ContactChange,
     MfaChallenge,
+    Passkey,
+    PasskeyChallenge,
     Session,
     SocketTicket,
+    TotpEnrolment,
     User,
     VerificationCode,
 )
@@ -31,6 +34,17 @@ from smartqueue.accounts.operations._sessions import end_sessions_of
 from smartqueue.common.db import operation
 from smartqueue.outbox import operations as outbox
 
+OWN_ROWS = (
+    ContactChange,
+    VerificationCode,
+    MfaChallenge,
+    SocketTicket,
+    EmailAddress,
+    Authenticator,
+    TotpEnrolment,
+    Passkey,
+    PasskeyChallenge,
+)
 PLAIN_FIELDS = ("first_name", "last_name", "language")
 CONTACT_FIELDS = {"email": Channel.EMAIL, "phone": Channel.SMS}
 
@@ -122,14 +136,7 @@ def erase_user(*, actor: Actor, user_id: UUID, now: datetime) -> None:
     Session.objects.filter(user=user).update(device_name="", device=b"", network="", cookie_key="")
     reached_at = [value for value in (user.email, user.phone) if value]
     VerificationCode.objects.filter(recipient__in=reached_at).delete()
-    for model in (
-        ContactChange,
-        VerificationCode,
-        MfaChallenge,
-        SocketTicket,
-        EmailAddress,
-        Authenticator,
-    ):
+    for model in OWN_ROWS:
         model._default_manager.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()

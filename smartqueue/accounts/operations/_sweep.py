@@ -8,8 +8,10 @@ from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.models import (
     ContactChange,
     MfaChallenge,
+    PasskeyChallenge,
     Session,
     SocketTicket,
+    TotpEnrolment,
     User,
     VerificationCode,
 )
@@ -42,5 +44,7 @@ def remove_expired() -> None:
     Session.objects.filter(expires_at__lt=wall).delete()
     Session.objects.filter(ended_at__lt=wall - ENDED_SESSION_LIFE).delete()
     MfaChallenge.objects.filter(expires_at__lt=wall).delete()
+    PasskeyChallenge.objects.filter(expires_at__lt=wall).delete()
+    TotpEnrolment.objects.filter(expires_at__lt=wall).delete()
     SocketTicket.objects.filter(expires_at__lt=wall).delete()
     Cookie.objects.filter(expire_date__lt=wall).delete()
