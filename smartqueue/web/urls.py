@@ -15,6 +15,7 @@ from smartqueue.web.views import (
     places,
     pwa,
     support,
+    security,
     ticket,
 )
 
@@ -96,6 +97,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/end-others/", account.end_others, name="account-sessions-end-others"),
     path("account/sessions/<uuid:session_id>/end/", account.end, name="account-session-end"),
     path("account/confirm/", accounts.confirm, name="confirm"),
+    path("sign-in/passkey/", security.sign_in_with_passkey, name="passkey-sign-in"),
+    path("account/confirm/passkey/", security.confirm_by_passkey, name="passkey-confirm"),
+    path("account/security/", security.security, name="account-security"),
+    path("account/security/app/", security.app, name="security-app"),
+    path("account/security/app/remove/", security.remove_app, name="security-app-remove"),
+    path("account/security/codes/", security.codes, name="security-codes"),
+    path("account/security/passkeys/", security.passkeys, name="security-passkeys"),
+    path(
+        "account/security/passkeys/<uuid:passkey_id>/rename/",
+        security.rename_passkey,
+        name="security-passkey-rename",
+    ),
+    path(
+        "account/security/passkeys/<uuid:passkey_id>/remove/",
+        security.remove_passkey,
+        name="security-passkey-remove",
+    ),
     path("register/", accounts.register, name="register"),
     path("verify/", accounts.verify, name="verify"),
     path("sign-out/", accounts.sign_out, name="sign-out"),

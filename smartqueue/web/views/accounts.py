@@ -18,7 +18,15 @@ from smartqueue.accounts.enums import ChallengePurpose, Channel, CodePurpose, La
 from smartqueue.accounts.errors import MfaExpired, MfaRequired, ResetExpired
 from smartqueue.accounts.models import User
 from smartqueue.common.errors import Problem
-from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
+from smartqueue.web.views.kit import (
+    actor_of,
+    credential_of,
+    failure,
+    language_of,
+    now_of,
+    page,
+    signed_in,
+)
 
 BACKEND = "smartqueue.accounts.backends.PasswordBackend"
 LANGUAGE_COOKIE_LIFE = timedelta(days=365)
@@ -33,16 +41,20 @@ _FIRST_STEPS = {
     ChallengePurpose.REAUTHENTICATION.value: "confirm.html",
     ChallengePurpose.PASSWORD_RESET.value: "ask_code.html",
 }
+# What is typed; a passkey has a form of its own.
+CODES = [(m.value, m.label) for m in Method if m is not Method.PASSKEY]
 
 
-def _safe_target(request: HttpRequest, target: str | None, otherwise: str = "/") -> str:
+def safe_target(request: HttpRequest, target: str | None, otherwise: str = "/") -> str:
+    """Return where to go on: the target, if it is ours."""
     allowed = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return target if target and allowed else otherwise
 
 
-def _let_in(request: HttpRequest, user: User, back: str) -> HttpResponse:
+def let_in(request: HttpRequest, user: User, back: str) -> HttpResponse:
+    """Start the cookie's session of a person who has proven who they are, and go on."""
     auth.login(request, user, backend=BACKEND)
     response = HttpResponseRedirect(back)
     remember_language(response, user.language)
@@ -54,7 +66,7 @@ def _let_in(request: HttpRequest, user: User, back: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in with an e-mail address or a phone number and a password."""
-    back = _safe_target(request, request.POST.get("next") or request.GET.get("next"))
+    back = safe_target(request, request.POST.get("next") or request.GET.get("next"))
     identifier = request.POST.get("identifier", "").strip()
     context: dict[str, Any] = {"back": back, "identifier": identifier}
     if request.method != "POST":
@@ -69,7 +81,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return page(
             request, "sign_in.html", context | {"problem": failure(problem)}, problem.status
         )
-    return _let_in(request, user, back)
+    return let_in(request, user, back)
 
 
 # --- Codes in place of a password ---------------------------------------------------------------
@@ -90,7 +102,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
 
 
 def _ask_code(request: HttpRequest, purpose: CodePurpose) -> HttpResponse:
-    back = _safe_target(request, request.POST.get("next") or request.GET.get("next"))
+    back = safe_target(request, request.POST.get("next") or request.GET.get("next"))
     identifier = request.POST.get("identifier", "").strip()
     context: dict[str, Any] = {"back": back, "identifier": identifier, "purpose": purpose.value}
     if request.method != "POST":
@@ -154,7 +166,7 @@ def _take_code(request: HttpRequest, asked: dict[str, Any], typed: str) -> HttpR
             operations.reauthenticate_with_code(actor=actor_of(request), **given)
             return HttpResponseRedirect(asked["back"])
         case _:
-            return _let_in(request, operations.sign_in_with_code(**given), asked["back"])
+            return let_in(request, operations.sign_in_with_code(**given), asked["back"])
 
 
 def _to_new_password(request: HttpRequest, grant: str) -> HttpResponse:
@@ -203,7 +215,7 @@ def _ask_second_factor(
 @signed_in
 def confirm(request: HttpRequest) -> HttpResponse:
     """Ask for the password again before a dangerous change, then go on to it."""
-    back = _safe_target(request, request.POST.get("next") or request.GET.get("next"))
+    back = safe_target(request, request.POST.get("next") or request.GET.get("next"))
     user = policies.access_user(actor_of(request), actor_of(request).require_user())
     channels = [c for c, value in ((Channel.EMAIL, user.email), (Channel.SMS, user.phone)) if value]
     context: dict[str, Any] = {"back": back, "channels": channels}
@@ -245,18 +257,20 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     asked = request.session.get(MFA)
     if not asked:
         return HttpResponseRedirect(reverse("web:sign-in"))
-    offered = [(m, label) for m, label in Method.choices if m in asked["methods"]]
-    context: dict[str, Any] = {"methods": offered}
+    context = {
+        "methods": [(m, label) for m, label in CODES if m in asked["methods"]],
+        "passkey_token": asked["token"] if Method.PASSKEY in asked["methods"] else "",
+    }
     if request.method != "POST":
         return page(request, "second_factor.html", context)
-    method = request.POST.get("method", offered[0][0])
+    method = request.POST.get("method", "")
+    answer: operations.Answer = request.POST.get("code", "").replace(" ", "")
+    if method == Method.PASSKEY:
+        answer = credential_of(request)
+    elif method not in Method.values:
+        method = Method.TOTP.value
     try:
-        return _go_on(
-            request,
-            asked,
-            method=method if method in Method.values else Method.TOTP.value,
-            code=request.POST.get("code", "").replace(" ", ""),
-        )
+        return _go_on(request, asked, method=method, code=answer)
     except MfaExpired as problem:
         del request.session[MFA]
         context = {
@@ -270,7 +284,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return page(request, "second_factor.html", context, problem.status)
 
 
-def _go_on(request: HttpRequest, asked: dict[str, Any], **given: str) -> HttpResponse:
+def _go_on(request: HttpRequest, asked: dict[str, Any], **given: Any) -> HttpResponse:
     """Take the second factor and do what it was asked for."""
     answer: dict[str, Any] = given | {"token": asked["token"], "now": now_of(request)}
     response: HttpResponse
@@ -283,7 +297,7 @@ def _go_on(request: HttpRequest, asked: dict[str, Any], **given: str) -> HttpRes
             response = _to_new_password(request, grant)
         case _:
             user = operations.confirm_second_factor(**answer)
-            response = _let_in(request, user, asked["back"])
+            response = let_in(request, user, asked["back"])
     request.session.pop(MFA, None)
     return response
 
@@ -293,7 +307,7 @@ def _go_on(request: HttpRequest, asked: dict[str, Any], **given: str) -> HttpRes
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Ask for an account; a code is sent to the identifier given."""
-    back = _safe_target(request, request.POST.get("next") or request.GET.get("next"))
+    back = safe_target(request, request.POST.get("next") or request.GET.get("next"))
     typed = {
         name: request.POST.get(name, "").strip()
         for name in ("identifier", "first_name", "last_name")
@@ -341,15 +355,15 @@ def verify(request: HttpRequest) -> HttpResponse:
             now=now_of(request),
         )
     except MfaRequired as required:
-        back = _safe_target(request, request.session.get(BACK))
+        back = safe_target(request, request.session.get(BACK))
         return _ask_second_factor(request, required, ChallengePurpose.SIGN_IN, back)
     except Problem as problem:
         return page(request, "verify.html", context | {"problem": failure(problem)}, problem.status)
-    back = _safe_target(request, request.session.get(BACK))
+    back = safe_target(request, request.session.get(BACK))
     if actor_of(request).user_id == user.pk:
         # A code proves an identifier, not once more the person who is signed in.
         return HttpResponseRedirect(back)
-    return _let_in(request, user, back)
+    return let_in(request, user, back)
 
 
 @require_POST
@@ -374,7 +388,7 @@ def remember_language(response: HttpResponse, language: str) -> None:
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
     """Change the language of the pages on this device."""
-    response = HttpResponseRedirect(_safe_target(request, request.POST.get("next")))
+    response = HttpResponseRedirect(safe_target(request, request.POST.get("next")))
     chosen = request.POST.get("language", "")
     if chosen in Language.values:
         remember_language(response, chosen)
