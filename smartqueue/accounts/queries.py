@@ -49,9 +49,11 @@ def second_factors_of(user_id: UUID) -> list[str]:
     return [method for method in Method.values if method in offered] if enrolled else []
 
 
-def has_second_factor(user_id: UUID) -> bool:
-    """Whether sign-ins of this person are confirmed by a second factor."""
-    return bool(second_factors_of(user_id))
+def has_second_factor(user_id: UUID, *, since: datetime | None = None) -> bool:
+    """Whether sign-ins of this person are confirmed by a second factor, one held `since` then."""
+    before = {"created_at__lte": since} if since else {}
+    apps = Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP, **before)
+    return apps.exists() or Passkey.objects.filter(user_id=user_id, **before).exists()
 
 
 def lacks_needed_factor(user_id: UUID, *, is_platform_admin: bool) -> bool:

@@ -7,7 +7,11 @@ from smartqueue.accounts.enums import EndReason
 from smartqueue.accounts.events import (
     AccountEvent,
     ContactChanged,
+    PasskeyCopied,
     PasswordChanged,
+    RecoveryCodesMade,
+    SecondFactorAdded,
+    SecondFactorRemoved,
     SessionRevoked,
     SessionStarted,
     SignedOutEverywhere,
@@ -107,6 +111,34 @@ def _warn(event: AccountEvent, code: str, *, key: str) -> None:
             now=event.occurred_at,
             user_id=user.pk,
         )
+
+
+@subscribe(SecondFactorAdded)
+def on_second_factor_added_warn(event: SecondFactorAdded) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "second_factor_added", key=_moment(event))
+
+
+@subscribe(SecondFactorRemoved)
+def on_second_factor_removed_warn(event: SecondFactorRemoved) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "second_factor_removed", key=_moment(event))
+
+
+@subscribe(RecoveryCodesMade)
+def on_recovery_codes_made_warn(event: RecoveryCodesMade) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "recovery_codes_made", key=_moment(event))
+
+
+@subscribe(PasskeyCopied)
+def on_passkey_copied_warn(event: PasskeyCopied) -> None:
+    """Tell the person that a key of theirs is in other hands."""
+    _warn(event, "passkey_copied", key=_moment(event))
+
+
+def _moment(event: AccountEvent) -> str:
+    return f"{event.name}:{event.user_id}:{event.occurred_at.isoformat()}"
 
 
 @subscribe(UserErased)

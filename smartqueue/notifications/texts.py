@@ -129,3 +129,35 @@ register_text(
         "That session was ended; sign in again."
     ),
 )
+register_text(
+    "second_factor_added",
+    subject=_("A second factor was added to your account"),
+    body=_(
+        "An authenticator app or a passkey can confirm your sign-ins to SmartQueue now. "
+        "If it was not you, remove it under Security and change your password."
+    ),
+)
+register_text(
+    "second_factor_removed",
+    subject=_("A second factor was removed from your account"),
+    body=_(
+        "An authenticator app or a passkey confirms your sign-ins to SmartQueue no more, and your "
+        "other devices were signed out. If it was not you, change your password."
+    ),
+)
+register_text(
+    "recovery_codes_made",
+    subject=_("You have new recovery codes"),
+    body=_(
+        "New recovery codes were made for your SmartQueue account; earlier ones are void. "
+        "If it was not you, change your password and make new codes."
+    ),
+)
+register_text(
+    "passkey_copied",
+    subject=_("A passkey of yours may have been copied"),
+    body=_(
+        "Somebody tried to sign in to SmartQueue with what looks like a copy of one of your passkeys, "
+        "and was refused. Remove that passkey under Security and add a new one."
+    ),
+)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -122,8 +121,7 @@ def _vouching(user: User, channel: Channel, voucher: Voucher) -> Identifier | No
     if voucher is Voucher.REPLACED:
         return Identifier(channel, old)
     if voucher is Voucher.SECOND_FACTOR:
-        factors = Authenticator.objects.filter(user=user, created_at__lte=since)
-        if not factors.exclude(type=Authenticator.Type.RECOVERY_CODES).exists():
+        if not queries.has_second_factor(user.pk, since=since):
             raise VoucherUnavailable
         return None
     other = _other(channel)
