@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, policies, ports, throttle
+from smartqueue.accounts import identifiers, policies, ports, queries, throttle
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, CodePurpose, Template, Voucher
