@@ -14,7 +14,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import ContactChange, User
+from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.business.models import (
     HolidayOverride,
@@ -163,6 +163,13 @@ def make_world() -> World:
         "skills": Skill.objects.with_scopes_disabled()
         .create(**of, user_id=place.agents[0].user_id, service=place.service, weight=1)
         .pk,
+        "passkeys": Passkey.objects.create(
+            user_id=people["customer_a"].user_id,
+            name="Téléphone",
+            credential_id=uuid4().bytes,
+            credential=b"",
+            created_at=now,
+        ).pk,
         "notifications": Notification.objects.create(
             user_id=people["customer_a"].user_id,
             code="already_registered",
@@ -272,6 +279,14 @@ PAGE_METHODS = {
         "account/sessions/end-others/",
         "account/sessions/<uuid:session_id>/end/",
         "account/confirm/",
+        "account/confirm/passkey/",
+        "account/security/app/",
+        "account/security/app/remove/",
+        "account/security/codes/",
+        "account/security/passkeys/",
+        "account/security/passkeys/<uuid:passkey_id>/rename/",
+        "account/security/passkeys/<uuid:passkey_id>/remove/",
+        "sign-in/passkey/",
         "register/",
         "verify/",
         "sign-out/",
@@ -423,6 +438,16 @@ REST_BODIES: dict[str, Body] = {
     "POST api/accounts/auth/contact-changes/<uuid:change_id>/confirm/": lambda w: {
         "codes": ["123456"]
     },
+    "POST api/accounts/auth/mfa/options/": lambda w: {"token": "x"},
+    "POST api/accounts/auth/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/auth/reauthenticate/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/factors/totp/confirm/": lambda w: {"code": "123456"},
+    "POST api/accounts/factors/passkeys/": lambda w: {
+        "token": "x",
+        "name": "Clé",
+        "credential": {},
+    },
+    "PATCH api/accounts/factors/passkeys/<uuid:passkey_id>/": lambda w: {"name": "Clé"},
     "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
     "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
         "token": "x",
