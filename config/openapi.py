@@ -65,6 +65,7 @@ ENUM_NAMES: Final = {
     "Category": "smartqueue.business.enums.Category",
     "Channel": "smartqueue.accounts.enums.Channel",
     "JoinChannel": "smartqueue.queues.enums.JoinChannel",
+    "KeyKind": "smartqueue.accounts.enums.KeyKind",
     "Language": "smartqueue.accounts.enums.Language",
     "MemberStatus": ("active", "invited"),
     "Policy": "smartqueue.queues.enums.Policy",

@@ -11,7 +11,7 @@ NAME = 60
 TOKEN = 128
 
 
-class CodeInput(serializers.Serializer[Any]):
+class AppCodeInput(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=16)
 
 

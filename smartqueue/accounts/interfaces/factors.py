@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from smartqueue.accounts import operations, queries
 from smartqueue.accounts.enums import KeyKind
 from smartqueue.accounts.interfaces.factor_serializers import (
+    AppCodeInput,
     AppSetupSerializer,
     CeremonySerializer,
-    CodeInput,
     FactorsSerializer,
     KeyKindInput,
     MfaTokenInput,
@@ -61,9 +61,9 @@ class AppView(ApiView):
 class AppConfirmView(ApiView):
     """Add the authenticator app that shows this code, in place of an earlier one."""
 
-    @extend_schema(request=CodeInput, responses=RecoveryCodesSerializer)
+    @extend_schema(request=AppCodeInput, responses=RecoveryCodesSerializer)
     def post(self, request: ApiRequest) -> Response:
-        given = _read(CodeInput, request)
+        given = _read(AppCodeInput, request)
         codes = operations.confirm_app(actor=request.actor, now=request.now, **given)
         return Response({"recovery_codes": codes})
 
@@ -81,6 +81,7 @@ class PasskeysView(ApiListView):
     """The caller's passkeys and security keys."""
 
     serializer_class = PasskeySerializer
+    queryset = Passkey.objects.none()
 
     def get_queryset(self) -> "QuerySet[Passkey]":
         return queries.list_passkeys(self.request.actor.require_user())
