@@ -208,9 +208,14 @@ class MfaChallenge(models.Model):
 
 
 class TotpEnrolment(models.Model):
-    """An authenticator app that was given its secret and has not shown a code yet; one a person."""
+    """
+    An authenticator app that was given its secret and has not shown a code yet; one a person.
+
+    Bound to its session: a thief of another must not plant a secret that the person then confirms.
+    """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    session_id = models.UUIDField()
     secret = models.TextField()
     expires_at = models.DateTimeField(db_index=True)
 

@@ -20,7 +20,7 @@ from smartqueue.accounts.models import TotpEnrolment, User
 from smartqueue.accounts.operations import _totp
 from smartqueue.accounts.operations._sessions import end_sessions_of
 from smartqueue.common.db import operation
-from smartqueue.common.errors import NotFound
+from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.outbox import operations as outbox
 
 ENROLMENT_LIFE = timedelta(minutes=15)
@@ -48,8 +48,12 @@ def begin_app(*, actor: Actor, now: datetime) -> AppSetup:
     user = own_account(actor, now=now)
     secret = generate_totp_secret()
     expires_at = wall_now() + ENROLMENT_LIFE
-    TotpEnrolment.objects.update_or_create(
-        user=user, defaults={"secret": encrypt(secret), "expires_at": expires_at}
+    TotpEnrolment.objects.filter(user=user).delete()
+    TotpEnrolment.objects.create(
+        user=user,
+        session_id=_session_of(actor),
+        secret=encrypt(secret),
+        expires_at=expires_at,
     )
     return AppSetup(secret, get_adapter().build_totp_url(user, secret), expires_at)
 
@@ -63,13 +67,20 @@ def app_being_added(*, actor: Actor, now: datetime) -> AppSetup:
     :raises ReauthenticationNeeded: the sign-in is too long ago
     """
     user = own_account(actor, now=now)
-    row = _enrolment_of(user)
+    row = _enrolment_of(actor)
     secret = decrypt(row.secret)
     return AppSetup(secret, get_adapter().build_totp_url(user, secret), row.expires_at)
 
 
-def _enrolment_of(user: User) -> TotpEnrolment:
-    row = TotpEnrolment.objects.filter(user=user, expires_at__gt=wall_now()).first()
+def _session_of(actor: Actor) -> UUID:
+    if actor.session_id is None:
+        raise NotSignedIn
+    return actor.session_id
+
+
+def _enrolment_of(actor: Actor) -> TotpEnrolment:
+    own = TotpEnrolment.objects.filter(user_id=actor.require_user(), session_id=_session_of(actor))
+    row = own.filter(expires_at__gt=wall_now()).first()
     if row is None:
         raise EnrolmentExpired
     return row
@@ -88,7 +99,7 @@ def confirm_app(*, actor: Actor, code: str, now: datetime) -> list[str] | None:
     :raises ReauthenticationNeeded: the sign-in is too long ago
     """
     user = own_account(actor, now=now)
-    row = _enrolment_of(user)
+    row = _enrolment_of(actor)
     secret = decrypt(row.secret)
     step = _totp.step_of(secret, code)
     if step is None:

@@ -11,6 +11,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.test import Client
 from django.utils import timezone
 
+from smartqueue.accounts import tokens
 from smartqueue.accounts.models import Session, TotpEnrolment, User
 from smartqueue.accounts.tests.conftest import Api, bearer
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_phone
@@ -124,9 +125,18 @@ def test_adding_an_app_takes_a_quarter_of_an_hour_at_most(
 ) -> None:
     secret = person.ask("post", "factors/totp/").json()["secret"]
     middle_of_a_period.shift(timedelta(minutes=15, seconds=1))
-    person.access = person.api.login(user)["access"]
+    Session.objects.update(authenticated_at=timezone.now())
+    person.access = tokens.make_access_token(user.pk, Session.objects.get().pk)
     response = person.ask("post", "factors/totp/confirm/", {"code": code_at(secret)})
     assert (response.status_code, response.json()["code"]) == (409, "enrolment_expired")
+
+
+def test_an_app_is_confirmed_in_the_session_that_began(api: Api, person: Person) -> None:
+    thief = Person(api, person.user)
+    planted = thief.ask("post", "factors/totp/").json()["secret"]
+    response = person.ask("post", "factors/totp/confirm/", {"code": code_at(planted)})
+    assert response.json()["code"] == "enrolment_expired"
+    assert not Authenticator.objects.exists()
 
 
 def test_nothing_is_confirmed_that_was_not_begun(person: Person) -> None:
