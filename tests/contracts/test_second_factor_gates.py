@@ -196,6 +196,12 @@ def sign_in_page(who: Somebody) -> Client:
     return browser
 
 
+def enter_code(who: Somebody, path: str) -> tuple[Client, Any]:
+    browser = Client()
+    browser.post(path, {"identifier": who.email})
+    return browser, browser.post("/sign-in/code/enter/", {"code": code_sent_to(who.email)})
+
+
 def ask_for_socket(who: Somebody, proven: bool) -> Any:
     """With the token of an unfinished sign-in, with that of a session before, with none."""
     unfinished = who.password().json().get("mfa", {}).get("token", "")
@@ -247,6 +253,7 @@ FIRST: dict[tuple[str, str], Probe] = {
     ("POST", "sign-in/"): lambda who, _: Client().post(
         "/sign-in/", {"identifier": who.email, "password": PASSWORD}
     ),
+    ("POST", "sign-in/code/enter/"): lambda who, _: enter_code(who, "/sign-in/code/")[1],
     ("POST", "verify/"): lambda who, _: Client().post(
         "/verify/", {"identifier": who.phone, "code": code_sent_to(who.phone)}
     ),
@@ -316,6 +323,13 @@ def test_no_way_opens_without_the_second_factor(way: tuple[str, str]) -> None:
 @pytest.mark.parametrize("way", sorted(WAYS), ids=" ".join)
 def test_control_the_same_attempt_opens_for_whoever_may(way: tuple[str, str]) -> None:
     assert opens(way, Somebody(is_enrolled=way in SECOND), proven=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_enrolled", [True, False])
+def test_a_code_alone_gives_no_leave_for_a_new_password(is_enrolled: bool) -> None:
+    browser, _response = enter_code(Somebody(is_enrolled=is_enrolled), "/password/forgotten/")
+    assert browser.get("/password/new/").status_code == (302 if is_enrolled else 200)
 
 
 @pytest.mark.django_db
