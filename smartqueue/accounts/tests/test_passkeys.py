@@ -7,7 +7,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from smartqueue.accounts.models import Passkey, PasskeyChallenge, Session, User
+from smartqueue.accounts.models import Passkey, PasskeyChallenge, Session, TotpEnrolment, User
+from smartqueue.accounts.operations import remove_expired
 from smartqueue.accounts.tests.conftest import Api, bearer
 from smartqueue.accounts.tests.factories import PASSWORD, make_user
 from smartqueue.accounts.tests.security_key import ORIGIN, SecurityKey
@@ -529,3 +530,15 @@ def test_another_s_passkey_does_not(api: Api, person: Person) -> None:
     response = api.post("auth/reauthenticate/passkey/", body, **bearer(person.access))
     assert response.json()["code"] == "passkey_refused"
     assert person.ask("post", "options/", {}).json()["code"] == "reauthentication_needed"
+
+
+def test_what_nobody_answered_is_swept(api: Api, person: Person) -> None:
+    person.begin()
+    begin_sign_in(api)
+    api.post("factors/totp/", {}, **bearer(person.access))
+    remove_expired()
+    assert PasskeyChallenge.objects.count() == 2
+    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
+        remove_expired()
+    assert not PasskeyChallenge.objects.exists()
+    assert not TotpEnrolment.objects.exists()
