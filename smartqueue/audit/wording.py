@@ -20,6 +20,11 @@ from smartqueue.common.errors import Text
 # By the full name without its version: a second version of an event tells of the same thing.
 SENTENCES: Final[Mapping[str, Text]] = {
     "accounts.contact_change.started": gettext_lazy("A change of contact was asked for"),
+    "accounts.passkey.copied": gettext_lazy("What looks like a copy of a passkey was refused"),
+    "accounts.passkey.renamed": gettext_lazy("A passkey was renamed"),
+    "accounts.recovery_codes.made": gettext_lazy("New recovery codes were made"),
+    "accounts.second_factor.added": gettext_lazy("A second factor was added"),
+    "accounts.second_factor.removed": gettext_lazy("A second factor was removed"),
     "accounts.second_factor.used": gettext_lazy("A second factor was used to sign in"),
     "accounts.session.revoked": gettext_lazy("A session was ended"),
     "accounts.session.started": gettext_lazy("Somebody signed in"),

@@ -95,6 +95,16 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         sealed_for="user_id",
     ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
+    "accounts.TotpEnrolment": Personal(
+        fields=("secret",), people=("user_id",), sealed_for="user_id"
+    ),
+    "accounts.Passkey": Personal(
+        fields=("name", "credential_id", "credential"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("transports",),
+    ),
+    "accounts.PasskeyChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
     "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
