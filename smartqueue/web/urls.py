@@ -14,8 +14,8 @@ from smartqueue.web.views import (
     manage,
     places,
     pwa,
-    support,
     security,
+    support,
     ticket,
 )
 
