@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from smartqueue.common.walls import RaiseWalls
+
+
+class Migration(migrations.Migration):
+    """Keep the rows of one organization from pointing at another's."""
+
+    dependencies = [
+        ("business", "0001_initial"),
+    ]
+
+    operations = [RaiseWalls()]

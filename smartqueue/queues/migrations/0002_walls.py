@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from smartqueue.common.walls import RaiseWalls
+
+
+class Migration(migrations.Migration):
+    """Keep the rows of one organization from pointing at another's."""
+
+    dependencies = [
+        ("queues", "0001_initial"),
+        ("business", "0002_walls"),
+    ]
+
+    operations = [RaiseWalls()]

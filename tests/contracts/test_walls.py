@@ -1,0 +1,115 @@
+"""Whatever belongs to an organization is kept in it: by the manager and by the database."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django_scopes.manager import DisabledQuerySet
+
+from smartqueue.common.walls import ORGANIZATION, is_tenant, tenant_relations
+
+# Rows that name an organization and are not kept in it, each with the reason.
+NOT_KEPT = {
+    "outbox.DomainEvent": "the platform's own record; relays and the journal read all of it",
+    "notifications.Notification": "belongs to its person; the organization says who sent it",
+}
+
+
+def models() -> list[Any]:
+    ours = apps.get_models(include_auto_created=True)
+    return [m for m in ours if m.__module__.startswith("smartqueue.") and m._meta.managed]
+
+
+def naming_an_organization() -> list[Any]:
+    return [
+        model
+        for model in models()
+        if any(field.attname == ORGANIZATION for field in model._meta.concrete_fields)
+        and model._meta.label not in NOT_KEPT
+    ]
+
+
+def relations() -> list[tuple[Any, Any]]:
+    return [(m, field) for m in models() if is_tenant(m) for field in tenant_relations(m)]
+
+
+def composite_keys() -> set[tuple[str, str, str]]:
+    """Return (table, column, table pointed at) of every key that (organization, id) makes up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT own.relname, named.attname, target.relname
+            FROM pg_constraint AS found
+            JOIN pg_class AS own ON own.oid = found.conrelid
+            JOIN pg_class AS target ON target.oid = found.confrelid
+            JOIN pg_attribute AS first ON first.attrelid = own.oid
+                AND first.attnum = found.conkey[1] AND first.attname = 'organization_id'
+            JOIN pg_attribute AS there ON there.attrelid = target.oid
+                AND there.attnum = found.confkey[1] AND there.attname = 'organization_id'
+            JOIN pg_attribute AS named ON named.attrelid = own.oid AND named.attnum = found.conkey[2]
+            WHERE found.contype = 'f' AND cardinality(found.conkey) = 2 AND found.convalidated
+            """
+        )
+        return set(cursor.fetchall())
+
+
+def missing_keys() -> list[str]:
+    there = composite_keys()
+    return [
+        f"{model._meta.label}.{field.name}"
+        for model, field in relations()
+        if (model._meta.db_table, field.column, field.related_model._meta.db_table) not in there
+    ]
+
+
+def test_what_names_an_organization_is_read_under_a_scope():
+    open_ = [
+        model._meta.label
+        for model in naming_an_organization()
+        if not isinstance(model._default_manager.get_queryset(), DisabledQuerySet)
+    ]
+    assert open_ == []
+
+
+def test_what_names_an_organization_always_has_one():
+    assert [m._meta.label for m in naming_an_organization() if not is_tenant(m)] == []
+
+
+def test_the_exemptions_are_all_needed():
+    known = {m._meta.label for m in models()}
+    named = {
+        m._meta.label
+        for m in models()
+        if any(field.attname == ORGANIZATION for field in m._meta.concrete_fields)
+    }
+    assert {label for label in NOT_KEPT if label in known} <= named
+
+
+@pytest.mark.django_db
+def test_no_row_can_point_at_another_organizations():
+    """A migration of the app calls `walls.RaiseWalls`; docs/patterns/tenancy.md."""
+    assert relations()
+    assert missing_keys() == []
+
+
+@pytest.mark.django_db
+def test_control_a_missing_key_is_seen():
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE queues_ticket DROP CONSTRAINT queues_ticket_queue_id_in_wall")
+
+    assert missing_keys() == ["queues.Ticket.queue"]
+
+
+@pytest.mark.django_db
+def test_as_many_keys_are_checked_as_before():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_constraint"
+            " WHERE contype = 'f' AND conrelid = 'queues_ticket'::regclass"
+        )
+        (count,) = cursor.fetchone()
+
+    assert count == sum(
+        f.is_relation for f in apps.get_model("queues.Ticket")._meta.concrete_fields
+    )
