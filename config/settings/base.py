@@ -122,7 +122,7 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=12)
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL", engine="django.contrib.gis.db.backends.postgis"),
+        **env.db("DATABASE_URL", engine="smartqueue.common.postgis"),
         "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 1800,
         "OPTIONS": {
             "pool": DATABASE_POOL_SIZE

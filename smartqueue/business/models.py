@@ -74,6 +74,8 @@ class Organization(IdModel):
 class Membership(TenantModel):
     """A person's role in an organization; no branches means all of them."""
 
+    person = "user"
+
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="memberships"
     )
@@ -135,6 +137,8 @@ class Invitation(TenantModel):
 class Branch(TenantModel):
     """One address of an organization."""
 
+    anybody_reads = True
+
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="branches"
     )
@@ -173,6 +177,8 @@ class OpeningHours(TenantModel):
     of that day; an interval that goes on past it is written as two.
     """
 
+    anybody_reads = True
+
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="opening_hours")
     weekday = models.PositiveSmallIntegerField()
@@ -195,6 +201,8 @@ class OpeningHours(TenantModel):
 
 class OpeningException(TenantModel):
     """A date on which a branch is closed (no times) or open at other times."""
+
+    anybody_reads = True
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="opening_exceptions")
@@ -223,6 +231,8 @@ class OpeningException(TenantModel):
 class HolidayOverride(TenantModel):
     """An organization's word on a holiday: moved here, added, or worked through."""
 
+    anybody_reads = True
+
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="holiday_overrides"
     )
@@ -239,6 +249,8 @@ class HolidayOverride(TenantModel):
 
 class Service(TenantModel):
     """What a business offers; `price_minor` is in minor units of `currency`."""
+
+    anybody_reads = True
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="services"
@@ -285,6 +297,8 @@ class Service(TenantModel):
 
 class Counter(TenantModel):
     """A service point where an agent serves."""
+
+    anybody_reads = True
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="counters")

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
-from django_scopes import ScopedManager
 
 from smartqueue.common.ids import new_id
+from smartqueue.common.managers import ScopedManager
 
 
 class IdModel(models.Model):
@@ -21,8 +21,13 @@ class TenantModel(IdModel):
     """
     A row of one organization; reading it without a scope raises.
 
-    Subclasses declare `organization`, so that the constraint names are theirs.
+    Subclasses declare `organization`, so that the constraint names are theirs. `anybody_reads` says
+    that the rows are public, `person` names the key to whose account they are; both as the
+    migration's `RaiseWalls` says it.
     """
+
+    anybody_reads: ClassVar[bool] = False
+    person: ClassVar[str] = ""
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]

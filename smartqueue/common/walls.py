@@ -4,11 +4,14 @@ What stands in the database itself between one organization's rows and another's
 A migration of each app with tenant tables ends with `RaiseWalls`; docs/patterns/tenancy.md.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+
+from smartqueue.common.tenancy import EVERY_KEY, SETTING
 
 ORGANIZATION = "organization_id"
 
@@ -73,6 +76,54 @@ END $$;
 """
 _DROP_RELATION = 'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"'
 
+# Who may update decides the row as it becomes (the policy's CHECK); that it has not come from
+# another organization is this trigger's word, so that public rows can be locked before it is known
+# whose they are.
+_STAY = """
+CREATE OR REPLACE FUNCTION organization_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a row of % stays with its organization', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'organization_stays';
+END $$;
+CREATE OR REPLACE TRIGGER organization_stays BEFORE UPDATE OF organization_id ON "{table}"
+    FOR EACH ROW WHEN (OLD.organization_id IS DISTINCT FROM NEW.organization_id)
+    EXECUTE FUNCTION organization_stays();
+"""
+# Tells whose a row is, and nothing else, to who knows its id: the first step of a policy.
+_ORGANIZATIONS_OF = """
+CREATE OR REPLACE FUNCTION "organizations_of_{table}"(ids uuid[]) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN (SELECT string_agg(DISTINCT found.organization_id::text, ',')
+            FROM "{table}" AS found WHERE found."{id}" = ANY (ids));
+END $$;
+"""
+_DROP_OWN = """
+DROP TRIGGER IF EXISTS organization_stays ON "{table}";
+DROP FUNCTION IF EXISTS "organizations_of_{table}"(uuid[]);
+"""
+_POLICIES = """
+ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS wall_read ON "{table}";
+DROP POLICY IF EXISTS wall_insert ON "{table}";
+DROP POLICY IF EXISTS wall_update ON "{table}";
+DROP POLICY IF EXISTS wall_delete ON "{table}";
+CREATE POLICY wall_read ON "{table}" FOR SELECT USING ({read});
+CREATE POLICY wall_insert ON "{table}" FOR INSERT WITH CHECK ({write});
+CREATE POLICY wall_update ON "{table}" FOR UPDATE USING ({read}) WITH CHECK ({write});
+CREATE POLICY wall_delete ON "{table}" FOR DELETE USING ({write});
+"""
+_NO_POLICIES = """
+DROP POLICY IF EXISTS wall_read ON "{table}";
+DROP POLICY IF EXISTS wall_insert ON "{table}";
+DROP POLICY IF EXISTS wall_update ON "{table}";
+DROP POLICY IF EXISTS wall_delete ON "{table}";
+ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY;
+"""
+# A subquery of its own is evaluated once in a statement, not once for every row.
+_KEYS = f"((SELECT nullif(current_setting('{SETTING}', true), '')::uuid[])::uuid[])"
+_TRUSTED = f"'{EVERY_KEY[1:-1]}'::uuid = ANY {_KEYS}"
+
 
 def is_tenant(model: Model) -> bool:
     """Whether every row of a model, live or of a migration's state, belongs to one organization."""
@@ -85,7 +136,21 @@ def tenant_relations(model: Model) -> list[Any]:
     return [
         field
         for field in model._meta.concrete_fields
-        if field.is_relation and field.attname != ORGANIZATION and is_tenant(field.related_model)
+        if field.is_relation
+        and field.db_constraint
+        and field.attname != ORGANIZATION
+        and is_tenant(field.related_model)
+    ]
+
+
+def parents(model: Model) -> list[Any]:
+    """Return the foreign keys by which a model without an organization hangs on tenant models."""
+    if is_tenant(model):
+        return []
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if field.is_relation and not field.null and is_tenant(field.related_model)
     ]
 
 
@@ -100,14 +165,27 @@ class RaiseWalls(Operation):
 
     A column that points at another tenant table points at (organization, id) there, so that a row
     can never point at another organization's. The constraint takes the simple one's place, with
-    its behaviour on deletion; PostgreSQL checks as many as before.
+    its behaviour on deletion; PostgreSQL checks as many as before. Row policies then hold every
+    role but the owner to the scope that `common.tenancy` tells the connection. A table without an
+    organization that hangs on tenant rows (a join table) is as open as they are.
+
+    `public` names the models whose rows anybody may read (writing still needs the scope), and
+    `personal` the column by which a person reads their own rows: {"Ticket": "customer"}. They say
+    what the models' `anybody_reads` and `person` say.
 
     Put it last in a migration. It looks at the app's models as they are then, leaves alone what
-    stands, and is reversible; after new models or relations, a later migration calls it again.
+    stands, and is reversible; after new models or relations, a later migration calls it again with
+    the names of all its models.
     """
 
     reduces_to_sql = True
     reversible = True
+
+    def __init__(
+        self, *, public: Iterable[str] = (), personal: Mapping[str, str] | None = None
+    ) -> None:
+        self.public = tuple(public)
+        self.personal = dict(personal or {})
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Change nothing: models know the relation, not how it is checked."""
@@ -120,13 +198,19 @@ class RaiseWalls(Operation):
         to_state: ProjectState,
     ) -> None:
         """Raise the walls after the constraints that the migration has yet to add."""
-        for model in _tenant_models(app_label, to_state):
-            for field in tenant_relations(model):
-                names = _names(model, field)
-                schema_editor.deferred_sql.append(
-                    _ADD_KEY.format(table=names["target"], id=names["id"])
-                )
-                schema_editor.deferred_sql.append(_ADD_RELATION.format(**names))
+        later = schema_editor.deferred_sql
+        for model in _models(app_label, to_state):
+            table = model._meta.db_table
+            if is_tenant(model):
+                for field in tenant_relations(model):
+                    names = _names(model, field)
+                    later.append(_ADD_KEY.format(table=names["target"], id=names["id"]))
+                    later.append(_ADD_RELATION.format(**names))
+                later.append(_STAY.format(table=table))
+                later.append(_ORGANIZATIONS_OF.format(table=table, id=model._meta.pk.column))
+                later.append(_POLICIES.format(table=table, **self._rules(model)))
+            elif parents(model):
+                later.append(_POLICIES.format(table=table, **_rules_of_parents(model)))
 
     def database_backwards(
         self,
@@ -136,26 +220,58 @@ class RaiseWalls(Operation):
         to_state: ProjectState,
     ) -> None:
         """Put the simple constraints back; tables of other apps keep the name they got."""
-        models = list(_tenant_models(app_label, from_state))
+        run = schema_editor.execute
+        models = list(_models(app_label, from_state))
         for model in models:
+            if is_tenant(model) or parents(model):
+                run(_NO_POLICIES.format(table=model._meta.db_table))
+        for model in filter(is_tenant, models):
             for field in tenant_relations(model):
-                schema_editor.execute(_DROP_RELATION.format(**_names(model, field)))
-                schema_editor.execute(
+                run(_DROP_RELATION.format(**_names(model, field)))
+                run(
                     schema_editor._create_fk_sql(  # type: ignore[attr-defined]
                         model, field, "_fk_%(to_table)s_%(to_column)s"
                     )
                 )
-        for model in models:
-            schema_editor.execute(_DROP_KEY.format(table=model._meta.db_table))
+        for model in filter(is_tenant, models):
+            run(_DROP_KEY.format(table=model._meta.db_table))
+            run(_DROP_OWN.format(table=model._meta.db_table))
 
     def describe(self) -> str:
         """Return what `sqlmigrate` and `makemigrations` show."""
-        return "Keep the rows of one organization from pointing at another's"
+        return "Keep the rows of one organization apart from another's"
+
+    def _rules(self, model: Model) -> dict[str, str]:
+        columns = [ORGANIZATION]
+        name = model._meta.object_name
+        if name in self.personal:
+            columns.append(model._meta.get_field(self.personal[name]).column)
+        read = "true" if name in self.public else _opened(*columns)
+        return {"read": read, "write": _opened(ORGANIZATION)}
 
 
-def _tenant_models(app_label: str, state: ProjectState) -> list[Model]:
+def _opened(*columns: str) -> str:
+    return " OR ".join([*(f'"{column}" = ANY {_KEYS}' for column in columns), _TRUSTED])
+
+
+def _rules_of_parents(model: Model) -> dict[str, str]:
+    """Say that a row is open where all its parents are, and writable where they are of the scope."""
+    read, write = [], []
+    for field in parents(model):
+        parent = field.related_model._meta.db_table
+        found = (
+            f'EXISTS (SELECT FROM "{parent}" AS parent'
+            f' WHERE parent."{field.target_field.column}" ='
+            f' "{model._meta.db_table}"."{field.column}"'
+        )
+        read.append(f"{found})")
+        write.append(f"{found} AND ({_opened(ORGANIZATION)}))")
+    return {"read": " AND ".join(read), "write": " AND ".join(write)}
+
+
+def _models(app_label: str, state: ProjectState) -> list[Model]:
     models = state.apps.get_app_config(app_label).get_models(include_auto_created=True)
-    return [model for model in models if is_tenant(model)]
+    return [model for model in models if not model._meta.proxy and model._meta.managed]
 
 
 def _names(model: Model, field: Any) -> dict[str, str]:

@@ -4,8 +4,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
+from smartqueue.common.managers import ScopedManager
 from smartqueue.common.models import IdModel, TenantModel
 from smartqueue.queues.enums import (
     ACTIVE,
@@ -37,6 +37,8 @@ class Queue(TenantModel):
     with them under that lock, and make the public status one row's read. `last_order_key`
     and `last_ticket_id` are the furthest place in line that anybody here has had.
     """
+
+    anybody_reads = True
 
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
@@ -100,6 +102,8 @@ class Queue(TenantModel):
 class QueueService(TenantModel):
     """A service that people of a queue wait for."""
 
+    anybody_reads = True
+
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
@@ -116,6 +120,8 @@ class QueueService(TenantModel):
 
 class QueuePriority(TenantModel):
     """A priority class of a queue: its head start in minutes, and who may claim it."""
+
+    anybody_reads = True
 
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
@@ -136,6 +142,8 @@ class QueuePriority(TenantModel):
 class VehicleCategory(TenantModel):
     """A kind of vehicle, how long it takes, and the lanes (counters) that can take it."""
 
+    anybody_reads = True
+
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
@@ -153,6 +161,8 @@ class VehicleCategory(TenantModel):
 
 class CounterSession(TenantModel):
     """An agent's time at a counter, and the queues served from it."""
+
+    person = "agent"
 
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
@@ -211,6 +221,8 @@ class Ticket(IdModel):
     `version` counts the changes its holder is told of. `person_key` tells apart several people
     who joined with one account or phone.
     """
+
+    person = "customer"
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]

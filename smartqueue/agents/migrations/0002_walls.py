@@ -4,7 +4,7 @@ from smartqueue.common.walls import RaiseWalls
 
 
 class Migration(migrations.Migration):
-    """Keep the rows of one organization from pointing at another's."""
+    """Keep the rows of one organization apart from another's."""
 
     dependencies = [
         ("agents", "0001_initial"),

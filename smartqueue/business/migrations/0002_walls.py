@@ -4,10 +4,22 @@ from smartqueue.common.walls import RaiseWalls
 
 
 class Migration(migrations.Migration):
-    """Keep the rows of one organization from pointing at another's."""
+    """Keep the rows of one organization apart from another's."""
 
     dependencies = [
         ("business", "0001_initial"),
     ]
 
-    operations = [RaiseWalls()]
+    operations = [
+        RaiseWalls(
+            public=(
+                "Branch",
+                "Counter",
+                "HolidayOverride",
+                "OpeningException",
+                "OpeningHours",
+                "Service",
+            ),
+            personal={"Membership": "user"},
+        )
+    ]

@@ -4,11 +4,16 @@ from smartqueue.common.walls import RaiseWalls
 
 
 class Migration(migrations.Migration):
-    """Keep the rows of one organization from pointing at another's."""
+    """Keep the rows of one organization apart from another's."""
 
     dependencies = [
         ("queues", "0001_initial"),
         ("business", "0002_walls"),
     ]
 
-    operations = [RaiseWalls()]
+    operations = [
+        RaiseWalls(
+            public=("Queue", "QueuePriority", "QueueService", "VehicleCategory"),
+            personal={"CounterSession": "agent", "Ticket": "customer"},
+        )
+    ]

@@ -80,7 +80,7 @@ def test_a_row_cannot_move_to_another_organization_alone():
     place, other = make_place(), make_place()
     check_keys()
 
-    with pytest.raises(IntegrityError, match="in_wall"):
+    with pytest.raises(IntegrityError, match="stays with its organization"):
         write(Queue, place.queue.pk, organization=other.organization)
 
 

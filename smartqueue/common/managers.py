@@ -1,0 +1,134 @@
+"""
+Managers of tenant rows.
+
+`with_scopes_disabled()` and `with_scope()` pass by the scope that is entered; the statement then
+takes with it what PostgreSQL's row policies ask for. That is as little as the query lets see: a
+filter by id opens the organization of that row, a filter by organization or person opens those,
+and only a query that says none of these opens everything.
+"""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db import models
+from django.db.models import sql
+from django.db.models.lookups import Exact, In
+from django.db.models.sql.where import AND
+from django_scopes import ScopedManager as _ScopedManager
+
+from smartqueue.common import tenancy
+from smartqueue.common.tenancy import EVERY_KEY, Keys, KeysOf
+
+ORGANIZATION = "organization_id"
+
+
+@functools.cache
+def closed_tables() -> frozenset[str]:
+    """Return the tenant tables that not everybody may read."""
+    return frozenset(
+        model._meta.db_table
+        for model in apps.get_models()
+        if isinstance(model._default_manager, TenantManager)
+        and not getattr(model, "anybody_reads", False)
+    )
+
+
+class OpenedQuery(sql.Query):
+    """A query of which a policy has said whose rows it may read."""
+
+    scope: dict[str, Any]
+
+    def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a compiler whose statements go with the query's keys."""
+        compiler = super().get_compiler(*args, **kwargs)
+        return _with_keys(compiler, self)
+
+    def get_aggregation(self, using: Any, aggregate_exprs: Any) -> Any:
+        """Aggregate with the query's keys, also around it."""
+        with tenancy.with_keys(self.keys()):
+            return super().get_aggregation(using, aggregate_exprs)
+
+    def keys(self) -> Keys:
+        """Return the keys to the rows that the query asks for."""
+        if self.scope.get("_enabled", True):
+            return tenancy.keys_of(self.scope)
+        if self.where.connector == AND and not self.where.negated:
+            for lookup in self.where.children:
+                keys = self._keys_of(lookup)
+                if keys is not None:
+                    return keys
+        return EVERY_KEY
+
+    def _keys_of(self, lookup: Any) -> Keys | None:
+        if not isinstance(lookup, Exact | In):
+            return None
+        column = getattr(lookup.lhs, "target", None)
+        meta: Any = self.get_meta()
+        if column is None or column.model is not meta.model or lookup.lhs.alias != meta.db_table:
+            return None
+        ids = _ids(lookup.rhs)
+        if ids is None:
+            return None
+        if column.primary_key:
+            return KeysOf(meta.db_table, tuple(ids))
+        if column.attname == ORGANIZATION:
+            return tenancy.keys_of({"organization": ids})
+        if column.name == getattr(meta.model, "person", ""):
+            return tenancy.keys_of({"customer": ids})
+        return None
+
+
+def _ids(value: Any) -> list[UUID] | None:
+    values = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    if isinstance(value, sql.Query) or not all(isinstance(one, UUID) for one in values):
+        return None
+    return list(values)
+
+
+def _with_keys(compiler: Any, query: OpenedQuery) -> Any:
+    """
+    Let a compiler tell the keys once it knows which tables its statement reads: ordering and
+    related rows join only then, and what everybody may read needs none.
+    """
+    build, run = compiler.as_sql, compiler.execute_sql
+    running = False
+
+    def as_sql(*args: Any, **kwargs: Any) -> Any:
+        found = build(*args, **kwargs)
+        if running:
+            read = {join.table_name for join in query.alias_map.values()}
+            tenancy.choose_keys(query.keys() if read & closed_tables() else None)
+        return found
+
+    def execute_sql(*args: Any, **kwargs: Any) -> Any:
+        nonlocal running
+        with tenancy.with_keys(None):
+            running = True
+            try:
+                return run(*args, **kwargs)
+            finally:
+                running = False
+
+    compiler.as_sql, compiler.execute_sql = as_sql, execute_sql
+    return compiler
+
+
+class TenantManager(models.Manager[Any]):
+    """What a manager of tenant rows is, whichever dimensions its scope has."""
+
+    def get_queryset(self) -> Any:
+        """Return rows; past the scope with the keys of what is asked for."""
+        rows: Any = super().get_queryset()
+        scope = getattr(self, "_override_scope", None)
+        if scope is not None:
+            rows.query = rows.query.chain(klass=OpenedQuery)
+            rows.query.scope = scope
+        return rows
+
+
+def ScopedManager(**dimensions: str) -> Any:  # noqa: N802  # the name it has in django-scopes
+    """Return a manager that raises without a scope in each of these dimensions."""
+    return _ScopedManager(_manager_class=TenantManager, **dimensions)

@@ -1,0 +1,1 @@
+"""Django's PostGIS backend with connections that tell PostgreSQL the tenant scope."""
