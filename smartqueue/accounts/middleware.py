@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from smartqueue.accounts import entrance
-from smartqueue.common import acting
+from smartqueue.accounts.actor import Actor
+from smartqueue.common import acting, tenancy
 from smartqueue.common.middleware import client_address
 from smartqueue.outbox import context
 
@@ -30,7 +31,7 @@ class ActorMiddleware:
             and not request.headers.get("X-Ticket-Token")
             and settings.SESSION_COOKIE_NAME in request.COOKIES
         )
-        attributes.actor = SimpleLazyObject(lambda: entrance.actor_of_request(request))
+        attributes.actor = SimpleLazyObject(lambda: _identified(request))
         asker = acting.Asker(
             lambda: attributes.actor.label, origin.request_id, origin.address, attributes.now
         )
@@ -54,3 +55,9 @@ class SessionIfAnyMiddleware:
             return self.get_response(request)
         response: HttpResponse = self._with_session(request)
         return response
+
+
+def _identified(request: HttpRequest) -> Actor:
+    actor = entrance.actor_of_request(request)
+    tenancy.identify(actor.user_id)
+    return actor

@@ -218,6 +218,28 @@ def fetch_all(
         return rows
 
 
+def fetch_entering(
+    statement: str, parameters: Sequence[Any], *, whose: Sequence[Any] = ()
+) -> tuple[str, list[tuple[Any, ...]]]:
+    """
+    Run a constant query that itself opens the organization of what it finds, and so needs no
+    statement ahead of it. Its first column is `postgis.base.entering`, to which `whose` are given.
+
+    Returns the keys, for `tenancy.with_keys`, and the rows without that column. The caller enters
+    the scope once the actor's right is known.
+    """
+    with prepared_cursor() as cursor:
+        connection: Any = connections[DEFAULT_DB_ALIAS].connection
+        entrance = [tenancy.own_key(), *whose, connection.is_in_transaction]
+        with connection.brings_keys():
+            cursor.execute(statement, [*entrance, *parameters])
+        rows = cursor.fetchall()
+    keys: str = rows[0][0] if rows else tenancy.NO_KEYS
+    if rows:
+        connection.told(keys)
+    return keys, [row[1:] for row in rows]
+
+
 M = TypeVar("M", bound=models.Model)
 
 

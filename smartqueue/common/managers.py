@@ -8,7 +8,7 @@ and only a query that says none of these opens everything.
 """
 
 import functools
-from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -63,27 +63,28 @@ class OpenedQuery(sql.Query):
         return EVERY_KEY
 
     def _keys_of(self, lookup: Any) -> Keys | None:
-        if not isinstance(lookup, Exact | In):
-            return None
-        column = getattr(lookup.lhs, "target", None)
-        meta: Any = self.get_meta()
-        if column is None or column.model is not meta.model or lookup.lhs.alias != meta.db_table:
-            return None
-        ids = _ids(lookup.rhs)
-        if ids is None:
+        column, ids = self._column_of(lookup), _ids(getattr(lookup, "rhs", None))
+        if column is None or ids is None:
             return None
         if column.primary_key:
-            return KeysOf(meta.db_table, tuple(ids))
+            return KeysOf(self.get_meta().db_table, tuple(ids))
         if column.attname == ORGANIZATION:
             return tenancy.keys_of({"organization": ids})
-        if column.name == getattr(meta.model, "person", ""):
+        if column.name == getattr(column.model, "person", ""):
             return tenancy.keys_of({"customer": ids})
         return None
 
+    def _column_of(self, lookup: Any) -> Any:
+        """Return the column of the queried model that a lookup compares with values, if one does."""
+        column = getattr(lookup.lhs, "target", None) if isinstance(lookup, Exact | In) else None
+        meta: Any = self.get_meta()
+        own = column is not None and column.model is meta.model
+        return column if own and lookup.lhs.alias == meta.db_table else None
+
 
 def _ids(value: Any) -> list[UUID] | None:
-    values = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    if isinstance(value, sql.Query) or not all(isinstance(one, UUID) for one in values):
+    values = value if isinstance(value, list | tuple | set | frozenset) else [value]
+    if not all(isinstance(one, UUID) for one in values):
         return None
     return list(values)
 
@@ -116,7 +117,30 @@ def _with_keys(compiler: Any, query: OpenedQuery) -> Any:
     return compiler
 
 
-class TenantManager(models.Manager[Any]):
+class TenantRows(models.QuerySet[Any]):
+    """Rows whose changes, past the scope, go with the keys of what is asked for as reads do."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows."""
+        with _keys_of_change(self.query):
+            return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows and what hangs on them."""
+        with _keys_of_change(self.query):
+            return super().delete()
+
+    # As Django's: templates and managers do not get at it.
+    delete.queryset_only = True  # type: ignore[attr-defined]
+    delete.alters_data = True  # type: ignore[attr-defined]
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
+def _keys_of_change(query: Any) -> AbstractContextManager[None]:
+    return tenancy.with_keys(query.keys()) if isinstance(query, OpenedQuery) else nullcontext()
+
+
+class TenantManager(models.Manager.from_queryset(TenantRows)):  # type: ignore[misc]
     """What a manager of tenant rows is, whichever dimensions its scope has."""
 
     def get_queryset(self) -> Any:

@@ -164,6 +164,6 @@ def _written(ids: list[object] | list[UUID]) -> str:
     own = _own.get()
     # Through UUID, so that nothing else can ever come to stand in a statement.
     texts = [str(one if isinstance(one, UUID) else UUID(str(one))) for one in ids]
-    if own is not None and str(own) not in texts:
-        texts.append(str(own))
+    if own is not None and str(own) not in texts[:1]:
+        texts.insert(0, str(own))
     return f"{{{','.join(texts)}}}"

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_all
 from smartqueue.common.errors import InvalidInput
 from smartqueue.queues.models import Queue
@@ -186,7 +187,7 @@ def with_figures(
 
 
 def _figures(pairs: list[tuple[UUID, UUID]], days: Days, now: datetime) -> dict[UUID, Figures]:
-    asked = {
+    asked: dict[str, Any] = {
         "units": [unit for unit, _queue in pairs],
         "queues": [queue for _unit, queue in pairs],
         "since": days.since,
@@ -194,7 +195,9 @@ def _figures(pairs: list[tuple[UUID, UUID]], days: Days, now: datetime) -> dict[
         "days_before": DEFAULT_DAYS - 1,
         "now": now,
     }
-    return {row[0]: _read(row) for row in fetch_all(_FIGURES, asked)}
+    with tenancy.counting("queues_queue", asked["queues"]):
+        rows = fetch_all(_FIGURES, asked)
+    return {row[0]: _read(row) for row in rows}
 
 
 def _read(row: tuple[Any, ...]) -> Figures:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_all
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
@@ -101,7 +102,9 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         return
     if len(_profiles) + len(old) > MOST_PROFILES:
         _profiles.clear()
-    for queue_id, state, services in fetch_all(_PROFILE, [old]):
+    with tenancy.counting("queues_queue", old):
+        rows = fetch_all(_PROFILE, [old])
+    for queue_id, state, services in rows:
         _profiles[queue_id] = (moment, _profile(state, services))
 
 
@@ -213,7 +216,9 @@ def _counters(queue: Queue, known: Counters | None) -> Counters:
 
 def counters_of(queue_ids: Iterable[UUID]) -> dict[UUID, Counters]:
     """Return the free and the pausing counters of several queues, in one query."""
-    rows = fetch_all(_COUNTERS, [list(queue_ids)])
+    ids = list(queue_ids)
+    with tenancy.counting("queues_queue", ids):
+        rows = fetch_all(_COUNTERS, [ids])
     return {queue_id: (free, on_break) for queue_id, free, on_break in rows}
 
 

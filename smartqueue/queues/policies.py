@@ -13,8 +13,9 @@ from smartqueue.business.models import Branch, Counter
 from smartqueue.business.policies import can, require
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
-from smartqueue.common.db import RowOf, fetch_all, fetch_one
+from smartqueue.common.db import RowOf, fetch_entering, fetch_one
 from smartqueue.common.errors import NotFound
+from smartqueue.common.postgis.base import entering
 from smartqueue.queues.enums import ACTIVE, SessionState
 from smartqueue.queues.errors import SessionNotOpen
 from smartqueue.queues.models import CounterSession, Queue, Ticket
@@ -25,14 +26,23 @@ _BRANCH = RowOf(Branch, ("id", "organization_id", "name", "slug", "timezone", "c
 _COUNTER = RowOf(Counter, ("id", "organization_id", "branch_id", "name"))
 _SESSION = RowOf(CounterSession)
 
+# Anybody may read a queue, so its row can open its organization on the way; whose a ticket or a
+# session is has to be asked first. They stand in a subquery that depends on that answer, since only
+# this promises the order.
+_ENTER_QUEUE = entering("queue.organization_id")
+_ENTER_TICKET = f"SELECT {entering('organizations_of_queues_ticket(ARRAY[%s::uuid])')} AS keys"
+_ENTER_SESSION = (
+    f"SELECT {entering('organizations_of_queues_countersession(ARRAY[%s::uuid])')} AS keys"
+)
+
 _SELECT_QUEUE = f"""
-    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+    SELECT {_ENTER_QUEUE}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
     FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
     WHERE queue.id = %s AND queue.retired_at IS NULL AND branch.closed_at IS NULL
 """  # noqa: S608  # names from the models
 _LOCK = " FOR NO KEY UPDATE OF queue"
 _SELECT_QUEUE_TO_JOIN = f"""
-    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}, ARRAY(
+    SELECT {_ENTER_QUEUE}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}, ARRAY(
         SELECT offered.service_id FROM queues_queueservice AS offered
         JOIN business_service AS service ON service.id = offered.service_id
         WHERE offered.queue_id = queue.id AND service.retired_at IS NULL)
@@ -40,12 +50,15 @@ _SELECT_QUEUE_TO_JOIN = f"""
     WHERE queue.id = %s AND queue.retired_at IS NULL AND branch.closed_at IS NULL
 """  # noqa: S608  # names from the models
 _SELECT_QUEUES_OF_TICKET = f"""
-    SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
-    FROM queues_ticket AS ticket
-    JOIN queues_queue AS queue ON queue.id IN (ticket.queue_id, %s)
-    JOIN business_branch AS branch ON branch.id = queue.branch_id
-    WHERE ticket.id = %s
-    ORDER BY queue.id
+    SELECT entrance.keys, found.* FROM ({_ENTER_TICKET}) AS entrance CROSS JOIN LATERAL (
+        SELECT {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+        FROM queues_ticket AS ticket
+        JOIN queues_queue AS queue ON queue.id IN (ticket.queue_id, %s)
+        JOIN business_branch AS branch ON branch.id = queue.branch_id
+        WHERE ticket.id = %s AND entrance.keys <> ''
+        ORDER BY queue.id
+        FOR NO KEY UPDATE OF queue
+    ) AS found
 """  # noqa: S608  # names from the models
 _SELECT_TICKET = f"""
     SELECT {TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
@@ -56,24 +69,30 @@ _SELECT_TICKET = f"""
     WHERE ticket.id = %s
 """  # noqa: S608  # names from the models
 _SELECT_TICKET_WITH_QUEUE = f"""
-    SELECT {TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
-           {_SESSION.columns("session")}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
-    FROM queues_ticket AS ticket
-    JOIN queues_queue AS queue ON queue.id = ticket.queue_id
-    JOIN business_branch AS branch ON branch.id = queue.branch_id
-    LEFT JOIN business_counter AS counter ON counter.id = ticket.counter_id
-    LEFT JOIN queues_countersession AS session ON session.id = ticket.session_id
-    WHERE ticket.id = %s
+    SELECT entrance.keys, found.* FROM ({_ENTER_TICKET}) AS entrance CROSS JOIN LATERAL (
+        SELECT {TICKET.columns("ticket")}, {_COUNTER.columns("counter")},
+               {_SESSION.columns("session")}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}
+        FROM queues_ticket AS ticket
+        JOIN queues_queue AS queue ON queue.id = ticket.queue_id
+        JOIN business_branch AS branch ON branch.id = queue.branch_id
+        LEFT JOIN business_counter AS counter ON counter.id = ticket.counter_id
+        LEFT JOIN queues_countersession AS session ON session.id = ticket.session_id
+        WHERE ticket.id = %s AND entrance.keys <> ''
+        OFFSET 0
+    ) AS found
 """  # noqa: S608  # names from the models
 _SELECT_SESSION = f"""
-    SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
-        SELECT FROM queues_ticket AS ticket
-        WHERE ticket.counter_id = session.counter_id AND ticket.state IN ('called', 'serving'))
-    FROM queues_countersession AS session
-    JOIN business_counter AS counter ON counter.id = session.counter_id
-    WHERE session.id = %s AND session.state <> 'ended'
+    SELECT entrance.keys, found.* FROM ({_ENTER_SESSION}) AS entrance CROSS JOIN LATERAL (
+        SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
+            SELECT FROM queues_ticket AS ticket
+            WHERE ticket.counter_id = session.counter_id AND ticket.state IN ('called', 'serving'))
+        FROM queues_countersession AS session
+        JOIN business_counter AS counter ON counter.id = session.counter_id
+        WHERE session.id = %s AND session.state <> 'ended' AND entrance.keys <> ''
+        OFFSET 0
+    ) AS found
 """  # noqa: S608  # names from the models
-_LOCK_SESSION = " FOR NO KEY UPDATE OF session"
+_SELECT_SESSION_LOCKED = _SELECT_SESSION.replace("OFFSET 0", "FOR NO KEY UPDATE OF session")
 
 
 def _queue_of(row: Sequence[Any]) -> Queue:
@@ -88,10 +107,10 @@ def access_queue(actor: Actor, queue_id: UUID, ability: Ability, *, lock: bool =
 
     :raises NotFound: unknown, retired, or not the actor's
     """
-    row = fetch_one(_SELECT_QUEUE + _LOCK if lock else _SELECT_QUEUE, [queue_id])
-    if row is None:
+    _, rows = fetch_entering(_SELECT_QUEUE + _LOCK if lock else _SELECT_QUEUE, [queue_id])
+    if not rows:
         raise NotFound
-    queue = _queue_of(row)
+    queue = _queue_of(rows[0])
     require(actor, queue.organization_id, ability, queue.branch_id)
     return queue
 
@@ -102,14 +121,14 @@ def access_queue_to_join(actor: Actor, queue_id: UUID) -> tuple[Queue, list[UUID
 
     :raises NotFound: unknown or retired, or a kiosk of another branch
     """
-    row = fetch_one(_SELECT_QUEUE_TO_JOIN + _LOCK, [queue_id])
-    if row is None:
+    _, rows = fetch_entering(_SELECT_QUEUE_TO_JOIN + _LOCK, [queue_id])
+    if not rows:
         raise NotFound
-    queue = _queue_of(row)
+    queue = _queue_of(rows[0])
     if actor.kind is ActorKind.KIOSK and actor.branch_id != queue.branch_id:
         raise NotFound
     tenancy.enter(queue.organization_id)
-    return queue, row[-1]
+    return queue, rows[0][-1]
 
 
 def is_holder(actor: Actor, ticket: Ticket) -> bool:
@@ -130,9 +149,10 @@ def access_ticket(actor: Actor, ticket_id: UUID) -> Ticket:
 
     :raises NotFound: unknown, or not the actor's
     """
-    row = fetch_one(_SELECT_TICKET_WITH_QUEUE, [ticket_id])
-    if row is None:
+    _, rows = fetch_entering(_SELECT_TICKET_WITH_QUEUE, [ticket_id], whose=[ticket_id])
+    if not rows:
         raise NotFound
+    (row,) = rows
     ticket = _ticket_of(row)
     if not (is_holder(actor, ticket) or serves(actor, ticket)):
         raise NotFound
@@ -153,9 +173,10 @@ def access_ticket_locked(
     :raises NotFound: unknown, or not the actor's
     """
     while True:
-        rows = fetch_all(_SELECT_QUEUES_OF_TICKET + _LOCK, [also, ticket_id])
+        keys, rows = fetch_entering(_SELECT_QUEUES_OF_TICKET, [also, ticket_id], whose=[ticket_id])
         queues = {queue.pk: queue for queue in map(_queue_of, rows)}
-        ticket = _read_ticket(ticket_id)
+        with tenancy.with_keys(keys):
+            ticket = _read_ticket(ticket_id)
         # A transfer may have moved it between the two reads.
         if ticket.queue_id in queues:
             break
@@ -196,9 +217,11 @@ def access_session(actor: Actor, session_id: UUID, *, lock: bool = False) -> Cou
 
     :raises NotFound: unknown, ended, or not the actor's
     """
-    row = fetch_one(_SELECT_SESSION + _LOCK_SESSION if lock else _SELECT_SESSION, [session_id])
-    if row is None:
+    statement = _SELECT_SESSION_LOCKED if lock else _SELECT_SESSION
+    _, rows = fetch_entering(statement, [session_id], whose=[session_id])
+    if not rows:
         raise NotFound
+    (row,) = rows
     session = _SESSION.read(row)
     session.counter = _COUNTER.read(row, len(_SESSION))
     session.is_busy = row[-1]  # type: ignore[attr-defined]  # read along with it

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from smartqueue.agents.queries import Weights
 from smartqueue.business.hours import closing_time, last_edge, next_opening
 from smartqueue.business.queries import schedule_of, schedules_of
+from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.db import RowOf, fetch_all, fetch_one
 from smartqueue.common.errors import NotFound
@@ -184,7 +185,8 @@ def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
     ahead = {ticket.pk: ticket.queue.waiting_count - 1 for ticket in waiting if _is_last(ticket)}
     others = [ticket.pk for ticket in waiting if ticket.pk not in ahead]
     if others:
-        ahead |= fetch_all(_AHEAD, {"tickets": others, "few": FEW_BEHIND}, planned=True)
+        with tenancy.counting("queues_ticket", others):
+            ahead |= fetch_all(_AHEAD, {"tickets": others, "few": FEW_BEHIND}, planned=True)
     return {pk: max(number, 0) for pk, number in ahead.items()}
 
 

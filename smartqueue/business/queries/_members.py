@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from smartqueue.accounts.actor import Membership as ActorMembership
 from smartqueue.accounts.enums import Role
 from smartqueue.business.models import Invitation, Membership
+from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_all
 
 Reach = frozenset[UUID] | None
@@ -28,11 +29,13 @@ _MEMBERSHIPS = """
 
 def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
     """Return a person's roles in organizations that are not closed, in one query."""
+    with tenancy.with_key_of(user_id):
+        rows = fetch_all(_MEMBERSHIPS, [user_id])
     return tuple(
         ActorMembership(
             organization_id, Role(role), None if branches == [None] else frozenset(branches)
         )
-        for organization_id, role, branches in fetch_all(_MEMBERSHIPS, [user_id])
+        for organization_id, role, branches in rows
     )
 
 

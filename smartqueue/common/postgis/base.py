@@ -6,7 +6,7 @@ a transaction, and when the scope changes within one, they go ahead of the next 
 that statement is told to bring them itself (`entering`).
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from django.contrib.gis.db.backends.postgis import base
 from psycopg import pq
+from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
 
@@ -25,9 +26,10 @@ _IDLE, _INTRANS = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
 def entering(organizations: str) -> str:
     """
     Return the SQL by which a statement sets the keys itself, and returns them, from an expression
-    of text that names organizations; takes two parameters (`Connection.entrance`).
+    of text that names organizations. Around that expression's parameters stand the person's own key
+    and whether this is for the transaction only.
     """
-    return f"set_config('{SETTING}', '{{' || concat_ws(',', {organizations}, %s::text) || '}}', %s)"
+    return f"set_config('{SETTING}', '{{' || concat_ws(',', %s::text, {organizations}) || '}}', %s)"
 
 
 class Connection(psycopg.Connection[Any]):
@@ -43,9 +45,9 @@ class Connection(psycopg.Connection[Any]):
         self._for_transaction = None
 
     @property
-    def entrance(self) -> tuple[str | None, bool]:
-        """The parameters of `entering`: the person's own key, whether only for the transaction."""
-        return own_key(), not self.autocommit or self.pgconn.transaction_status == _INTRANS
+    def is_in_transaction(self) -> bool:
+        """Whether what is set now ends with a transaction."""
+        return not self.autocommit or self.pgconn.transaction_status == _INTRANS
 
     @contextmanager
     def brings_keys(self) -> Iterator[None]:
@@ -67,7 +69,7 @@ class Connection(psycopg.Connection[Any]):
         else:
             self._for_transaction = keys
 
-    def _start_query(self) -> Generator[int, int, None]:
+    def _start_query(self) -> PQGen[None]:
         status = self.pgconn.transaction_status
         if status == _IDLE and not self._autocommit:
             yield from self._begin()
@@ -84,7 +86,7 @@ class Connection(psycopg.Connection[Any]):
                 self._for_transaction = None
                 self._for_transaction = yield from self._tell(b"", _setting(keys, local=True), keys)
 
-    def _begin(self) -> Generator[int, int, None]:
+    def _begin(self) -> PQGen[None]:
         begin = self._get_tx_start_command()
         keys = keys_now()
         if self._pipeline:
@@ -98,9 +100,7 @@ class Connection(psycopg.Connection[Any]):
             statement = _setting(keys, local=True)
             self._for_transaction = yield from self._tell(begin + b"; ", statement, keys)
 
-    def _tell(
-        self, begin: bytes, statement: bytes, keys: Keys
-    ) -> Generator[int, int, str | None]:
+    def _tell(self, begin: bytes, statement: bytes, keys: Keys) -> PQGen[str | None]:
         if self._pipeline:
             yield from self._exec_command(statement)
             return keys if isinstance(keys, str) else None
@@ -137,6 +137,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(settings_dict, *args, **kwargs)
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # the stubs leave it out
         if isinstance(self.connection, Connection):
             self.connection.forget_keys()
