@@ -1,8 +1,17 @@
 """What every test run needs."""
 
-from collections.abc import Generator
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
 
+import environ
 import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from smartqueue.common import tenancy
 
 
 @pytest.hookimpl(wrapper=True)
@@ -17,3 +26,57 @@ def pytest_runtest_makereport(
 
 def _sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _web_role() -> dict[str, Any]:
+    """
+    Return how the role that serves signs in. Tests run as the owner, whom no row policy holds;
+    the other is in DATABASE_WEB_URL, or in what script/ keeps of the services that it made.
+    """
+    url = os.environ.get("DATABASE_WEB_URL", "")
+    kept = Path(__file__).parent / ".data" / "env"
+    if not url and kept.is_file():
+        lines = dict(line.split("=", 1) for line in kept.read_text().splitlines() if "=" in line)
+        url = lines.get("DATABASE_URL", "")
+    found: dict[str, Any] = environ.Env.db_url_config(url) if url else {}
+    if not url or found["USER"] == connection.settings_dict["USER"]:
+        pytest.fail("Set DATABASE_WEB_URL to the role that serves; it must not own the tables.")
+    return {name: found[name] for name in ("USER", "PASSWORD")}
+
+
+@contextmanager
+def _signed_in(role: dict[str, Any]) -> Iterator[None]:
+    before = {name: connection.settings_dict[name] for name in role}
+    connection.close()
+    connection.settings_dict.update(role)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(before)
+
+
+@pytest.fixture
+def as_web(transactional_db: None) -> Callable[[], AbstractContextManager[None]]:
+    """Return the context in which the database is used as the role that serves."""
+    role = _web_role()
+    return lambda: _signed_in(role)
+
+
+@pytest.fixture(scope="session", autouse=os.environ.get("TEST_ROLE") == "web")
+def _everything_as_web(django_db_setup: None) -> Iterator[None]:
+    """With TEST_ROLE=web, run every test as the role that serves, set-up of rows trusted."""
+    tenancy.trust_this_process()
+    owner = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    empty = TransactionTestCase._fixture_teardown
+
+    def as_owner(self: Any) -> None:
+        with _signed_in(owner):
+            empty(self)
+
+    TransactionTestCase._fixture_teardown = as_owner
+    try:
+        with _signed_in(_web_role()):
+            yield
+    finally:
+        TransactionTestCase._fixture_teardown = empty

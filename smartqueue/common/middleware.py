@@ -131,7 +131,7 @@ class RequestMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = _refusal(request)
         if response is None:
-            with tenancy.restored():
+            with tenancy.serving():
                 response = self.get_response(request)
         _complete(request, response, request_id)
         seconds = time.perf_counter() - started

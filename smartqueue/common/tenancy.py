@@ -36,6 +36,7 @@ Keys: TypeAlias = str | KeysOf
 
 _own: ContextVar[UUID | None] = ContextVar("own_key", default=None)
 _statement: ContextVar[Keys | None] = ContextVar("keys_of_this_statement", default=None)
+_serving: ContextVar[bool] = ContextVar("serving", default=False)
 _trusted = False
 
 
@@ -80,6 +81,20 @@ def restored() -> Iterator[None]:
         state.reset(token)
 
 
+@contextmanager
+def serving() -> Iterator[None]:
+    """
+    Answer somebody from outside: the scope and person that it enters end with it, and without
+    a scope it reads what is public and nothing else, in whichever process.
+    """
+    token = _serving.set(True)
+    try:
+        with restored():
+            yield
+    finally:
+        _serving.reset(token)
+
+
 # --- What the database is told -------------------------------------------------------------------
 
 
@@ -89,7 +104,7 @@ def identify(user_id: UUID | None) -> None:
 
 
 def trust_this_process() -> None:
-    """Let code without a scope read everything: workers, the relay, commands; never the web."""
+    """Let code without a scope read everything: workers, the relay, commands; not what is `serving`."""
     global _trusted
     _trusted = True
 
@@ -141,7 +156,7 @@ def keys_now() -> Keys:
 def keys_of(current: dict[str, object] | None) -> str:
     """Return the keys of a scope of the managers."""
     if not current:
-        return EVERY_KEY if _trusted else _written([])
+        return EVERY_KEY if _trusted and not _serving.get() else _written([])
     if not current.get("_enabled", True):
         return EVERY_KEY
     found: list[object] = []

@@ -24,7 +24,7 @@ _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sockets")
 def _call(function: Callable[..., R], arguments: tuple[Any, ...]) -> R:
     close_old_connections()
     try:
-        with tenancy.restored():
+        with tenancy.serving():
             return function(*arguments)
     finally:
         close_old_connections()
