@@ -23,11 +23,13 @@ class TenantModel(IdModel):
 
     Subclasses declare `organization`, so that the constraint names are theirs. `anybody_reads` says
     that the rows are public, `person` names the key to whose account they are; both as the
-    migration's `RaiseWalls` says it.
+    migration's `RaiseWalls` says it. `points_at` names columns of tenant rows' ids that are not
+    foreign keys, with the model's label, for the nightly check.
     """
 
     anybody_reads: ClassVar[bool] = False
     person: ClassVar[str] = ""
+    points_at: ClassVar[dict[str, str]] = {}
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]

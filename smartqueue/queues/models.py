@@ -163,6 +163,7 @@ class CounterSession(TenantModel):
     """An agent's time at a counter, and the queues served from it."""
 
     person = "agent"
+    points_at = {"queue_ids": "queues.Queue"}
 
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"

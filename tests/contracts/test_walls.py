@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django_scopes.manager import DisabledQuerySet
 
-from smartqueue.common.walls import ORGANIZATION, is_tenant, tenant_relations
+from smartqueue.common.managers import TenantManager
+from smartqueue.common.walls import ORGANIZATION, RaiseWalls, is_tenant, parents, tenant_relations
 
 # Rows that name an organization and are not kept in it, each with the reason.
 NOT_KEPT = {
@@ -72,6 +74,12 @@ def test_what_names_an_organization_is_read_under_a_scope():
     assert open_ == []
 
 
+def test_managers_of_scoped_rows_are_ours():
+    """Django-scopes' own would leave `with_scopes_disabled()` to what the database lets see."""
+    scoped = [m for m in naming_an_organization() if not m._meta.auto_created]
+    assert [m for m in scoped if not isinstance(m._default_manager, TenantManager)] == []
+
+
 def test_what_names_an_organization_always_has_one():
     assert [m._meta.label for m in naming_an_organization() if not is_tenant(m)] == []
 
@@ -113,3 +121,54 @@ def test_as_many_keys_are_checked_as_before():
     assert count == sum(
         f.is_relation for f in apps.get_model("queues.Ticket")._meta.concrete_fields
     )
+
+
+def walls() -> set[tuple[Any, ...]]:
+    """Return every row policy, and every table where policies are on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, policyname, cmd, qual, with_check, roles::text FROM pg_policies"
+            " UNION ALL SELECT relname, 'on', NULL, NULL, NULL, NULL FROM pg_class"
+            " WHERE relrowsecurity"
+        )
+        return set(cursor.fetchall())
+
+
+def walled_models() -> list[Any]:
+    kept = [m for m in models() if is_tenant(m) or parents(m)]
+    return [m for m in kept if m._meta.label not in NOT_KEPT]
+
+
+def raise_all() -> None:
+    """Raise the walls as the models of today describe them."""
+    state = MigrationLoader(connection).project_state()
+    with connection.schema_editor() as editor:
+        for label in sorted({m._meta.app_label for m in walled_models()}):
+            own = [m for m in walled_models() if m._meta.app_label == label]
+            operation = RaiseWalls(
+                public=[m.__name__ for m in own if getattr(m, "anybody_reads", False)],
+                personal={m.__name__: m.person for m in own if getattr(m, "person", "")},
+            )
+            operation.database_forwards(label, editor, state, state)
+
+
+@pytest.mark.django_db
+def test_every_table_has_the_wall_that_its_model_describes():
+    """A migration calls `walls.RaiseWalls`, saying what the models say; docs/patterns/tenancy.md."""
+    before = walls()
+    raise_all()
+
+    assert sorted(map(str, before ^ walls())) == []
+    assert {row[0] for row in before if row[1] == "on"} >= {
+        m._meta.db_table for m in walled_models()
+    }
+
+
+@pytest.mark.django_db
+def test_control_a_table_without_its_wall_is_seen():
+    with connection.cursor() as cursor:
+        cursor.execute("DROP POLICY wall_read ON queues_ticket")
+    before = walls()
+    raise_all()
+
+    assert {row[:2] for row in before ^ walls()} == {("queues_ticket", "wall_read")}
