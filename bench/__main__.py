@@ -24,9 +24,10 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "status": measures.status,
     "growth": measures.growth,
     "past": measures.past,
+    "walls": measures.walls,
     "sockets": _sockets,
 }
-NEED_AGENTS = {"call", "growth", "past"}
+NEED_AGENTS = {"call", "growth", "past", "walls"}
 # Need no scratch database.
 ALONE: dict[str, Callable[[int], list[report.Table]]] = {"waits": estimates.waits}
 

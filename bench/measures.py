@@ -235,6 +235,41 @@ def past(session: Session) -> list[Table]:
     ]
 
 
+def walls(session: Session) -> list[Table]:
+    """The same operations with the row policies of PostgreSQL on and off."""
+    when = {False: "policies off", True: "policies on"}
+    found = {name: {on: Side(text) for on, text in when.items()} for name in _OPERATIONS}
+    tables = session.database.execute(
+        "SELECT relname FROM pg_class WHERE relrowsecurity ORDER BY relname"
+    ).fetchall()
+
+    def set_policies(*, on: bool) -> None:
+        for (table,) in tables:
+            word = "ENABLE" if on else "DISABLE"
+            session.database.execute(f'ALTER TABLE "{table}" {word} ROW LEVEL SECURITY')
+
+    _warm_up(session)
+    for number in range(session.options.rounds):
+        say(f"policies on and off, round {number + 1}")
+        for on in when if number % 2 == 0 else reversed(when):
+            set_policies(on=on)
+            session.line.empty()
+            session.line.fill(MIDDLE_LINE)
+            for name, operate in _OPERATIONS.items():
+                operate(session, session.place, found[name][on], short=False)
+    set_policies(on=True)
+    return [
+        Table(
+            f"walls_{name}",
+            f"{name}: with row policies on and off, on {len(tables)} tables",
+            list(sides.values()),
+            against=when[False],
+            aim=Aim(when[True], rate=0.95),
+        )
+        for name, sides in found.items()
+    ]
+
+
 def _warm_up(session: Session) -> None:
     """Let every operation prepare its statements, so that the first figures are like the others."""
     session.line.empty()

@@ -119,7 +119,7 @@ def run(
         [
             *(program, "-n", "-M", "prepared", "-c", str(clients), "-j", "1"),
             *(("-T", str(max(round(seconds), 1))) if seconds is not None else ("-t", "1")),
-            *("-f", str(file), libpq(scratch.web_url)),
+            *("-f", str(file), libpq(scratch.owner_url)),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -15,6 +15,7 @@ from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.accounts.models import Session
+from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_one, unit_of_work
 from smartqueue.common.errors import NotSignedIn
 
@@ -92,7 +93,8 @@ def actor_of_access_token(token: str) -> Actor:
 
 
 def _rights(user_id: UUID, session_id: UUID) -> tuple[bool, str]:
-    row = fetch_one(_ALIVE, [session_id, user_id])
+    with tenancy.without_keys():
+        row = fetch_one(_ALIVE, [session_id, user_id])
     if row is None:
         raise NotSignedIn
     return row[0], row[1]

@@ -20,7 +20,7 @@ from django.db.models.sql.where import AND
 from django_scopes import ScopedManager as _ScopedManager
 
 from smartqueue.common import tenancy
-from smartqueue.common.tenancy import EVERY_KEY, Keys, KeysOf
+from smartqueue.common.tenancy import EVERY_KEY, NO_KEYS, AtLeast, Keys, KeysOf
 
 ORGANIZATION = "organization_id"
 
@@ -100,8 +100,8 @@ def _with_keys(compiler: Any, query: OpenedQuery) -> Any:
     def as_sql(*args: Any, **kwargs: Any) -> Any:
         found = build(*args, **kwargs)
         if running:
-            read = {join.table_name for join in query.alias_map.values()}
-            tenancy.choose_keys(query.keys() if read & closed_tables() else None)
+            is_closed = any(f'"{table}"' in found[0] for table in closed_tables())
+            tenancy.choose_keys(query.keys() if is_closed else AtLeast(NO_KEYS))
         return found
 
     def execute_sql(*args: Any, **kwargs: Any) -> Any:

@@ -31,6 +31,12 @@ class KeysOf:
     ids: tuple[UUID, ...]
 
 
+class AtLeast(str):
+    """Keys of which a statement needs no others, and that it does not mind being among more."""
+
+    __slots__ = ()
+
+
 Keys: TypeAlias = str | KeysOf
 """An array of ids as PostgreSQL writes it, of organizations and people, or how to find them."""
 
@@ -127,11 +133,15 @@ def choose_keys(keys: Keys | None) -> None:
 @contextmanager
 def with_key_of(user_id: UUID) -> Iterator[None]:
     """Read one person's own rows before anything else is known of them."""
-    if _statement.get() is None and _own.get() == user_id:
+    with with_keys(AtLeast(f"{{{user_id}}}")):
         yield
-    else:
-        with with_keys(_written([user_id])):
-            yield
+
+
+@contextmanager
+def without_keys() -> Iterator[None]:
+    """Read what no wall stands before: accounts, sessions, public rows."""
+    with with_keys(AtLeast(NO_KEYS)):
+        yield
 
 
 @contextmanager
@@ -150,6 +160,11 @@ def keys_now() -> Keys:
     keys = _statement.get()
     if keys is not None:
         return keys
+    return keys_of_scope()
+
+
+def keys_of_scope() -> str:
+    """Return the keys of the present scope, whatever the next statement needs."""
     return keys_of(state.get())
 
 

@@ -149,6 +149,8 @@ def access_ticket(actor: Actor, ticket_id: UUID) -> Ticket:
 
     :raises NotFound: unknown, or not the actor's
     """
+    # Known before the keys are told, the person's own go with them and are not told again.
+    tenancy.identify(actor.user_id)
     _, rows = fetch_entering(_SELECT_TICKET_WITH_QUEUE, [ticket_id], whose=[ticket_id])
     if not rows:
         raise NotFound

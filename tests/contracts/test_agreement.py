@@ -94,7 +94,7 @@ def test_the_job_leaves_its_figures_and_an_error(
     places: tuple[Place, Place], caplog: pytest.LogCaptureFixture
 ):
     without_key("queues_queue", "branch_id")
-    point(Queue, places[0].queue.pk, branch=places[1].branch)
+    point(Queue, places[0].queue.pk, branch=places[1].branch, prefix="Z")
 
     tasks.check_agreement_task()
 

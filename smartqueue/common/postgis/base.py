@@ -18,7 +18,16 @@ from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
 
-from smartqueue.common.tenancy import NO_KEYS, SETTING, Keys, KeysOf, keys_now, own_key
+from smartqueue.common.tenancy import (
+    NO_KEYS,
+    SETTING,
+    AtLeast,
+    Keys,
+    KeysOf,
+    keys_now,
+    keys_of_scope,
+    own_key,
+)
 
 _IDLE, _INTRANS = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
 
@@ -77,18 +86,23 @@ class Connection(psycopg.Connection[Any]):
             return
         elif status == _IDLE:
             keys = keys_now()
-            if keys != self._for_session:
+            if not _suffices(self._for_session, keys):
                 self._for_session = None
                 self._for_session = yield from self._tell(b"", _setting(keys, local=False), keys)
         elif status == _INTRANS:
             keys = keys_now()
-            if keys != self._for_transaction:
+            if not _suffices(self._for_transaction, keys):
                 self._for_transaction = None
                 self._for_transaction = yield from self._tell(b"", _setting(keys, local=True), keys)
 
     def _begin(self) -> PQGen[None]:
         begin = self._get_tx_start_command()
+        # What comes after the first statement will need the scope's.
         keys = keys_now()
+        if isinstance(keys, AtLeast) and not _suffices(keys_of_scope(), keys):
+            keys = str(keys)
+        elif isinstance(keys, AtLeast):
+            keys = keys_of_scope()
         if self._pipeline:
             yield from super()._start_query()
             self._for_transaction = self._for_session
@@ -114,6 +128,13 @@ class Connection(psycopg.Connection[Any]):
             return keys
         found: bytes | None = results[-1].get_value(0, 0)
         return found.decode() if found else None
+
+
+def _suffices(told: str | None, keys: Keys) -> bool:
+    """Whether a statement may go with the keys that were told last; None are unknown ones."""
+    if isinstance(keys, AtLeast):
+        return keys == NO_KEYS or (told is not None and keys[1:-1] in told)
+    return keys == told
 
 
 def _setting(keys: Keys, *, local: bool) -> bytes:
