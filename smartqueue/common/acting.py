@@ -69,7 +69,10 @@ def told(actor: Labelled | None = None, at: datetime | None = None) -> Iterator[
     raw: Any = here.connection
     begins = raw.pgconn.transaction_status == TransactionStatus.IDLE
     with here.wrap_database_errors:
-        _send(raw, b"BEGIN; " + statement if begins else statement)
+        if begins:
+            raw.begin_with(statement)
+        else:
+            _send(raw, statement)
     try:
         yield
     finally:

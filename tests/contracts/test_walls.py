@@ -13,6 +13,7 @@ from smartqueue.common.walls import ORGANIZATION, RaiseWalls, is_tenant, parents
 
 # Rows that name an organization and are not kept in it, each with the reason.
 NOT_KEPT = {
+    "audit.RowChange": "the journal of every table, also of platform rows; read through audit.Entry",
     "outbox.DomainEvent": "the platform's own record; relays and the journal read all of it",
     "notifications.Notification": "belongs to its person; the organization says who sent it",
 }

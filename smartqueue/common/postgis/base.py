@@ -72,6 +72,32 @@ class Connection(psycopg.Connection[Any]):
         """Remember what the statement has set."""
         self._remember(keys)
 
+    def begin_with(self, commands: bytes) -> None:
+        """
+        Begin a transaction that something else is told as well, all in one message.
+
+        :raises psycopg.OperationalError: it could not be sent or was refused
+        """
+        keys = keys_of_scope()
+        parts = [b"BEGIN", commands]
+        if keys != self._for_session:
+            parts.append(_setting(keys, local=True))
+        self._for_transaction = None
+        result = self.pgconn.exec_(b"; ".join(parts))
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.OperationalError(result.get_error_message())
+        self._for_transaction = keys
+
+    def commit(self) -> None:
+        """Commit; the transaction's keys end with it."""
+        self._for_transaction = None
+        super().commit()
+
+    def rollback(self) -> None:
+        """Roll back; the transaction's keys end with it."""
+        self._for_transaction = None
+        super().rollback()
+
     def _remember(self, keys: str | None) -> None:
         if self.pgconn.transaction_status == _IDLE and self._autocommit:
             self._for_session = keys

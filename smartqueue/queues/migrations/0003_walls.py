@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Keep the rows of one organization apart from another's."""
 
     dependencies = [
-        ("queues", "0001_initial"),
+        ("queues", "0002_last_in_line"),
         ("business", "0002_walls"),
     ]
 
