@@ -46,13 +46,18 @@ class _Unit:
 
     def __init__(self) -> None:
         self._waiting: list[Write] = []
+        # Of the scope in which they were written; another may be entered before they are sent.
+        self._keys: tenancy.Keys = tenancy.NO_KEYS
 
     def hold(self, writes: list[Write]) -> None:
         self._waiting = writes
+        self._keys = tenancy.keys_now()
         connections[DEFAULT_DB_ALIAS].execute_wrappers.append(self._write_first)
 
     def join(self, write: Write) -> bool:
-        """Add a write to those that wait; False when none does."""
+        """Add a write to those that wait; False when none does, or when it is another tenant's."""
+        if tenancy.is_of_organizations() and tenancy.keys_now() != self._keys:
+            self.flush()
         if self._waiting:
             self._waiting.append(write)
         return bool(self._waiting)
@@ -60,7 +65,8 @@ class _Unit:
     def flush(self) -> None:
         writes = self.discard()
         if writes:
-            _send(writes)
+            with tenancy.with_keys(self._keys):
+                _send(writes)
 
     def discard(self) -> list[Write]:
         writes, self._waiting = self._waiting, []
@@ -228,6 +234,9 @@ def fetch_entering(
     Returns the keys, for `tenancy.with_keys`, and the rows without that column. The caller enters
     the scope once the actor's right is known.
     """
+    unit = _unit.get()
+    if unit is not None:
+        unit.flush()
     with prepared_cursor() as cursor:
         connection: Any = connections[DEFAULT_DB_ALIAS].connection
         entrance = [tenancy.own_key(), *whose, connection.is_in_transaction]

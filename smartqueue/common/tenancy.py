@@ -125,6 +125,11 @@ def with_keys(keys: Keys | None) -> Iterator[None]:
         _statement.reset(token)
 
 
+def is_of_organizations() -> bool:
+    """Whether the scope is that of one or several organizations."""
+    return (state.get() or {}).get("organization") is not None
+
+
 def choose_keys(keys: Keys | None) -> None:
     """Take other keys until the surrounding `with_keys` ends."""
     _statement.set(keys)
@@ -147,8 +152,7 @@ def without_keys() -> Iterator[None]:
 @contextmanager
 def counting(table: str, ids: Iterable[UUID]) -> Iterator[None]:
     """Count over everybody's rows around some that anybody may see; an entered scope stays."""
-    current = state.get() or {}
-    if current.get("organization") is not None or keys_now() == EVERY_KEY:
+    if is_of_organizations() or keys_now() == EVERY_KEY:
         yield
     else:
         with with_keys(KeysOf(table, tuple(ids))):

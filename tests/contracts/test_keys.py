@@ -198,3 +198,12 @@ def test_control_keys_told_apart_are_counted(place: Place, as_web: AsWeb):
         count_tickets()
 
     assert keys_told_apart(sent) == 2
+
+
+def test_a_write_that_waits_is_sent_with_the_keys_of_its_own_scope(place: Place, as_web: AsWeb):
+    """The view reads for its answer under the public scope before the transaction ends."""
+    api = Api(place.owner)
+    with as_web():
+        response = api.post(f"queues/queues/{place.queue.pk}/pause/", Idempotency_Key=str(new_id()))
+
+    assert (response.status_code, response.json()["state"]) == (200, "paused")
