@@ -13,6 +13,10 @@ from smartqueue.common.walls import ORGANIZATION, RaiseWalls, is_tenant, parents
 
 # Rows that name an organization and are not kept in it, each with the reason.
 NOT_KEPT = {
+    # Of an organization or, without one, of the platform: the policies know no such rows yet.
+    "support.SupportCase": "read by its person or the staff, under a scope of both dimensions",
+    "support.CaseMessage": "as its case",
+    "support.CaseAttachment": "as its case",
     "audit.RowChange": "the journal of every table, also of platform rows; read through audit.Entry",
     "outbox.DomainEvent": "the platform's own record; relays and the journal read all of it",
     "notifications.Notification": "belongs to its person; the organization says who sent it",
