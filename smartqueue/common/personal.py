@@ -140,6 +140,17 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
+    # --- Privacy ----------------------------------------------------------------------------------
+    "privacy.Consent": Personal(people=("user_id",)),
+    "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),
+    # Whom to look for, until the erasure is done.
+    "privacy.Erasure": Personal(
+        fields=("sealed_subject",), people=("user_id",), innocent=("counts",)
+    ),
+    "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
+    "privacy.RegisterEntry": Personal(
+        innocent=("name", "purpose", "people", "data", "recipients", "security")
+    ),
 }
 
 

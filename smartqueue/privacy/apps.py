@@ -5,4 +5,7 @@ class PrivacyConfig(AppConfig):
     name = "smartqueue.privacy"
 
     def ready(self) -> None:
-        from smartqueue.privacy import handlers  # noqa: F401, PLC0415 - registers the handlers
+        from smartqueue.accounts.ports import register_erasure_step  # noqa: PLC0415
+        from smartqueue.privacy import handlers, operations  # noqa: F401, PLC0415
+
+        register_erasure_step(operations.prepare_erasure)

@@ -10,7 +10,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, policies, queries, throttle
+from smartqueue.accounts import identifiers, policies, ports, queries, throttle
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import EndReason
@@ -119,8 +119,10 @@ def erase_user(*, actor: Actor, user_id: UUID, now: datetime) -> None:
     Every other app removes its own on `UserErased`.
 
     :raises NotFound: unknown, or not the actor's to erase
+    :raises SoleOwner: an organization would be left without an owner
     """
     user = policies.access_user(actor, user_id, lock=True)
+    ports.before_erasure(user, now)
     end_sessions_of(user_id=user_id, reason=EndReason.ERASED, ended_by=actor.label, now=now)
     Session.objects.filter(user=user).update(device_name="", cookie_key="")
     reached_at = [value for value in (user.email, user.phone) if value]
