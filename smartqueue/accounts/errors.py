@@ -32,6 +32,21 @@ class MfaExpired(Problem):
     title = _("This sign-in is no longer open. Enter your password again.")
 
 
+class ReauthenticationNeeded(Problem):
+    """A dangerous change by somebody whose last proof of who they are is more than ten minutes old."""
+
+    status = 403
+    code = "reauthentication_needed"
+    title = _("Confirm that it is you first.")
+    detail = _("This change needs your password again. Nothing was changed.")
+
+
+class WrongPassword(Problem):
+    status = 400
+    code = "wrong_password"
+    title = _("This is not your password.")
+
+
 class InvalidToken(NotSignedIn):
     """Not a refresh token of ours, or too old."""
 

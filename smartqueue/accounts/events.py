@@ -73,6 +73,15 @@ class SessionRevoked(AccountEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignInConfirmed(AccountEvent):
+    """Somebody who was signed in proved once more who they are, before a dangerous change."""
+
+    name: ClassVar[str] = "accounts.sign_in.confirmed"
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecondFactorUsed(AccountEvent):
     """A sign-in was confirmed by a second factor."""
 

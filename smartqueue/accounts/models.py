@@ -6,7 +6,14 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from smartqueue.accounts.enums import ActorKind, Channel, EndReason, Language, SessionKind
+from smartqueue.accounts.enums import (
+    ActorKind,
+    ChallengePurpose,
+    Channel,
+    EndReason,
+    Language,
+    SessionKind,
+)
 from smartqueue.common.models import IdModel
 
 
@@ -89,12 +96,17 @@ class Session(IdModel):
     One sign-in on one device: the family of its refresh tokens, or the cookie of the pages.
 
     Ending it takes effect on the next request, because every access token is looked up here.
+    `authenticated_at` is when the person last proved who they are, and `network` is where from, cut
+    so short that it names no household. `device` tells a device that was seen before.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     kind = models.CharField(max_length=6, choices=SessionKind.choices)
     device_name = models.CharField(max_length=200, blank=True)
+    device = models.BinaryField(max_length=32)
+    network = models.CharField(max_length=43, blank=True)
     cookie_key = models.CharField(max_length=40, blank=True)
+    authenticated_at = models.DateTimeField()
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -148,10 +160,13 @@ class VerificationCode(IdModel):
 
 
 class MfaChallenge(models.Model):
-    """A sign-in whose password was right and whose second factor is awaited."""
+    """The first proof was right, for `purpose`, and the second factor is awaited."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     digest = models.BinaryField(max_length=32)
+    purpose = models.CharField(
+        max_length=16, choices=ChallengePurpose.choices, default=ChallengePurpose.SIGN_IN
+    )
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()

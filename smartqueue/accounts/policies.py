@@ -1,10 +1,16 @@
 """Who may see and change an account."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
-from smartqueue.accounts.models import User
+from smartqueue.accounts.clock import wall_now
+from smartqueue.accounts.enums import ActorKind
+from smartqueue.accounts.errors import ReauthenticationNeeded
+from smartqueue.accounts.models import Session, User
 from smartqueue.common.errors import NotFound
+
+RECENT = timedelta(minutes=10)
 
 
 def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
@@ -22,3 +28,21 @@ def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def require_recent_sign_in(actor: Actor, now: datetime) -> None:
+    """
+    Let pass only who has proven within ten minutes who they are, with every factor they have:
+    for changes that would let a thief of an open session keep the account.
+
+    The system's own work passes. A caller without a session of their own never does.
+
+    :raises ReauthenticationNeeded: longer ago; go on with `operations.reauthenticate`
+    """
+    if actor.kind is ActorKind.SYSTEM:
+        return
+    if actor.session_id is None or actor.user_id is None:
+        raise ReauthenticationNeeded
+    own = Session.objects.filter(pk=actor.session_id, user_id=actor.user_id, ended_at=None)
+    if not own.filter(authenticated_at__gt=wall_now() - RECENT).exists():
+        raise ReauthenticationNeeded

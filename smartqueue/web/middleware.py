@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
+from smartqueue.accounts.errors import ReauthenticationNeeded
 from smartqueue.common.errors import InvalidInput, NotSignedIn, Problem
-from smartqueue.web.views.kit import failure, is_htmx, to_sign_in
+from smartqueue.web.views.kit import failure, is_htmx, to_confirm, to_sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class PageProblems:
             return response
         if isinstance(exception, NotSignedIn):
             return to_sign_in(request)
+        if isinstance(exception, ReauthenticationNeeded):
+            return to_confirm(request)
         if isinstance(exception, Problem):
             return _problem_page(request, exception)
         return None

@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
+    path("account/confirm/", accounts.confirm, name="confirm"),
     path("register/", accounts.register, name="register"),
     path("verify/", accounts.verify, name="verify"),
     path("sign-out/", accounts.sign_out, name="sign-out"),

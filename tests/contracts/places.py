@@ -211,6 +211,7 @@ PAGE_METHODS = {
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
         "sign-in/",
         "sign-in/confirm/",
+        "account/confirm/",
         "register/",
         "verify/",
         "sign-out/",
@@ -321,6 +322,12 @@ REST_BODIES: dict[str, Body] = {
         "password": "wrong",
     },
     "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
+    "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
+    "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
+        "token": "x",
+        "method": "totp",
+        "code": "123456",
+    },
     "POST api/accounts/auth/refresh/": lambda w: {"refresh": "x"},
     "POST api/accounts/auth/logout/": lambda w: {"refresh": "x"},
     "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
@@ -414,6 +421,7 @@ FORMS: dict[str, Body] = {
         "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
+    "account/confirm/": lambda w: {"password": "wrong"},
     "language/": lambda w: {"language": "en"},
 }
 

@@ -15,6 +15,7 @@ from smartqueue.accounts.interfaces.serializers import (
     MeSerializer,
     MfaInput,
     ProfileInput,
+    ReauthenticateInput,
     RefreshInput,
     RegisterInput,
     RegistrationSerializer,
@@ -98,6 +99,27 @@ class MfaView(ApiView):
     def post(self, request: ApiRequest) -> Response:
         given = _read(MfaInput, request)
         return _signed_in(request, operations.confirm_second_factor(now=request.now, **given))
+
+
+class ReauthenticateView(ApiView):
+    """Give the password again before a dangerous change; 401 `mfa_required` asks for more."""
+
+    @extend_schema(request=ReauthenticateInput, responses={204: None})
+    def post(self, request: ApiRequest) -> Response:
+        given = _read(ReauthenticateInput, request)
+        operations.reauthenticate(actor=request.actor, now=request.now, **given)
+        return Response(status=204)
+
+
+class ReauthenticateMfaView(ApiView):
+    """Give the second factor too; the sign-in then counts as recent for ten minutes."""
+
+    @extend_schema(request=MfaInput, responses={204: None})
+    def post(self, request: ApiRequest) -> Response:
+        operations.reauthenticate_with_second_factor(
+            actor=request.actor, now=request.now, **_read(MfaInput, request)
+        )
+        return Response(status=204)
 
 
 class RefreshView(ApiView):

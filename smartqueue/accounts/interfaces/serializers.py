@@ -41,6 +41,10 @@ class MfaInput(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=32)
 
 
+class ReauthenticateInput(serializers.Serializer[Any]):
+    password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False)
+
+
 class RefreshInput(serializers.Serializer[Any]):
     refresh = serializers.CharField(max_length=TOKEN)
 

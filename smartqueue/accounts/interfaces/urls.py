@@ -7,6 +7,12 @@ urlpatterns = [
     path("auth/verify/", rest.VerifyView.as_view(), name="verify"),
     path("auth/login/", rest.LoginView.as_view(), name="login"),
     path("auth/mfa/", rest.MfaView.as_view(), name="mfa"),
+    path("auth/reauthenticate/", rest.ReauthenticateView.as_view(), name="reauthenticate"),
+    path(
+        "auth/reauthenticate/mfa/",
+        rest.ReauthenticateMfaView.as_view(),
+        name="reauthenticate-mfa",
+    ),
     path("auth/refresh/", rest.RefreshView.as_view(), name="refresh"),
     path("auth/logout/", rest.LogoutView.as_view(), name="logout"),
     path("auth/socket-ticket/", rest.SocketTicketView.as_view(), name="socket-ticket"),

@@ -3,6 +3,11 @@
 from smartqueue.accounts.operations._codes import Registration, Verification, register, verify_code
 from smartqueue.accounts.operations._passwords import authenticate, confirm_second_factor
 from smartqueue.accounts.operations._people import ProfileChange, change_profile, erase_user
+from smartqueue.accounts.operations._reauthentication import (
+    note_recent_sign_in,
+    reauthenticate,
+    reauthenticate_with_second_factor,
+)
 from smartqueue.accounts.operations._sessions import (
     Tokens,
     end_cookie_session,
@@ -34,6 +39,9 @@ __all__ = [
     "end_sessions_of",
     "erase_user",
     "make_socket_ticket",
+    "note_recent_sign_in",
+    "reauthenticate",
+    "reauthenticate_with_second_factor",
     "redeem_socket_ticket",
     "refresh_tokens",
     "register",

@@ -17,7 +17,7 @@ from django.contrib import auth
 
 from smartqueue.accounts import identifiers, queries, throttle, tokens
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.enums import Channel, Method
+from smartqueue.accounts.enums import ChallengePurpose, Channel, Method
 from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequired, WrongCode
 from smartqueue.accounts.events import SecondFactorUsed
 from smartqueue.accounts.models import MfaChallenge, User
@@ -54,7 +54,7 @@ def authenticate(*, identifier: str, password: str, now: datetime) -> User:
     return user
 
 
-def require_second_factor(user: User) -> None:
+def require_second_factor(user: User, purpose: ChallengePurpose = ChallengePurpose.SIGN_IN) -> None:
     """
     Let a person pass who has enrolled no second factor.
 
@@ -62,35 +62,44 @@ def require_second_factor(user: User) -> None:
     """
     methods = queries.second_factors_of(user.pk)
     if methods:
-        raise MfaRequired(mfa={"token": _open_challenge(user), "methods": methods})
+        raise MfaRequired(mfa={"token": _open_challenge(user, purpose), "methods": methods})
 
 
 @operation
-def _open_challenge(user: User) -> str:
+def _open_challenge(user: User, purpose: ChallengePurpose = ChallengePurpose.SIGN_IN) -> str:
     token = tokens.make_opaque_token()
     wall = wall_now()
     MfaChallenge.objects.create(
         id=token.id,
         digest=token.digest,
         user=user,
+        purpose=purpose,
         created_at=wall,
         expires_at=wall + CHALLENGE_LIFE,
     )
     return token.text
 
 
-def confirm_second_factor(*, token: str, method: str, code: str, now: datetime) -> User:
+def confirm_second_factor(
+    *,
+    token: str,
+    method: str,
+    code: str,
+    now: datetime,
+    purpose: ChallengePurpose = ChallengePurpose.SIGN_IN,
+) -> User:
     """
     Return the person whose sign-in this second factor confirms; each code works once.
 
     Call it outside a transaction: a wrong answer is counted, then raised.
 
-    :raises MfaExpired: no such sign-in, answered already, too old, or five wrong answers
+    :raises MfaExpired: no such sign-in, begun for another purpose, answered already, too old, or
+        five wrong answers
     :raises WrongCode: not a code of theirs, or one that was used
     :raises TooManyRequests: with the seconds to wait
     """
     read = tokens.read_opaque_token(token)
-    challenge = MfaChallenge.objects.filter(pk=read.id).first() if read else None
+    challenge = MfaChallenge.objects.filter(pk=read.id, purpose=purpose).first() if read else None
     if read is None or challenge is None or not hmac.compare_digest(challenge.digest, read.digest):
         raise MfaExpired
     # By person, not by challenge: each right password opens another challenge.

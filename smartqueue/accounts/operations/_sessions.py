@@ -9,7 +9,7 @@ from django.db import connection
 
 from smartqueue.accounts import throttle, tokens
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.device import Device
+from smartqueue.accounts.device import Device, network_of
 from smartqueue.accounts.enums import EndReason, SessionKind
 from smartqueue.accounts.errors import InvalidToken, SessionEnded, TokenReused
 from smartqueue.accounts.events import SessionRevoked, SessionStarted
@@ -18,6 +18,7 @@ from smartqueue.accounts.tokens import OpaqueToken
 from smartqueue.common.db import insert_rows, operation
 from smartqueue.common.errors import Problem
 from smartqueue.common.ids import new_id
+from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 
 REFRESH_LIFE = timedelta(days=30)
@@ -63,7 +64,10 @@ def _start(
         user_id=user.pk,
         kind=kind.value,
         device_name=device.name,
+        device=device.kind,
+        network=network_of(context.current.get().address),
         cookie_key=cookie_key,
+        authenticated_at=wall,
         created_at=wall,
         last_used_at=wall,
         expires_at=wall + SESSION_LIFE,

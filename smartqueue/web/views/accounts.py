@@ -13,17 +13,18 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from smartqueue.accounts import operations
-from smartqueue.accounts.enums import Language, Method
+from smartqueue.accounts.enums import ChallengePurpose, Language, Method
 from smartqueue.accounts.errors import MfaExpired, MfaRequired
 from smartqueue.accounts.models import User
 from smartqueue.common.errors import Problem
-from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page
+from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
 
 BACKEND = "smartqueue.accounts.backends.PasswordBackend"
 LANGUAGE_COOKIE_LIFE = timedelta(days=365)
 IDENTIFIER = "web_identifier"
 BACK = "web_back"
 MFA = "web_mfa"
+_AGAIN = ChallengePurpose.REAUTHENTICATION
 
 
 def _safe_target(request: HttpRequest, target: str | None, otherwise: str = "/") -> str:
@@ -55,8 +56,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             identifier=identifier, password=request.POST.get("password", ""), now=now_of(request)
         )
     except MfaRequired as required:
-        request.session[MFA] = required.extra["mfa"] | {"back": back}
-        return HttpResponseRedirect(reverse("web:second-factor"))
+        return _ask_second_factor(request, required, ChallengePurpose.SIGN_IN, back)
     except Problem as problem:
         return page(
             request, "sign_in.html", context | {"problem": failure(problem)}, problem.status
@@ -64,10 +64,39 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return _let_in(request, user, back)
 
 
+def _ask_second_factor(
+    request: HttpRequest, required: MfaRequired, purpose: ChallengePurpose, back: str
+) -> HttpResponse:
+    request.session[MFA] = required.extra["mfa"] | {"back": back, "purpose": purpose.value}
+    return HttpResponseRedirect(reverse("web:second-factor"))
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Ask for the password again before a dangerous change, then go on to it."""
+    back = _safe_target(request, request.POST.get("next") or request.GET.get("next"))
+    context: dict[str, Any] = {"back": back}
+    if request.method != "POST":
+        return page(request, "confirm.html", context)
+    try:
+        operations.reauthenticate(
+            actor=actor_of(request), password=request.POST.get("password", ""), now=now_of(request)
+        )
+    except MfaRequired as required:
+        return _ask_second_factor(request, required, ChallengePurpose.REAUTHENTICATION, back)
+    except Problem as problem:
+        shown = context | {"problem": failure(problem)}
+        return page(request, "confirm.html", shown, problem.status)
+    return HttpResponseRedirect(back)
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
-    """Ask for the second factor of a sign-in whose password was right."""
+    """Ask for the second factor after a first proof that was right."""
     asked = request.session.get(MFA)
     if not asked:
         return HttpResponseRedirect(reverse("web:sign-in"))
@@ -77,19 +106,32 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return page(request, "second_factor.html", context)
     method = request.POST.get("method", offered[0][0])
     try:
-        user = operations.confirm_second_factor(
-            token=asked["token"],
+        return _go_on(
+            request,
+            asked,
             method=method if method in Method.values else Method.TOTP.value,
             code=request.POST.get("code", "").replace(" ", ""),
-            now=now_of(request),
         )
     except MfaExpired as problem:
         del request.session[MFA]
+        template = "confirm.html" if asked["purpose"] == _AGAIN else "sign_in.html"
         context = {"back": asked["back"], "problem": failure(problem)}
-        return page(request, "sign_in.html", context, problem.status)
+        return page(request, template, context, problem.status)
     except Problem as problem:
         context |= {"problem": failure(problem), "chosen": method}
         return page(request, "second_factor.html", context, problem.status)
+
+
+def _go_on(request: HttpRequest, asked: dict[str, Any], **given: str) -> HttpResponse:
+    """Take the second factor and do what it was asked for."""
+    answer = given | {"token": asked["token"]}
+    if asked["purpose"] == _AGAIN:
+        operations.reauthenticate_with_second_factor(
+            actor=actor_of(request), now=now_of(request), **answer
+        )
+        del request.session[MFA]
+        return HttpResponseRedirect(asked["back"])
+    user = operations.confirm_second_factor(now=now_of(request), **answer)
     return _let_in(request, user, asked["back"])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.encoding import force_str
 from django.utils.translation import get_language
 
+from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.common.errors import Problem
 
@@ -56,6 +57,28 @@ def signed_in(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return checked
+
+
+def recently_signed_in(view: View) -> View:
+    """Ask a signed-in caller for the password again, before the form of a dangerous change."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        policies.require_recent_sign_in(actor_of(request), now_of(request))
+        return view(request, *args, **kwargs)
+
+    return signed_in(checked)
+
+
+def to_confirm(request: HttpRequest) -> HttpResponse:
+    """Send the caller to confirm who they are, and back afterwards to the page they were on."""
+    here = request.get_full_path()
+    if request.method != "GET" or is_htmx(request):
+        here = urlsplit(request.headers.get("Referer", "")).path or "/"
+    target = f"{reverse('web:confirm')}?{urlencode({'next': here})}"
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
