@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "smartqueue.business",
     "smartqueue.agents",
     "smartqueue.queues",
+    "smartqueue.privacy",
     "smartqueue.web",
 ]
 
@@ -185,6 +186,8 @@ SIGN_IN_LIMITS = {
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
     "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
+    "erasure": {"phone": "3/hour", "address": "60/hour"},
+    "erasure_code": {"phone": "10/10 minutes", "address": "200/5 minutes"},
 }
 
 # --- Languages and time -------------------------------------------------------------------------
@@ -270,11 +273,24 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".data" / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Sealed archives of people's data: beside everything that is served.
+    "exports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("EXPORTS_DIR", default=str(BASE_DIR / ".data" / "exports")),
+            "file_permissions_mode": 0o600,
+        },
+    },
     "staticfiles": {"BACKEND": "smartqueue.web.storage.StaticFiles"},
 }
 
 # Spoken calls of the wall displays, made once and kept.
 SPEECH_DIR = env.path("SPEECH_DIR", default=str(BASE_DIR / ".data" / "speech"))
+
+# Whom people write to about their data, and the country where the servers stand: both are printed in
+# the privacy policy and in the register of processing.
+PRIVACY_CONTACT = env.str("PRIVACY_CONTACT", default="")
+DATA_LOCATION = env.str("DATA_LOCATION", default="")
 
 # --- Messages out -------------------------------------------------------------------------------
 

@@ -76,10 +76,10 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.User_groups": Personal(people=("user_id",)),
     "accounts.User_user_permissions": Personal(people=("user_id",)),
     "accounts.Session": Personal(
-        fields=("device_name",),
+        fields=("device_name", "network"),
         people=("user_id",),
         sealed_for="user_id",
-        innocent=("cookie_key",),
+        innocent=("cookie_key", "device"),
     ),
     "accounts.RefreshToken": Personal(people=("session__user_id",), innocent=("device",)),
     "accounts.VerificationCode": Personal(

@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from smartqueue.privacy.subject import Subject
 
 PURPOSE: Final = "privacy export"
 STORAGE: Final = "exports"
+LIFE: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

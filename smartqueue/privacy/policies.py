@@ -5,6 +5,7 @@ from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.models import User
+from smartqueue.accounts.policies import require_recent_sign_in
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Organization
 from smartqueue.business.policies import access_organization, require
@@ -14,10 +15,13 @@ from smartqueue.privacy.models import Export, RegisterEntry
 
 def access_self(actor: Actor, now: datetime, *, lock: bool = False) -> User:
     """
-    Return the actor's own open account, locked if asked.
+    Return the actor's own open account, locked if asked; only right after they have signed in.
 
     :raises NotSignedIn: nobody is signed in
+    :raises ReauthenticationNeeded: the sign-in is not recent
     """
+    actor.require_user()
+    require_recent_sign_in(actor, now)
     rows = User.objects.filter(pk=actor.require_user(), is_active=True)
     if lock:
         rows = rows.select_for_update(of=("self",), no_key=True)
@@ -32,10 +36,12 @@ def access_export(actor: Actor, export_id: UUID, now: datetime) -> Export:
     Return an export of the actor's own: nobody else's, an administrator's neither.
 
     :raises NotFound: unknown, or somebody else's
+    :raises ReauthenticationNeeded: the sign-in is not recent
     """
     export = Export.objects.filter(pk=export_id, user_id=actor.require_user()).first()
     if export is None:
         raise NotFound
+    require_recent_sign_in(actor, now)
     return export
 
 

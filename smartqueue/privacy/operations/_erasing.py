@@ -122,9 +122,7 @@ def carry_out_erasure(*, erasure_id: UUID, now: datetime) -> bool:
     erasure.sealed_subject = ""
     erasure.finished_at = now
     erasure.save(update_fields=["counts", "sealed_subject", "finished_at"])
-    outbox.publish(
-        ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label)
-    )
+    outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
     return True
 
 

@@ -16,7 +16,6 @@ from smartqueue.privacy.events import ExportReady, ExportRequested
 from smartqueue.privacy.models import Export
 from smartqueue.privacy.operations._erasing import subject_of_user
 
-EXPORT_LIFE: Final = timedelta(days=7)
 # A job that died leaves an export that nobody makes.
 GIVEN_UP_AFTER: Final = timedelta(days=1)
 READY: Final = "privacy_export_ready"
@@ -36,9 +35,7 @@ def request_export(*, actor: Actor, now: datetime) -> Export:
         raise ExportPending
     export = Export.objects.create(user=user, language=user.language, requested_at=now)
     outbox.publish(
-        ExportRequested(
-            export_id=export.pk, user_id=user.pk, occurred_at=now, actor=actor.label
-        )
+        ExportRequested(export_id=export.pk, user_id=user.pk, occurred_at=now, actor=actor.label)
     )
     return export
 
@@ -68,9 +65,7 @@ def make_export(*, export_id: UUID, now: datetime) -> bool:
 
 
 @operation
-def _record_export(
-    export_id: UUID, file: str, sealed_key: str, size: int, now: datetime
-) -> bool:
+def _record_export(export_id: UUID, file: str, sealed_key: str, size: int, now: datetime) -> bool:
     export = (
         Export.objects.select_for_update(of=("self",))
         .filter(pk=export_id, state=ExportState.REQUESTED, user__is_active=True)
@@ -79,7 +74,7 @@ def _record_export(
     if export is None:
         return False
     export.state = ExportState.READY
-    export.ready_at, export.expires_at = now, now + EXPORT_LIFE
+    export.ready_at, export.expires_at = now, now + archive.LIFE
     export.file, export.sealed_key, export.size = file, sealed_key, size
     export.save()
     notification_operations.notify(

@@ -112,7 +112,5 @@ def _confirm(number: str, code: str, now: datetime) -> bool:
     erasure = Erasure.objects.create(
         sealed_subject=subject_of_phone(number).sealed(), requested_at=now
     )
-    outbox.publish(
-        ErasureRequested(erasure_id=erasure.pk, occurred_at=now, actor=ANONYMOUS.label)
-    )
+    outbox.publish(ErasureRequested(erasure_id=erasure.pk, occurred_at=now, actor=ANONYMOUS.label))
     return True
