@@ -7,10 +7,11 @@ from smartqueue.common.models import IdModel, TenantModel
 from smartqueue.privacy.enums import ConsentSource, ExportState, Purpose
 
 
-class Consent(IdModel):
+class Consent(models.Model):
     """
-    One yes or no to one purpose. Rows are only added: the newest one counts. PostgreSQL refuses to
-    change or delete them, except to the retention job.
+    One yes or no to one purpose. Rows are only added, under the lock of the account, so that the
+    highest number is the newest word. PostgreSQL refuses to change or delete them, except to the
+    retention job.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

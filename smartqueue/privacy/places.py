@@ -20,7 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.errors import Text
 from smartqueue.common.personal import Personal, personal_in
+from smartqueue.idempotency.models import IdempotencyKey
 from smartqueue.outbox.enums import DeliveryState
+from smartqueue.outbox.models import DomainEvent
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.subject import Subject
 
@@ -39,8 +41,10 @@ class Place:
 
     `find` says which rows are a subject's where the paths of `common/personal.py` do not, or say
     too much. `shown` columns go into the export; `withheld` ones do not, for the reason given.
-    `emptied` are the values that erasure writes where `fate` is EMPTIED. `loosened` are columns of
-    other people's rows that name the person, and become null. `telling` are columns whose text is
+    `emptied` are the values that erasure writes where `fate` is EMPTIED, only to rows that `emptied_in`
+    finds, if it is given. `loosened` are columns of
+    other people's rows that name the person, and become null; `loosened_contacts` likewise hold a
+    proven phone or address of the person, and are emptied. `telling` are columns whose text is
     removed only where it repeats something of the person. `kept_because` answers for what stays.
     """
 
@@ -52,7 +56,9 @@ class Place:
     withheld: Mapping[str, Text] = field(default_factory=dict)
     find: Finder | None = None
     emptied: Mapping[str, Any] = field(default_factory=dict)
+    emptied_in: Finder | None = None
     loosened: tuple[str, ...] = ()
+    loosened_contacts: tuple[str, ...] = ()
     telling: tuple[str, ...] = ()
     kept_because: Text = ""
 
@@ -69,6 +75,11 @@ class Place:
     def of(self, subject: Subject) -> "models.QuerySet[Any]":
         """Return the subject's rows, whatever the organization."""
         return everybody(self.model).filter(self._condition(subject)).order_by("pk")
+
+    def to_be_emptied(self, subject: Subject) -> "models.QuerySet[Any]":
+        """Return the subject's rows in which erasure writes the empty values."""
+        rows = self.of(subject)
+        return rows if self.emptied_in is None else rows.filter(self.emptied_in(subject))
 
     def _condition(self, subject: Subject) -> Q:
         if self.find is not None:
@@ -141,7 +152,17 @@ def _of_tickets(*people: str) -> Finder:
 
 
 def _events(subject: Subject) -> Q:
-    return Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
+    """Events about the person or by them, and those that followed from the same requests."""
+    own = Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
+    if subject.user_id is not None:
+        own |= Q(payload__user_id=str(subject.user_id))
+    requests = DomainEvent.objects.filter(own).exclude(request_id="").values("request_id")
+    return own | Q(request_id__in=list(requests.values_list("request_id", flat=True).distinct()))
+
+
+def _not_by_others(subject: Subject) -> Q:
+    """The address of an event is the one of whoever acted: an agent's is not the person's."""
+    return ~Q(actor__startswith="user:") | Q(actor__in=subject.labels)
 
 
 def _deliveries(subject: Subject) -> Q:
@@ -153,8 +174,6 @@ def _deliveries(subject: Subject) -> Q:
 
 
 def _answers(subject: Subject) -> Q:
-    from smartqueue.idempotency.models import IdempotencyKey  # noqa: PLC0415 - a table like others
-
     told = Q(pk__in=())
     for word in (*subject.words, *map(str, subject.ids)):
         told |= Q(text__icontains=word)
@@ -337,6 +356,7 @@ PLACES: Final[tuple[Place, ...]] = (
         withheld=_all(INNER, "id", "subject_type", "subject_version", "payload", "request_id"),
         find=_events,
         emptied={"address": None, "request_id": ""},
+        emptied_in=_not_by_others,
         telling=("payload",),
         kept_because=_("Facts with ids of an account that is empty: they count, they name nobody."),
     ),
@@ -543,6 +563,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "plate": "",
             "note": "",
         },
+        loosened_contacts=("phone",),
         telling=("outcome",),
         kept_because=_("That somebody came, waited and was served counts; who it was is gone."),
     ),

@@ -88,11 +88,8 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=smartqueue.common.ids.new_id,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
                 (

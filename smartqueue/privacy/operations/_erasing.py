@@ -15,6 +15,7 @@ from smartqueue.business.models import Membership, Organization
 from smartqueue.common import tenancy
 from smartqueue.common.db import operation
 from smartqueue.notifications import operations as notification_operations
+from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 from smartqueue.privacy import archive, places
 from smartqueue.privacy.enums import Fate
@@ -118,11 +119,12 @@ def carry_out_erasure(*, erasure_id: UUID, now: datetime) -> bool:
     if erasure is None:
         return False
     subject = Subject.unsealed(erasure.sealed_subject)
-    erasure.counts = erase(subject, now=now)
+    with context.nowhere():
+        erasure.counts = erase(subject, now=now)
+        outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
     erasure.sealed_subject = ""
     erasure.finished_at = now
     erasure.save(update_fields=["counts", "sealed_subject", "finished_at"])
-    outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
     return True
 
 
@@ -142,30 +144,28 @@ def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
 
 
 def _take_out(place: Place, subject: Subject) -> int:
-    rows = place.of(subject)
-    touched = _loosen(place, subject)
-    if place.telling:
-        touched += _quieten(rows, place.telling, subject)
+    rows = place.of(subject).order_by()
+    _loosen(place, subject)
+    quietened = _quieten(rows, place.telling, subject) if place.telling else 0
+    if place.fate is Fate.KEPT:
+        return quietened
+    count = rows.count()
     if place.fate is Fate.DELETED:
-        touched += rows.order_by().delete()[0]
-    elif place.fate is Fate.EMPTIED:
-        touched += rows.order_by().update(**place.emptied)
-    return touched
+        rows.delete()
+    else:
+        place.to_be_emptied(subject).order_by().update(**place.emptied)
+    return count
 
 
-def _loosen(place: Place, subject: Subject) -> int:
+def _loosen(place: Place, subject: Subject) -> None:
     """Take the person out of other people's rows: as who made them, or under a proven phone."""
     everybody = places.everybody(place.model)
-    touched = 0
-    for column in place.loosened:
-        if subject.user_id is not None:
-            touched += everybody.filter(**{column: subject.user_id}).update(**{column: None})
-    if place.fate is Fate.EMPTIED and subject.contacts:
-        for column in place.personal.identifiers:
-            emptied = place.emptied.get(column, "")
-            told = everybody.filter(**{f"{column}__in": subject.contacts})
-            touched += told.update(**{column: emptied})
-    return touched
+    if subject.user_id is not None:
+        for column in place.loosened:
+            everybody.filter(**{column: subject.user_id}).update(**{column: None})
+    for column in place.loosened_contacts:
+        told = everybody.filter(**{f"{column}__in": subject.contacts})
+        told.update(**{column: place.emptied[column]})
 
 
 def _quieten(rows: Any, columns: Iterable[str], subject: Subject) -> int:
