@@ -18,11 +18,10 @@ class ConsentSource(models.TextChoices):
 
 
 class ExportState(models.TextChoices):
-    """A ready archive that expired, or failed to be made, is deleted with its row a day later."""
+    """An archive whose time is over, or that nobody could make within a day, goes with its row."""
 
     REQUESTED = "requested", _("Being prepared")
     READY = "ready", _("Ready")
-    FAILED = "failed", _("Failed")
 
 
 class Fate(models.TextChoices):

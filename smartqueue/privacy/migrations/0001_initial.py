@@ -151,7 +151,6 @@ class Migration(migrations.Migration):
                         choices=[
                             ("requested", "Being prepared"),
                             ("ready", "Ready"),
-                            ("failed", "Failed"),
                         ],
                         default="requested",
                         max_length=9,
