@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from smartqueue.accounts.events import UserErased
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.events import Event
 from smartqueue.outbox.registry import subscribe
 from smartqueue.privacy import tasks
 from smartqueue.privacy.events import ErasureRequested, ExportRequested
@@ -30,7 +31,7 @@ register_text(
 
 
 @subscribe(UserErased, ErasureRequested, mode=HandlerMode.OUTSIDE)
-def on_erased_walk_tables(event: UserErased | ErasureRequested) -> None:
+def on_erased_walk_tables(event: Event) -> None:
     """Hand the walk over the tables to a worker; the sweep finds one whose hint was lost."""
     tasks.carry_out_erasures_task.delay()
 

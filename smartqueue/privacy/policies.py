@@ -6,7 +6,7 @@ from uuid import UUID
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.models import User
 from smartqueue.accounts.policies import require_recent_sign_in
-from smartqueue.business.enums import Ability
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Organization
 from smartqueue.business.policies import access_organization, require
 from smartqueue.common.errors import NotFound
@@ -52,6 +52,12 @@ def access_register(actor: Actor, organization_id: UUID) -> Organization:
     :raises NotFound: unknown, closed, or not owned by the actor
     """
     return access_organization(actor, organization_id, Ability.OWN)
+
+
+def registers_of(actor: Actor) -> list[Organization]:
+    """Return the live organizations whose register of processing the actor answers for, by name."""
+    owned = [m.organization_id for m in actor.memberships if m.role in ROLES_WITH[Ability.OWN]]
+    return list(Organization.objects.filter(pk__in=owned, closed_at=None).order_by("name"))
 
 
 def access_entry(actor: Actor, entry_id: UUID) -> RegisterEntry:

@@ -15,9 +15,11 @@ from smartqueue.privacy.operations._exports import (
     request_export,
 )
 from smartqueue.privacy.operations._phones import ask_phone_erasure, confirm_phone_erasure
+from smartqueue.privacy.operations._register import FIELDS as REGISTER_FIELDS
 from smartqueue.privacy.operations._register import add_entry, change_entry, remove_entry
 
 __all__ = [
+    "REGISTER_FIELDS",
     "add_entry",
     "ask_phone_erasure",
     "carry_out_erasure",
