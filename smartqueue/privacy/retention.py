@@ -143,15 +143,15 @@ INTEREST: Final = _("Legitimate interest of the organization and of SmartQueue")
 DUTY: Final = _("Legal duty")
 AGREED: Final = _("Your consent")
 
-MADE: Final = _("it was made")
-ENDED: Final = _("it ended")
-VISIT: Final = _("the end of the visit")
+MADE: Final = _("after it was made")
+ENDED: Final = _("after it ended")
+VISIT: Final = _("after the end of the visit")
 
 DELETED: Final = _("Deleted")
 UNLINKED: Final = _("The person is taken out; the figures stay")
 
-_OVER_SESSIONS = "(SELECT id FROM queues_countersession WHERE ended_at < %(before)s)"
-_UNUSED_SESSION = """
+_OVER_SESSIONS: Final = "(SELECT id FROM queues_countersession WHERE ended_at < %(before)s)"
+_UNUSED_SESSION: Final = """
     NOT EXISTS (SELECT FROM queues_ticket WHERE queues_ticket.session_id = {id})
     AND NOT EXISTS (
         SELECT FROM queues_countersession AS c WHERE c.id = {id} AND
@@ -159,6 +159,46 @@ _UNUSED_SESSION = """
 """
 
 KINDS: Final[tuple[Kind, ...]] = (
+    Kind(
+        code="ticket_identity",
+        title=_("Tickets: name, phone, number plate, what staff noted"),
+        purpose=_("To call you, to tell you, to answer questions after the visit"),
+        basis=CONTRACT,
+        period=timedelta(days=30),
+        since=VISIT,
+        at_end=UNLINKED,
+        job=OWN_JOB,
+        rules=(
+            Emptying(
+                "queues.Ticket",
+                "customer_name = '', phone = '', person_key = '', plate = '', note = ''",
+                "ended_at < %(before)s AND (customer_name <> '' OR phone <> '' OR person_key <> ''"
+                " OR plate <> '' OR note <> '')",
+            ),
+        ),
+        is_shortenable=True,
+    ),
+    Kind(
+        code="ticket_link",
+        title=_("Tickets: whose account it was, why it was moved or cancelled"),
+        purpose=_("To show you your tickets"),
+        basis=CONTRACT,
+        period=13 * MONTH,
+        since=VISIT,
+        at_end=UNLINKED,
+        job=OWN_JOB,
+        rules=(
+            Emptying(
+                "queues.Ticket",
+                "customer_id = NULL, outcome = ''",
+                "ended_at < %(before)s AND (customer_id IS NOT NULL OR outcome <> '')",
+            ),
+            Emptying(
+                "queues.TicketPeriod", "reason = ''", "ended_at < %(before)s AND reason <> ''"
+            ),
+        ),
+        is_shortenable=True,
+    ),
     Kind(
         code="account",
         title=_("Account: name, e-mail address, phone, language, password (hashed)"),
@@ -194,7 +234,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To prove that the phone is yours"),
         basis=DUTY,
         period=timedelta(days=1),
-        since=_("its time was over"),
+        since=_("after its time was over"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(Removal("privacy.PhoneCode", "expires_at < %(before)s"),),
@@ -215,7 +255,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To keep you signed in on the pages"),
         basis=CONTRACT,
         period=timedelta(seconds=settings.SESSION_COOKIE_AGE),
-        since=_("your last visit"),
+        since=_("after your last visit"),
         at_end=DELETED,
         job="accounts.remove_expired_task",
     ),
@@ -225,7 +265,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To find out about misuse"),
         basis=INTEREST,
         period=timedelta(days=90),
-        since=_("it was done"),
+        since=_("after it was done"),
         at_end=_("Removed from the record"),
         job=OWN_JOB,
         rules=(
@@ -242,7 +282,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To answer who did what, and to count"),
         basis=INTEREST,
         period=timedelta(days=outbox_tasks.DOMAIN_EVENT_DAYS),
-        since=_("it happened"),
+        since=_("after it happened"),
         at_end=DELETED,
         job="outbox.purge_outbox_task",
     ),
@@ -252,7 +292,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To carry it out again when it failed"),
         basis=INTEREST,
         period=timedelta(days=outbox_tasks.DONE_DELIVERY_DAYS),
-        since=_("it was done"),
+        since=_("after it was done"),
         at_end=DELETED,
         job="outbox.purge_outbox_task",
     ),
@@ -312,7 +352,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To let the invited person in"),
         basis=INTEREST,
         period=timedelta(days=30),
-        since=_("its time was over"),
+        since=_("after its time was over"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(
@@ -325,52 +365,12 @@ KINDS: Final[tuple[Kind, ...]] = (
         ),
     ),
     Kind(
-        code="ticket_identity",
-        title=_("Tickets: name, phone, number plate, what staff noted"),
-        purpose=_("To call you, to tell you, to answer questions after the visit"),
-        basis=CONTRACT,
-        period=timedelta(days=30),
-        since=VISIT,
-        at_end=UNLINKED,
-        job=OWN_JOB,
-        rules=(
-            Emptying(
-                "queues.Ticket",
-                "customer_name = '', phone = '', person_key = '', plate = '', note = ''",
-                "ended_at < %(before)s AND (customer_name <> '' OR phone <> '' OR person_key <> ''"
-                " OR plate <> '' OR note <> '')",
-            ),
-        ),
-        is_shortenable=True,
-    ),
-    Kind(
-        code="ticket_link",
-        title=_("Tickets: whose account it was, why it was moved or cancelled"),
-        purpose=_("To show you your tickets"),
-        basis=CONTRACT,
-        period=13 * MONTH,
-        since=VISIT,
-        at_end=UNLINKED,
-        job=OWN_JOB,
-        rules=(
-            Emptying(
-                "queues.Ticket",
-                "customer_id = NULL, outcome = ''",
-                "ended_at < %(before)s AND (customer_id IS NOT NULL OR outcome <> '')",
-            ),
-            Emptying(
-                "queues.TicketPeriod", "reason = ''", "ended_at < %(before)s AND reason <> ''"
-            ),
-        ),
-        is_shortenable=True,
-    ),
-    Kind(
         code="step",
         title=_("Steps that an agent could take back"),
         purpose=_("To correct a mistake at the counter"),
         basis=INTEREST,
         period=timedelta(days=1),
-        since=_("it was done"),
+        since=_("after it was done"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(Removal("queues.TicketStep", "done_at < %(before)s"),),
@@ -409,7 +409,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To answer who changed what"),
         basis=INTEREST,
         period=timedelta(days=400),
-        since=_("it was done"),
+        since=_("after it was done"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(Removal("admin.LogEntry", "action_time < %(before)s"),),
@@ -420,7 +420,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To prove that what was done was agreed to"),
         basis=DUTY,
         period=60 * MONTH,
-        since=_("it was replaced by a newer word"),
+        since=_("after it was replaced by a newer word"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(
@@ -448,7 +448,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         purpose=_("To prove that it was done"),
         basis=DUTY,
         period=60 * MONTH,
-        since=_("it was done"),
+        since=_("after it was done"),
         at_end=DELETED,
         job=OWN_JOB,
         rules=(Removal("privacy.Erasure", "finished_at < %(before)s"),),

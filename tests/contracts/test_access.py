@@ -24,7 +24,17 @@ from smartqueue.realtime import registry
 from tests.contracts.places import COLUMNS, Caller, World, ask, make_world, requests, topics
 
 TABLE = Path(__file__).with_name("access.csv")
-APPS = ("business", "agents", "queues", "notifications", "outbox", "realtime", "locations", "audit")
+APPS = (
+    "business",
+    "agents",
+    "queues",
+    "notifications",
+    "outbox",
+    "realtime",
+    "locations",
+    "audit",
+    "privacy",
+)
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 
 
@@ -191,6 +201,9 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
     assert set(strange) <= {
         # They have a place of their own to manage.
         ("GET", "manage/"),
+        ("GET", "manage/privacy/"),
+        # They are its only owner, so they cannot leave.
+        ("POST", "account/privacy/erase/"),
         ("GET", "api/queues/analytics/"),
         ("GET", "api/business/analytics/"),
         ("GET", "api/business/organizations/"),
