@@ -14,9 +14,6 @@ from smartqueue.privacy import processing, retention
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.places import BY_LABEL, PLACES, Place
 
-# Shared tables of rights: what they say of nobody, they say of everybody.
-NO_PERSON_AT_THE_END = {"auth.Group_permissions", "auth.Permission", "contenttypes.ContentType"}
-
 
 def leads_to_a_person(model: type[models.Model], seen: frozenset[Any] = frozenset()) -> bool:
     """Whether foreign keys, one after the other, lead from a row to an account."""
@@ -24,9 +21,9 @@ def leads_to_a_person(model: type[models.Model], seen: frozenset[Any] = frozense
         return True
     for field in model._meta.concrete_fields:
         target = field.related_model if field.is_relation else None
-        if isinstance(target, type) and target not in seen | {model}:
-            if leads_to_a_person(target, seen | {model}):
-                return True
+        is_new = isinstance(target, type) and target not in seen | {model}
+        if is_new and leads_to_a_person(target, seen | {model}):
+            return True
     return False
 
 
