@@ -91,6 +91,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.MfaChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
     "accounts.ThrottleWindow": Personal(innocent=("key",)),
+    # --- The journal: what it tells of a person is sealed under their key -------------------------
+    "audit.RowChange": Personal(fields=("before", "after", "address"), labels=("actor",)),
+    "audit.PersonKey": Personal(people=("person_id",), innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
@@ -128,15 +131,14 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "queues.VehicleCategory": Personal(innocent=("name",)),
     "queues.CounterSession": Personal(people=("agent_id",)),
     "queues.Ticket": Personal(
-        fields=("customer_name", "phone", "person_key", "plate", "note"),
+        fields=("customer_name", "phone", "person_key", "plate", "note", "outcome"),
         people=("customer_id",),
         identifiers=("phone",),
         sealed_for="customer_id",
         innocent=("call_reason", "order_key"),
     ),
-    "queues.TicketPeriod": Personal(
-        people=("agent_id", "ticket__customer_id"), innocent=("reason",)
-    ),
+    # `reason` may be what somebody typed.
+    "queues.TicketPeriod": Personal(fields=("reason",), people=("agent_id", "ticket__customer_id")),
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
@@ -145,7 +147,10 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),
     # Whom to look for, until the erasure is done.
     "privacy.Erasure": Personal(
-        fields=("sealed_subject",), people=("user_id",), innocent=("counts",)
+        fields=("sealed_subject",),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("counts",),
     ),
     "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
     "privacy.RegisterEntry": Personal(

@@ -22,7 +22,6 @@ from smartqueue.common.errors import Text
 from smartqueue.common.personal import Personal, personal_in
 from smartqueue.idempotency.models import IdempotencyKey
 from smartqueue.outbox.enums import DeliveryState
-from smartqueue.outbox.models import DomainEvent
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.subject import Subject
 
@@ -41,11 +40,11 @@ class Place:
 
     `find` says which rows are a subject's where the paths of `common/personal.py` do not, or say
     too much. `shown` columns go into the export; `withheld` ones do not, for the reason given.
-    `emptied` are the values that erasure writes where `fate` is EMPTIED, only to rows that `emptied_in`
-    finds, if it is given. `loosened` are columns of
+    `emptied` are the values that erasure writes where `fate` is EMPTIED. `loosened` are columns of
     other people's rows that name the person, and become null; `loosened_contacts` likewise hold a
     proven phone or address of the person, and are emptied. `telling` are columns whose text is
-    removed only where it repeats something of the person. `kept_because` answers for what stays.
+    removed only where it repeats something of the person. `keeps` are personal columns
+    that stay for their period; `kept_because` answers for what stays.
     """
 
     label: str
@@ -56,10 +55,10 @@ class Place:
     withheld: Mapping[str, Text] = field(default_factory=dict)
     find: Finder | None = None
     emptied: Mapping[str, Any] = field(default_factory=dict)
-    emptied_in: Finder | None = None
     loosened: tuple[str, ...] = ()
     loosened_contacts: tuple[str, ...] = ()
     telling: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
     kept_because: Text = ""
 
     @property
@@ -75,11 +74,6 @@ class Place:
     def of(self, subject: Subject) -> "models.QuerySet[Any]":
         """Return the subject's rows, whatever the organization."""
         return everybody(self.model).filter(self._condition(subject)).order_by("pk")
-
-    def to_be_emptied(self, subject: Subject) -> "models.QuerySet[Any]":
-        """Return the subject's rows in which erasure writes the empty values."""
-        rows = self.of(subject)
-        return rows if self.emptied_in is None else rows.filter(self.emptied_in(subject))
 
     def _condition(self, subject: Subject) -> Q:
         if self.find is not None:
@@ -152,17 +146,7 @@ def _of_tickets(*people: str) -> Finder:
 
 
 def _events(subject: Subject) -> Q:
-    """Events about the person or by them, and those that followed from the same requests."""
-    own = Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
-    if subject.user_id is not None:
-        own |= Q(payload__user_id=str(subject.user_id))
-    requests = DomainEvent.objects.filter(own).exclude(request_id="").values("request_id")
-    return own | Q(request_id__in=list(requests.values_list("request_id", flat=True).distinct()))
-
-
-def _not_by_others(subject: Subject) -> Q:
-    """The address of an event is the one of whoever acted: an agent's is not the person's."""
-    return ~Q(actor__startswith="user:") | Q(actor__in=subject.labels)
+    return Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
 
 
 def _deliveries(subject: Subject) -> Q:
@@ -351,14 +335,49 @@ PLACES: Final[tuple[Place, ...]] = (
         label="outbox.DomainEvent",
         title=_("What happened"),
         kind="event",
-        fate=Fate.EMPTIED,
+        fate=Fate.KEPT,
         shown=("type", "occurred_at", "actor", "address", "organization_id", "subject_id"),
-        withheld=_all(INNER, "id", "subject_type", "subject_version", "payload", "request_id"),
+        withheld=_all(
+            INNER,
+            "id",
+            "subject_type",
+            "subject_version",
+            "payload",
+            "request_id",
+            "transaction_id",
+        ),
         find=_events,
-        emptied={"address": None, "request_id": ""},
-        emptied_in=_not_by_others,
-        telling=("payload",),
-        kept_because=_("Facts with ids of an account that is empty: they count, they name nobody."),
+        keeps=("address",),
+        kept_because=_(
+            "Facts with the ids of an account that is empty: they count and name nobody. The network "
+            "address stays for its 90 days, so that nobody who misused the service can wipe that out."
+        ),
+    ),
+    Place(
+        label="audit.RowChange",
+        title=_("What you changed"),
+        kind="change",
+        fate=Fate.KEPT,
+        shown=("at", "table", "kind", "address", "organization_id"),
+        withheld=_all(OTHERS, "before", "after")
+        | _all(
+            INNER, "id", "branch_id", "row_id", "actor", "is_direct", "request_id", "transaction_id"
+        ),
+        find=lambda s: Q(actor__in=s.labels),
+        keeps=("before", "after", "address"),
+        kept_because=_(
+            "What was written of the person is sealed under their own key, which is destroyed: "
+            "nobody can read it any more."
+        ),
+    ),
+    Place(
+        label="audit.PersonKey",
+        title=_("Key that seals what the record of changes says of you"),
+        kind="change",
+        fate=Fate.KEPT,
+        withheld=_all(SECRET, "person_id", "key", "created_at", "destroyed_at"),
+        find=lambda s: Q(person_id__in=s.ids),
+        kept_because=_("The key is destroyed; an empty row stays so that it is never made again."),
     ),
     Place(
         label="outbox.Delivery",
@@ -631,6 +650,7 @@ PLACES: Final[tuple[Place, ...]] = (
         withheld=_all(
             INNER, "id", "user_id", "sealed_subject", "counts", "requested_at", "finished_at"
         ),
+        keeps=("sealed_subject",),
         kept_because=_("It proves that the erasure was carried out, without saying whose it was."),
     ),
 )

@@ -91,7 +91,7 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         name=_("Record of what was done"),
         purpose=_("To answer who did what, and to find out about faults and misuse"),
         people=_("People with an account, members of organizations, administrators"),
-        kinds=("event", "delivery", "address", "administration", "log"),
+        kinds=("event", "change", "delivery", "address", "administration", "log"),
         recipients=(_("Owners of the organization, for its own record"), OPERATOR),
     ),
     Activity(

@@ -84,10 +84,9 @@ def test_erasure_leaves_no_personal_field(place: Place) -> None:
     if place.fate is Fate.DELETED:
         return
     assert place.fate is Fate.EMPTIED or place.kept_because
-    ended = {*place.emptied, *place.telling}
-    # The account is emptied by its own app, which knows more fields than the rows hold.
-    left = {*place.personal.fields, *place.personal.identifiers} - ended
-    assert left <= ({"sealed_subject"} if place.label == "privacy.Erasure" else set())
+    ended = {*place.emptied, *place.telling, *place.keeps}
+    assert {*place.personal.fields, *place.personal.identifiers} - ended == set()
+    assert place.kept_because or not place.keeps
     assert set(place.emptied) <= {f.attname for f in place.model._meta.concrete_fields}
 
 

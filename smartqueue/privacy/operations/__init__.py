@@ -5,7 +5,6 @@ from smartqueue.privacy.operations._erasing import (
     carry_out_erasure,
     list_unfinished_erasures,
     prepare_erasure,
-    register_person_eraser,
 )
 from smartqueue.privacy.operations._exports import (
     download_export,
@@ -31,7 +30,6 @@ __all__ = [
     "make_export",
     "prepare_erasure",
     "record_consent",
-    "register_person_eraser",
     "remove_entry",
     "remove_old_exports",
     "request_export",

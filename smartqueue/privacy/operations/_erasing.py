@@ -1,21 +1,22 @@
 """Taking a person out of every table, and leaving the history that others need."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import JSONField, Q
+from django.db.models import UUIDField
 
 from smartqueue.accounts.actor import SYSTEM
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import User
+from smartqueue.audit import operations as audit_operations
+from smartqueue.audit.tracking import UNTRACKED
 from smartqueue.business import operations as business_operations
 from smartqueue.business.models import Membership, Organization
 from smartqueue.common import tenancy
 from smartqueue.common.db import operation
 from smartqueue.notifications import operations as notification_operations
-from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 from smartqueue.privacy import archive, places
 from smartqueue.privacy.enums import Fate
@@ -28,15 +29,6 @@ from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.models import Ticket
 
 MOST_WAITING: Final = 100
-
-# What apps above or beside keep under keys of their own (the journal's key of a person, say).
-PersonEraser = Callable[[Subject], int]
-_erasers: dict[str, PersonEraser] = {}
-
-
-def register_person_eraser(name: str, eraser: PersonEraser) -> None:
-    """Add a step of erasure for what is in no table; it may run twice."""
-    _erasers[name] = eraser
 
 
 def prepare_erasure(user: User, now: datetime) -> None:
@@ -119,13 +111,28 @@ def carry_out_erasure(*, erasure_id: UUID, now: datetime) -> bool:
     if erasure is None:
         return False
     subject = Subject.unsealed(erasure.sealed_subject)
-    with context.nowhere():
-        erasure.counts = erase(subject, now=now)
-        outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
+    keys = {erasure.pk, *_keys_of(subject)}
+    erasure.counts = erase(subject, now=now)
     erasure.sealed_subject = ""
     erasure.finished_at = now
     erasure.save(update_fields=["counts", "sealed_subject", "finished_at"])
+    outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
+    # Last: what was changed on the way is sealed in the journal with the same keys.
+    audit_operations.destroy_person_keys(keys)
     return True
+
+
+def _keys_of(subject: Subject) -> set[UUID]:
+    """Name whose keys seal the person in the journal: the account, and rows that have none."""
+    keys = set(subject.ids)
+    for place in places.PLACES:
+        has_id = isinstance(place.model._meta.pk, UUIDField)
+        if has_id and place.personal.fields and place.label not in UNTRACKED:
+            rows = place.of(subject)
+            if place.personal.sealed_for:
+                rows = rows.filter(**{place.personal.sealed_for: None})
+            keys |= set(rows.values_list("pk", flat=True))
+    return keys
 
 
 def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
@@ -139,7 +146,6 @@ def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
     for export in Export.objects.filter(user=subject.user_id):
         archive.delete(export.file)
     counts = {place.label: _take_out(place, subject) for place in places.PLACES}
-    counts |= {name: eraser(subject) for name, eraser in _erasers.items()}
     return {label: count for label, count in counts.items() if count}
 
 
@@ -153,7 +159,7 @@ def _take_out(place: Place, subject: Subject) -> int:
     if place.fate is Fate.DELETED:
         rows.delete()
     else:
-        place.to_be_emptied(subject).order_by().update(**place.emptied)
+        rows.update(**place.emptied)
     return count
 
 
@@ -169,30 +175,11 @@ def _loosen(place: Place, subject: Subject) -> None:
 
 
 def _quieten(rows: Any, columns: Iterable[str], subject: Subject) -> int:
-    """Remove free text, and texts inside JSON, where they repeat something of the person."""
-    is_json = {f.name for f in rows.model._meta.concrete_fields if isinstance(f, JSONField)}
+    """Remove free text where it repeats something of the person."""
     touched = 0
     for row in rows.only("pk", *columns).iterator(chunk_size=500):
-        changes: dict[str, Any] = {}
-        for column in columns:
-            value = getattr(row, column)
-            quiet = _without(value, subject) if column in is_json else _quiet(value, subject)
-            if quiet != value:
-                changes[column] = quiet
-        if changes:
-            touched += places.everybody(rows.model).filter(Q(pk=row.pk)).update(**changes)
+        told = [column for column in columns if subject.is_told_by(getattr(row, column))]
+        if told:
+            everybody = places.everybody(rows.model).filter(pk=row.pk)
+            touched += everybody.update(**dict.fromkeys(told, ""))
     return touched
-
-
-def _quiet(text: str, subject: Subject) -> str:
-    return "" if subject.is_told_by(text) else text
-
-
-def _without(value: Any, subject: Subject) -> Any:
-    if isinstance(value, str):
-        return _quiet(value, subject)
-    if isinstance(value, Mapping):
-        return {key: _without(inner, subject) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without(inner, subject) for inner in value]
-    return value

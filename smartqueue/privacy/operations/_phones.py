@@ -16,7 +16,6 @@ from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.enums import Channel
-from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 from smartqueue.privacy.errors import WrongErasureCode
 from smartqueue.privacy.events import ErasureRequested
@@ -113,8 +112,5 @@ def _confirm(number: str, code: str, now: datetime) -> bool:
     erasure = Erasure.objects.create(
         sealed_subject=subject_of_phone(number).sealed(), requested_at=now
     )
-    with context.nowhere():
-        outbox.publish(
-            ErasureRequested(erasure_id=erasure.pk, occurred_at=now, actor=ANONYMOUS.label)
-        )
+    outbox.publish(ErasureRequested(erasure_id=erasure.pk, occurred_at=now, actor=ANONYMOUS.label))
     return True

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import storages
 
-from smartqueue.common.redis import client as redis_client
+from smartqueue.privacy.tests.marks import patient_redis
 
 
 @pytest.fixture
@@ -27,5 +27,6 @@ def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def _no_attempts() -> None:
     """Attempts are counted in Redis, which outlives a test."""
-    for key in redis_client().scan_iter("LIMITS:*"):
-        redis_client().delete(key)
+    client = patient_redis()
+    for key in client.scan_iter("LIMITS:*"):
+        client.delete(key)

@@ -314,20 +314,6 @@ def test_an_erasure_that_nobody_was_told_of_is_found(person: User) -> None:
     assert not operations.carry_out_erasure(erasure_id=erasure.pk, now=clock.now())
 
 
-def test_what_is_kept_elsewhere_is_erased_too(
-    person: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from smartqueue.privacy.operations import _erasing  # noqa: PLC0415
-
-    monkeypatch.setattr(_erasing, "_erasers", {})
-    asked = []
-    operations.register_person_eraser("journal keys", lambda s: asked.append(s.user_id) or 1)
-    erase(person)
-    tasks.sweep_requests_task()
-    assert asked == [person.pk]
-    assert Erasure.objects.get().counts["journal keys"] == 1
-
-
 def test_a_phone_is_not_erased_without_its_code() -> None:
     ticket = join(make_place(), customer_name="Awa", phone="+221771239999")
     client = Client()

@@ -13,6 +13,9 @@ from django.utils import translation
 
 from config.celery import app as worker
 from smartqueue.accounts.models import Session, User, VerificationCode
+from smartqueue.audit import operations as audit_operations
+from smartqueue.audit.models import PersonKey, RowChange
+from smartqueue.audit.tests.conftest import entries_on, id_on
 from smartqueue.business.models import Invitation
 from smartqueue.common import jobs
 from smartqueue.idempotency.models import IdempotencyKey
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.django_db
 # What other apps' jobs end is measured with PostgreSQL's clock, so the end is set back from now.
 NOW = datetime.now(UTC).replace(microsecond=0)
 MOMENT = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 Ended = Callable[[], bool]
 Maker = Callable[[datetime], Ended]
@@ -119,13 +123,22 @@ def make_cookie(at: datetime) -> Ended:
     return gone(Cookie.objects.create(session_key="k", session_data="d", expire_date=at + life))
 
 
+def recorded(at: datetime) -> tuple[DomainEvent, RowChange]:
+    """An event and a change of a day, whose days of the journal are sealed."""
+    entries_on(at.date(), 1, address="203.0.113.7")
+    audit_operations.close_days()
+    told = DomainEvent.objects.get(id__gte=id_on(at.date() - timedelta(days=1)), occurred_at__lt=at)
+    return told, RowChange.objects.get(id__gte=id_on(at.date() - timedelta(days=1)), at__lt=at)
+
+
 def make_address(at: datetime) -> Ended:
-    row = event(at, address="203.0.113.7", request_id="abc")
+    told, change = recorded(at)
 
     def ended() -> bool:
-        row.refresh_from_db()
-        assert (row.address is None) == (row.request_id == "")
-        return row.address is None
+        told.refresh_from_db()
+        change.refresh_from_db()
+        assert told.address == change.address
+        return told.address is None
 
     return ended
 
@@ -280,7 +293,8 @@ MAKERS: dict[str, Maker] = {
     "session": make_session,
     "cookie": make_cookie,
     "address": make_address,
-    "event": lambda at: gone(event(at)),
+    "event": lambda at: gone(recorded(at)[0]),
+    "change": lambda at: gone(recorded(at)[1]),
     "delivery": make_delivery,
     "answer": make_answer,
     "topic": make_topic,
@@ -299,6 +313,11 @@ MAKERS: dict[str, Maker] = {
 TIMED = [kind for kind in KINDS if kind.job]
 
 
+def margin_of(kind: Kind) -> timedelta:
+    """The journal ends whole days."""
+    return 2 * DAY if kind.job == "audit.purge_journal_task" else MOMENT
+
+
 def run_job_of(kind: Kind, now: datetime) -> None:
     if kind.rules:
         retention.end_retention(now)
@@ -314,7 +333,7 @@ def test_every_kind_with_a_period_has_a_maker() -> None:
 @pytest.mark.parametrize("kind", TIMED, ids=lambda k: k.code)
 def test_what_is_within_its_period_stays(kind: Kind) -> None:
     assert kind.period is not None
-    ended = MAKERS[kind.code](NOW - kind.period + MOMENT)
+    ended = MAKERS[kind.code](NOW - kind.period + margin_of(kind))
     run_job_of(kind, NOW)
     assert not ended()
 
@@ -322,7 +341,7 @@ def test_what_is_within_its_period_stays(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", TIMED, ids=lambda k: k.code)
 def test_what_is_over_is_ended(kind: Kind) -> None:
     assert kind.period is not None
-    ended = MAKERS[kind.code](NOW - kind.period - MOMENT)
+    ended = MAKERS[kind.code](NOW - kind.period - margin_of(kind))
     assert not ended()
     run_job_of(kind, NOW)
     assert ended()
@@ -376,24 +395,45 @@ def test_an_organization_may_shorten_and_others_are_left_alone(shortened: Any) -
 def test_nobody_can_lengthen_and_what_is_the_platform_s_is_not_shortened(shortened: Any) -> None:
     place = make_place()
     ticket = served(place, NOW - timedelta(days=31))
-    recorded = event(NOW - timedelta(days=2), organization_id=place.organization.pk)
-    recorded.address = "203.0.113.9"
-    recorded.save()
-    shortened(place, ticket_identity=timedelta(days=90), address=timedelta(days=1))
+    notified = Notification.objects.create(
+        user=make_user(),
+        organization_id=place.organization.pk,
+        code="c",
+        data={},
+        dedupe_key="d",
+        created_at=NOW - timedelta(days=2),
+    )
+    shortened(place, ticket_identity=timedelta(days=90), notification=timedelta(days=1))
 
     retention.end_retention(NOW)
 
     assert fresh(ticket).customer_name == ""
-    recorded.refresh_from_db()
-    assert recorded.address == "203.0.113.9"
+    assert not gone(notified)()
     kind = retention.BY_CODE["ticket_identity"]
     assert retention.effective_period(kind, place.organization.pk) == kind.period
 
 
 def test_work_is_done_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
-    rows = [event(NOW - timedelta(days=91), address="203.0.113.9") for _ in range(5)]
-    assert retention.end_retention(NOW, {"address"}) == {"address": len(rows)}
+    for _ in range(5):
+        make_notification(NOW - timedelta(days=181))
+    assert retention.end_retention(NOW, {"notification"}) == {"notification": 5}
+
+
+def test_what_the_journal_sealed_of_a_ticket_goes_with_its_name() -> None:
+    tickets = [
+        served(make_place(), NOW - timedelta(days=days), **who)
+        for days, who in ((31, {}), (29, {}), (31, {"actor": make_actor()}))
+    ]
+    for pk in (*(t.pk for t in tickets), tickets[2].customer_id):
+        PersonKey.objects.get_or_create(person_id=pk, defaults={"key": b"k", "created_at": NOW})
+
+    retention.end_retention(NOW)
+
+    left = set(PersonKey.objects.exclude(key=None).values_list("pk", flat=True))
+    # The account's key opens what is still within its time.
+    assert tickets[0].pk not in left
+    assert {tickets[1].pk, tickets[2].customer_id} <= left
 
 
 @pytest.mark.parametrize(

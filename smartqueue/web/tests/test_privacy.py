@@ -11,12 +11,12 @@ from django.test import Client
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import Session, User
 from smartqueue.common import clock
-from smartqueue.common.redis import client as redis_client
 from smartqueue.privacy import ports, tasks
 from smartqueue.privacy.enums import Purpose
 from smartqueue.privacy.models import Consent, Erasure, Export, RegisterEntry
 from smartqueue.privacy.queries import has_consent
 from smartqueue.privacy.retention import KINDS
+from smartqueue.privacy.tests.marks import patient_redis
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
 from smartqueue.queues.tests.factories import join, make_actor, make_member, make_user
@@ -28,8 +28,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _no_attempts() -> None:
-    for key in redis_client().scan_iter("LIMITS:*"):
-        redis_client().delete(key)
+    client = patient_redis()
+    for key in client.scan_iter("LIMITS:*"):
+        client.delete(key)
 
 
 @pytest.fixture
