@@ -91,9 +91,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.MfaChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
     "accounts.ThrottleWindow": Personal(innocent=("key",)),
-    # --- The journal: what it tells of a person is sealed under their key -------------------------
-    "audit.RowChange": Personal(fields=("before", "after", "address"), labels=("actor",)),
-    "audit.PersonKey": Personal(people=("person_id",), innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),

@@ -364,7 +364,7 @@ PLACES: Final[tuple[Place, ...]] = (
             INNER, "id", "branch_id", "row_id", "actor", "is_direct", "request_id", "transaction_id"
         ),
         find=lambda s: Q(actor__in=s.labels),
-        keeps=("before", "after", "address"),
+        keeps=("address",),
         kept_because=_(
             "What was written of the person is sealed under their own key, which is destroyed: "
             "nobody can read it any more."
