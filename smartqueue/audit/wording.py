@@ -22,6 +22,7 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "accounts.second_factor.used": gettext_lazy("A second factor was used to sign in"),
     "accounts.session.revoked": gettext_lazy("A session was ended"),
     "accounts.session.started": gettext_lazy("Somebody signed in"),
+    "accounts.sign_in.confirmed": gettext_lazy("Somebody proved again who they are"),
     "accounts.user.changed": gettext_lazy("A profile was changed"),
     "accounts.user.erased": gettext_lazy("An account was erased"),
     "accounts.user.registered": gettext_lazy("An account was asked for"),
@@ -50,6 +51,12 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "business.service.retired": gettext_lazy("A service was taken out of use"),
     "notifications.message.queued": gettext_lazy("A message was prepared for sending"),
     "notifications.notification.created": gettext_lazy("A notification was given to a person"),
+    "privacy.consent.recorded": gettext_lazy("Somebody agreed to something, or took that back"),
+    "privacy.erasure.finished": gettext_lazy("A person was taken out of every table"),
+    "privacy.erasure.requested": gettext_lazy("An erasure by phone was asked for"),
+    "privacy.export.ready": gettext_lazy("An archive of a person's data was made"),
+    "privacy.export.requested": gettext_lazy("An archive of a person's data was asked for"),
+    "privacy.register.changed": gettext_lazy("The register of processing was changed"),
     "queues.counter.closed": gettext_lazy("An agent left a counter"),
     "queues.counter.opened": gettext_lazy("An agent sat down at a counter"),
     "queues.counter.paused": gettext_lazy("An agent took a break"),
@@ -81,6 +88,7 @@ AREAS: Final[Mapping[str, Text]] = {
     "business.": gettext_lazy("Organization, branches, services"),
     "agents.": gettext_lazy("Skills of agents"),
     "audit.": gettext_lazy("Copies of the journal"),
+    "privacy.": gettext_lazy("Register of processing"),
 }
 
 
