@@ -18,6 +18,11 @@ the codes that an operation names, any may answer `not_signed_in` (401: a creden
 `busy` and `unavailable` (503, with `Retry-After`). A body can be refused as `malformed_body` or
 `invalid_input` (400, `errors` names the fields) and `unsupported_media_type` (415).
 
+**Second factors.** A sign-in of somebody who has one is answered by `mfa_required` (401) and goes on
+at `/api/accounts/auth/mfa/`; a passkey signs in alone at `/api/accounts/auth/passkey/`. Where an
+organization wants a second factor of its staff, any operation of theirs answers
+`second_factor_required` (403) until one was added below `/api/accounts/factors/`.
+
 **Doing things once.** Send an `Idempotency-Key` (a UUID) where it is listed: the same key and body
 give the same answer again, another body with it gives 422, a running one 409.
 
@@ -34,6 +39,7 @@ API_TAGS: Final = [
     {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Messages in the application."},
+    {"name": "support", "description": "Questions and complaints, and their answers."},
 ]
 
 SECURITY_SCHEMES: Final = {
@@ -58,9 +64,13 @@ SECURITY_SCHEMES: Final = {
 }
 
 ENUM_NAMES: Final = {
+    "CaseCategory": "smartqueue.support.enums.CaseCategory",
+    "CasePriority": "smartqueue.support.enums.CasePriority",
+    "CaseState": "smartqueue.support.enums.CaseState",
     "Category": "smartqueue.business.enums.Category",
     "Channel": "smartqueue.accounts.enums.Channel",
     "JoinChannel": "smartqueue.queues.enums.JoinChannel",
+    "KeyKind": "smartqueue.accounts.enums.KeyKind",
     "Language": "smartqueue.accounts.enums.Language",
     "MemberStatus": ("active", "invited"),
     "Policy": "smartqueue.queues.enums.Policy",
@@ -70,6 +80,8 @@ ENUM_NAMES: Final = {
     "Role": "smartqueue.accounts.enums.Role",
     "SecondFactor": "smartqueue.accounts.enums.Method",
     "SessionState": "smartqueue.queues.enums.SessionState",
+    "Side": "smartqueue.support.enums.Side",
+    "SubjectType": "smartqueue.support.enums.SubjectType",
     "TicketState": "smartqueue.queues.enums.TicketState",
 }
 

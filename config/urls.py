@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import labels
-from smartqueue.common import health
+from smartqueue.common import health, uploads
 
 labels.name_everything()
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
+    path("media/public/<uuid:organization_id>/<str:file>", uploads.public_file, name="media"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
@@ -27,10 +28,12 @@ urlpatterns = [
     path("api/business/", include("smartqueue.business.interfaces.urls")),
     path("api/agents/", include("smartqueue.agents.interfaces.urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
+    path("api/support/", include("smartqueue.support.interfaces.urls")),
     path("api/", include("smartqueue.queues.interfaces.urls")),
     path("", include("smartqueue.web.urls")),
 ]
 
+handler400 = "smartqueue.web.views.errors.unreadable"
 handler403 = "smartqueue.web.views.errors.forbidden"
 handler404 = "smartqueue.web.views.errors.not_found"
 handler500 = "smartqueue.web.views.errors.broken"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "smartqueue.common",
     "smartqueue.outbox",
     "smartqueue.idempotency",
+    "smartqueue.limits",
     "smartqueue.accounts",
     "smartqueue.realtime",
     "smartqueue.audit",
@@ -62,6 +64,7 @@ INSTALLED_APPS = [
     "smartqueue.agents",
     "smartqueue.queues",
     "smartqueue.privacy",
+    "smartqueue.support",
     "smartqueue.web",
 ]
 
@@ -82,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "smartqueue.web.middleware.ScriptsOfPackages",
     "smartqueue.web.middleware.PageProblems",
 ]
 
@@ -160,6 +164,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
+# In seconds: how long a right code lets a new password be set.
+PASSWORD_RESET_TIMEOUT = 600
+# Where people mind what confirms their sign-ins.
+SECURITY_URL = "/account/security/"
 # In the database, so that consoles go on while Redis is away and signing out counts at once.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -174,21 +182,49 @@ MFA_ADAPTER = "smartqueue.accounts.adapter.MfaAdapter"
 MFA_TOTP_ISSUER = "SmartQueue"
 MFA_TOTP_TOLERANCE = 1
 
+# Apps of our own that use passkeys, as "android:apk-key-hash:<hash>"; the pages are PUBLIC_URL's.
+WEBAUTHN_APP_ORIGINS: list[str] = env.list("WEBAUTHN_APP_ORIGINS", default=[])
+# Without a second factor an administrator of the platform may do what anybody may, and enrol.
+ADMINS_NEED_SECOND_FACTOR = True
+
 # Accounts at demo.smartqueue.test share a published password.
 ALLOW_DEMO_ACCOUNTS = False
 
-# Attempts by action, and by what they are counted; a right answer forgives the identifier's or the
-# person's. Addresses are shared by many people behind one operator's gateway.
-SIGN_IN_LIMITS = {
+# --- Limits -------------------------------------------------------------------------------------
+
+# How often, by action and by what is counted; reasons in docs/patterns/limits.md. A right answer
+# forgives the identifier's or the person's. Offices and operators' gateways share one address.
+LIMITS: dict[str, dict[str, str]] = {
     "register": {"identifier": "5/hour", "address": "60/hour"},
+    "code": {"identifier": "5/hour", "address": "60/hour"},
+    "contact": {"user": "10/hour"},
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "passkey": {"address": "200/5 minutes"},
     "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
+    "sms": {
+        "phone": "5/hour; 10/day",
+        "address": "60/hour; 300/day",
+        "everybody": "3000/hour",
+    },
+    "join": {
+        "account": "12/hour; 30/day",
+        "phone": "10/day",
+        "device": "12/hour; 40/day",
+        "address": "300/10 minutes",
+    },
+    "read": {"account": "600/minute", "address": "6000/minute"},
+    "write": {"account": "300/minute", "address": "3000/minute"},
     "erasure": {"phone": "3/hour", "address": "60/hour"},
     "erasure_code": {"phone": "10/10 minutes", "address": "200/5 minutes"},
 }
+# These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
+LIMITS_OPEN = frozenset({"join", "read", "write"})
+
+# Text messages go to mobile numbers of these countries only.
+SMS_REGIONS: list[str] = env.list("SMS_REGIONS", default=["SN"])
 
 # --- Languages and time -------------------------------------------------------------------------
 
@@ -207,6 +243,7 @@ USE_TZ = True
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": ["smartqueue.limits.rest.CallsOfTheApi"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["smartqueue.common.rest.parsers.BoundedJsonParser"],
     "DEFAULT_PAGINATION_CLASS": "smartqueue.common.rest.pagination.PageNumbers",
@@ -236,7 +273,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+FILE_UPLOAD_HANDLERS = [
+    "smartqueue.common.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
+CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["etag", "retry-after", "x-request-id"]
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_ALLOW_HEADERS = [
     "accept",
@@ -254,22 +299,30 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "smartqueue.web.views.errors.forbidden"
-CONTENT_SECURITY_POLICY = {
+# Scripts run by the page's nonce only, so that no file which somebody left on this site is one.
+CONTENT_SECURITY_POLICY: dict[str, dict[str, Any]] = {
     "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "connect-src": ["'self'", "ws:", "wss:"],
-        "img-src": ["'self'", "data:", "https://tile.openstreetmap.org"],
-        "style-src": ["'self'"],
-        "script-src": ["'self'"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
+        "default-src": [NONE],
+        "connect-src": [SELF, PUBLIC_URL.replace("http", "ws", 1)],
+        "font-src": [SELF],
+        "img-src": [SELF, "data:", "https://tile.openstreetmap.org"],
+        "manifest-src": [SELF],
+        "media-src": [SELF],
+        "script-src": [NONCE],
+        "style-src": [SELF],
+        "worker-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
     },
 }
 
 STATIC_URL = "/static/"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".data" / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -283,6 +336,13 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "smartqueue.web.storage.StaticFiles"},
 }
+
+# Below public/ anybody may read; private/ is given out by views that ask who wants it.
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "media"))
+MEDIA_URL = "/media/"
+# What one organization's files may take together.
+MEDIA_QUOTA_MEGABYTES = env.int("MEDIA_QUOTA_MEGABYTES", default=500)
+FILE_UPLOAD_PERMISSIONS = 0o640
 
 # Spoken calls of the wall displays, made once and kept.
 SPEECH_DIR = env.path("SPEECH_DIR", default=str(BASE_DIR / ".data" / "speech"))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from smartqueue.accounts.enums import DeviceKind
+
 MAX_NAME = 200
 IPV4_BITS = 24
 IPV6_BITS = 48
@@ -38,6 +40,50 @@ class Device:
 
 def _digest(agent: str, device_id: str) -> bytes:
     return hashlib.sha256(f"{agent}\0{device_id}".encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A device as a person knows it."""
+
+    kind: DeviceKind
+    name: str
+
+
+# In order: Edge and Opera call themselves Chrome too, and Chrome calls itself Safari.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def describe(agent: str) -> Description:
+    """Return what a `User-Agent` says: "Chrome, Android"; an application's own name as it is."""
+    browser = next((name for sign, name in _BROWSERS if sign in agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in agent), "")
+    if not browser:
+        return Description(DeviceKind.OTHER, agent.partition("/")[0][:60].strip())
+    name = f"{browser}, {system}" if system else browser
+    if system == "iPad" or (system == "Android" and "Mobile" not in agent):
+        return Description(DeviceKind.TABLET, name)
+    if system in {"iPhone", "Android"}:
+        return Description(DeviceKind.PHONE, name)
+    return Description(DeviceKind.COMPUTER, name)
 
 
 def network_of(address: str | None) -> str:

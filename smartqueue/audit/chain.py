@@ -83,7 +83,8 @@ def sums_of(day: date) -> DaySums:
 
 def _sums(rows: str, day: date) -> tuple[int, bytes, bytes]:
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS.format(rows=rows), {"day": day})
+        statement = _SUMS.format(rows=rows)
+        cursor.execute(statement, {"day": day})
         count, content, addresses = cursor.fetchone()
     return count, bytes(content), bytes(addresses)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotAllowed
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from prometheus_client import Histogram
@@ -32,15 +33,40 @@ REQUESTS = Histogram(
 )
 
 
-NOTHING_ALLOWED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+# What every answer has; pages have set a policy of their own by now.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), geolocation=(self), gyroscope=(), magnetometer=(), "
+        "microphone=(), payment=(), usb=()"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def _complete(response: HttpResponse, request_id: str) -> None:
-    """Add the headers that every answer has; pages have set a policy of their own by now."""
+def _complete(request: HttpRequest, response: HttpResponse, request_id: str) -> None:
     response.headers["X-Request-ID"] = request_id
-    response.headers.setdefault("Content-Security-Policy", NOTHING_ALLOWED)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault(
+        "Cache-Control", "no-store" if _is_personal(request) else "private, no-cache"
+    )
     if not response.streaming:
         response.headers.setdefault("Content-Length", str(len(response.content)))
+
+
+def _is_personal(request: HttpRequest) -> bool:
+    """Whether an answer may hold what is somebody's: whoever asks named themselves, or acted."""
+    meta = request.META
+    return (
+        request.method not in {"GET", "HEAD"}
+        or "HTTP_AUTHORIZATION" in meta
+        or "HTTP_X_TICKET_TOKEN" in meta
+        or settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", "")
+    )
 
 
 def _measure(request: HttpRequest, status: int, seconds: float) -> None:
@@ -73,6 +99,17 @@ def _address(text: str) -> str | None:
         return None
 
 
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """Refuse TRACE, and requests for another host: links in answers are built from its name."""
+    if request.method == "TRACE":
+        return HttpResponseNotAllowed(sorted(KNOWN_METHODS))
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return HttpResponseBadRequest()
+    return None
+
+
 def _request_id(request: HttpRequest) -> str:
     given = request.headers.get("X-Request-ID", "")
     if given and len(given) <= MAX_REQUEST_ID and given.replace("-", "").isalnum():
@@ -92,9 +129,11 @@ class RequestMiddleware:
         request_id = request.request_id = _request_id(request)  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        with tenancy.restored():
-            response = self.get_response(request)
-        _complete(response, request_id)
+        response = _refusal(request)
+        if response is None:
+            with tenancy.restored():
+                response = self.get_response(request)
+        _complete(request, response, request_id)
         seconds = time.perf_counter() - started
         _measure(request, response.status_code, seconds)
         if request.path not in {"/healthz", "/readyz", "/metrics"}:

@@ -1,6 +1,7 @@
 """Money as integer minor units with a currency."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from moneyed import Money as FormattedMoney
 from moneyed import get_currency
@@ -21,7 +22,5 @@ class Money:
     def display(self, language: str) -> str:
         """Return the amount as a reader of `language` (fr, en, ar) writes it."""
         currency = get_currency(self.currency)
-        major = (
-            self.amount_minor / currency.sub_unit if currency.sub_unit > 1 else self.amount_minor
-        )
+        major = Decimal(self.amount_minor) / currency.sub_unit
         return format_money(FormattedMoney(major, currency), locale=language)

@@ -82,6 +82,12 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         innocent=("cookie_key", "device"),
     ),
     "accounts.RefreshToken": Personal(people=("session__user_id",), innocent=("device",)),
+    "accounts.ContactChange": Personal(
+        fields=("old_value", "new_value"),
+        people=("user_id",),
+        identifiers=("old_value", "new_value"),
+        sealed_for="user_id",
+    ),
     "accounts.VerificationCode": Personal(
         fields=("recipient",),
         people=("user_id",),
@@ -89,8 +95,18 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         sealed_for="user_id",
     ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
+    "accounts.TotpEnrolment": Personal(
+        fields=("secret",), people=("user_id",), sealed_for="user_id"
+    ),
+    "accounts.Passkey": Personal(
+        fields=("name", "credential_id", "credential"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("transports",),
+    ),
+    "accounts.PasskeyChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
-    "accounts.ThrottleWindow": Personal(innocent=("key",)),
+    "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
@@ -139,6 +155,19 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
+    # --- Support ----------------------------------------------------------------------------------
+    "support.SupportCase": Personal(
+        fields=("title",),
+        people=("person_id", "assignee_id"),
+        sealed_for="person_id",
+        innocent=("subject_id",),
+    ),
+    # Answers and notes of staff are about the person too.
+    "support.CaseMessage": Personal(
+        fields=("body",), people=("person_id", "author_id"), sealed_for="person_id"
+    ),
+    # A name of ours; the file behind it goes with the row.
+    "support.CaseAttachment": Personal(people=("person_id",), innocent=("stored_name",)),
     # --- Privacy ----------------------------------------------------------------------------------
     "privacy.Consent": Personal(people=("user_id",)),
     "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, overload
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -114,6 +115,16 @@ def _once(
         return replay(answer)
 
 
+def _digest_of_file(value: Any) -> str:
+    """Let a file of a form stand in the body's digest by its content."""
+    if not isinstance(value, UploadedFile):
+        raise TypeError(f"{type(value).__name__} is no part of a body")
+    value.seek(0)
+    digest = hashlib.file_digest(value, "sha256")
+    value.seek(0)
+    return digest.hexdigest()
+
+
 class _Keys:
     def __init__(self, digest: bytes, body_digest: bytes) -> None:
         self.digest = digest
@@ -127,7 +138,9 @@ class _Keys:
             raise InvalidInput.on(HEADER, _("The key must be a UUID.")) from error
         actor = request._request.actor.label  # type: ignore[attr-defined]
         digest = hashlib.sha256(f"{actor} {request.path} {key}".encode()).digest()
-        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+        body = json.dumps(
+            request.data, sort_keys=True, separators=(",", ":"), default=_digest_of_file
+        )
         return cls(digest, hashlib.sha256(body.encode()).digest())
 
     def claim(self) -> tuple[int, Any] | None:

@@ -17,6 +17,7 @@ from smartqueue.accounts.models import User
 from smartqueue.common.crypto import decrypt, encrypt
 from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
+from smartqueue.common.phones import is_textable
 from smartqueue.notifications import policies, queries, texts
 from smartqueue.notifications.enums import Channel, MessageState
 from smartqueue.notifications.events import MessageQueued, NotificationCreated
@@ -152,9 +153,11 @@ def send_message(
     delivered there at once. `user_id` is whose data it is, for erasure.
 
     :raises UnknownText: no words under this template
-    :raises ChannelUnavailable: nothing sends on this channel
+    :raises ChannelUnavailable: nothing sends on this channel, or no text message to this number
     """
     if not can_send(channel):
+        raise ChannelUnavailable
+    if channel == Channel.SMS and not is_textable(recipient):
         raise ChannelUnavailable
     subject, body = texts.render(template, context, language)
     is_delivered = settings.DEVELOPMENT_MAILBOX

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.common.errors import Conflict, InvalidInput
+from smartqueue.common.errors import Conflict, InvalidInput, TooManyRequests
 
 
 class QueueClosed(Conflict):
@@ -26,6 +26,11 @@ class NotYetOpen(Conflict):
 class AlreadyWaiting(Conflict):
     code = "already_waiting"
     title = _("This person already has a ticket in this queue.")
+
+
+class TooManyTickets(TooManyRequests):
+    code = "too_many_tickets"
+    title = _("This phone, device or network has taken many tickets. The staff can give more.")
 
 
 class TicketNotWaiting(Conflict):

@@ -30,13 +30,13 @@ def client_address(scope: dict[str, Any]) -> str:
 
 def is_origin_allowed(headers: Headers) -> bool:
     """
-    Whether the page that opens the socket is one of ours; programs send no origin.
+    Whether the page that opens the socket is one of ours; programs send no origin and no cookie.
 
-    A cookie signs nobody in here, so a program without an origin gains nothing by it.
+    A browser sends both, so a cookie without an origin is a browser that hides where it is.
     """
     origin = header(headers, b"origin")
     if not origin:
-        return True
+        return not header(headers, b"cookie")
     if origin in {*settings.CORS_ALLOWED_ORIGINS, settings.PUBLIC_URL.rstrip("/")}:
         return True
     try:

@@ -16,6 +16,7 @@ from smartqueue.accounts import entrance
 from smartqueue.accounts import operations as account_operations
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.common.errors import NotFound, NotSignedIn, Problem
+from smartqueue.limits.operations import network_of
 from smartqueue.realtime import admission, hub, pool, registry
 from smartqueue.realtime.hub import Hub, Subscription
 from smartqueue.realtime.outlet import Message, Outlet, Send
@@ -113,7 +114,7 @@ class Connection:
         self._hub: Hub = hub.current()
         self._subscriptions: dict[str, Subscription] = {}
         self._lock = asyncio.Lock()
-        self._address = admission.client_address(scope)
+        self._address = network_of(admission.client_address(scope))
         self._label: str | None = None
         self._code: int | None = None
         # Set while the connection may be ended from outside.

@@ -10,10 +10,10 @@ NOW = 1_800_000_000.0
 
 def crowded_snapshot(tickets: int = 1000, pools: int = 4, seed: int = 0) -> Snapshot:
     """Return a branch with a roster, closing time and bookings; each pool serves two services."""
-    random = np.random.default_rng(seed)
-    joined = NOW - np.sort(random.uniform(0, 7200, tickets))[::-1]
-    head_starts = np.where(random.random(tickets) < 0.1, 900.0, 0.0)
-    services = random.integers(0, 2 * pools, tickets)
+    draws = np.random.default_rng(seed)
+    joined = NOW - np.sort(draws.uniform(0, 7200, tickets))[::-1]
+    head_starts = np.where(draws.random(tickets) < 0.1, 900.0, 0.0)
+    services = draws.integers(0, 2 * pools, tickets)
     waiting = tuple(
         WaitingTicket(
             f"t{i}", f"s{services[i]}", float(joined[i] - head_starts[i]), float(joined[i])
@@ -42,13 +42,13 @@ def crowded_snapshot(tickets: int = 1000, pools: int = 4, seed: int = 0) -> Snap
 
 def seasoned_predictor(seed: int = 0) -> Predictor:
     """Return a predictor with a full history."""
-    random = np.random.default_rng(seed)
+    draws = np.random.default_rng(seed)
     predictor = Predictor()
     for people_ahead in (0, 1, 2, 3, 5, 8, 13, 21):
-        for ratio in random.gamma(people_ahead + 1, 1 / (people_ahead + 1), 1000):
+        for ratio in draws.gamma(people_ahead + 1, 1 / (people_ahead + 1), 1000):
             predictor.ratios.observe(people_ahead, float(ratio))
     for service in range(8):
-        for seconds in random.exponential(300.0, 200):
+        for seconds in draws.exponential(300.0, 200):
             predictor.observe_service(f"s{service}", float(seconds))
     for number in range(200):
         moment = NOW - 30 * 86_400 + 60 * number

@@ -15,7 +15,8 @@ from smartqueue.audit import queries, wording
 from smartqueue.audit.enums import EntryKind
 from smartqueue.audit.models import Entry
 from smartqueue.audit.queries import Asked
-from smartqueue.business.models import Branch, Counter, Service
+from smartqueue.business.models import Branch, Counter, Organization, Service
+from smartqueue.common.errors import NotFound
 from smartqueue.queues.models import Queue, Ticket
 from smartqueue.web.views.kit import uuid_or_none
 
@@ -224,3 +225,20 @@ def _changes(entry: Entry, things: Mapping[str, str]) -> Iterator[Change]:
         if name not in UNSAID and (before or after):
             column = wording.column_name(entry.subject_type, name)
             yield Change(column, shown(name, before), shown(name, after))
+
+
+def get_organization(organization_id: UUID) -> Organization:
+    """
+    Return the organization whose journal is read.
+
+    :raises NotFound: unknown
+    """
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None:
+        raise NotFound
+    return organization
+
+
+def list_all_branches() -> list[Branch]:
+    """Return the branches of the organization that the policy has entered, closed ones too."""
+    return list(Branch.objects.order_by("created_at", "name"))

@@ -4,15 +4,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from csp.constants import SELF
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
-from smartqueue.accounts.errors import ReauthenticationNeeded
+from smartqueue.accounts.errors import ReauthenticationNeeded, SecondFactorRequired
 from smartqueue.common.errors import InvalidInput, NotSignedIn, Problem
-from smartqueue.web.views.kit import failure, is_htmx, to_confirm, to_sign_in
+from smartqueue.web.views.kit import failure, is_htmx, to_confirm, to_security, to_sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,21 @@ _NUL = InvalidInput(_("The form holds characters that cannot be stored."))
 
 def _has_nul(*given: QueryDict) -> bool:
     return any("\0" in value for data in given for _name, all_ in data.lists() for value in all_)
+
+
+class ScriptsOfPackages:
+    """Lets the admin site and the API's documentation load their own files, which know no nonce."""
+
+    PATHS = ("/admin/", "/api/docs/")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path.startswith(self.PATHS):
+            response._csp_replace = {"script-src": [SELF]}  # type: ignore[attr-defined]  # read by django-csp
+        return response
 
 
 class PageProblems:
@@ -48,13 +64,18 @@ class PageProblems:
             response = render(request, "503.html", status=503)
             response.headers["Retry-After"] = "5"
             return response
-        if isinstance(exception, NotSignedIn):
-            return to_sign_in(request)
-        if isinstance(exception, ReauthenticationNeeded):
-            return to_confirm(request)
-        if isinstance(exception, Problem):
-            return _problem_page(request, exception)
-        return None
+        return _answer(request, exception) if isinstance(exception, Problem) else None
+
+
+def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Lead to the page that helps, or say what is wrong."""
+    if isinstance(problem, NotSignedIn):
+        return to_sign_in(request)
+    if isinstance(problem, ReauthenticationNeeded):
+        return to_confirm(request)
+    if isinstance(problem, SecondFactorRequired):
+        return to_security(request)
+    return _problem_page(request, problem)
 
 
 def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -12,19 +12,23 @@ from smartqueue.common.ids import new_id
 from smartqueue.idempotency.models import IdempotencyKey
 
 
-def issue_once(
-    path: str, nonce: UUID, filled_in: object, issue: Callable[[], list[UUID]]
-) -> list[UUID]:
+def form_digest(path: str, nonce: UUID, filled_in: object) -> bytes:
     """
-    Return the ids of the tickets that `issue` makes; for a form seen before, those it made then.
+    Return what stands for one form as it was filled in.
 
     `filled_in` is what the form holds, of a constant `repr`: a form that comes back from the
     browser's history for another person has the nonce of the first and is another form.
+    """
+    return sha256(f"page {path} {nonce} {filled_in!r}".encode(errors="replace")).digest()
+
+
+def issue_once(digest: bytes, issue: Callable[[], list[UUID]]) -> list[UUID]:
+    """
+    Return the ids of the tickets that `issue` makes; for a form seen before, those it made then.
 
     The nonce was drawn when the form was shown. The answer is stored in the transaction that issues,
     so that neither a double click nor a retry on a bad line makes a second ticket.
     """
-    digest = sha256(f"page {path} {nonce} {filled_in!r}".encode(errors="replace")).digest()
 
     def once() -> list[UUID]:
         with connection.cursor() as cursor:

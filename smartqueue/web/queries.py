@@ -29,8 +29,11 @@ from smartqueue.queues.models import (
     VehicleCategory,
 )
 from smartqueue.queues.operations.undoing import UNDO_WITHIN
+from smartqueue.support.models import SupportCase
 
 OVERTAKERS_SHOWN = 3
+OWN_TICKETS_SHOWN = 5
+CASES_SHOWN = 50
 PLACES_SHOWN = 40
 BRANCHES_SHOWN = 50
 WAITING_SHOWN = 30
@@ -55,6 +58,31 @@ def list_overtakers(ticket: Ticket) -> list[Ticket]:
         called_at__isnull=False,
     )
     return list(later.order_by("-called_at")[:OVERTAKERS_SHOWN])
+
+
+def list_own_tickets(user_id: UUID) -> list[Ticket]:
+    """Return a person's newest tickets with their queue and branch."""
+    with tenancy.citizen(user_id):
+        return list(queue_queries.list_tickets()[:OWN_TICKETS_SHOWN])
+
+
+def list_newest(cases: "QuerySet[SupportCase]") -> list[SupportCase]:
+    """Return as many of a person's cases as a page shows."""
+    return list(cases[:CASES_SHOWN])
+
+
+def name_of_branch(branch_id: UUID) -> str:
+    """
+    Return the name of a live branch.
+
+    :raises NotFound: unknown or closed
+    """
+    with tenancy.public():
+        name = Branch.objects.filter(pk=branch_id, closed_at=None).values_list("name", flat=True)
+        found: str | None = name.first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _services() -> "QuerySet[Service]":

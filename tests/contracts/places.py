@@ -14,7 +14,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.business.models import (
     HolidayOverride,
@@ -42,6 +42,10 @@ from smartqueue.queues.tests.factories import (
     sit_down,
 )
 from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.support import operations as support
+from smartqueue.support.enums import SubjectType
+from smartqueue.support.models import CaseAttachment
+from smartqueue.support.tests.factories import holder_of, open_case, picture, write_with_file
 
 REGISTER_ENTRY = {
     "name": "Vidéo",
@@ -93,7 +97,36 @@ def make_world() -> World:
     operations.start_ticket(actor=place.agents[1], ticket_id=serving.pk, now=now)
     operations.park_ticket(actor=place.owner, ticket_id=parked.pk, now=now)
     waiting = join(place, actor=people["customer_a"], now=now, phone="+221771234567")
+    case, settled = (
+        open_case(
+            place,
+            people["customer_a"],
+            subject_type=SubjectType.TICKET,
+            subject_id=waiting.pk,
+            now=now,
+        )
+        for _ in range(2)
+    )
+    support.close_case(actor=people["customer_a"], case_id=settled.pk, now=now)
+    held = open_case(
+        place,
+        holder_of(waiting),
+        subject_type=SubjectType.TICKET,
+        subject_id=waiting.pk,
+        now=now,
+    )
+    message = write_with_file(case, people["customer_a"])
+    attachment = CaseAttachment.objects.with_scopes_disabled().get(message=message)
     of = {"organization": place.organization}
+    customer = User.objects.get(pk=people["customer_a"].user_id)
+    started = accounts.sign_in(user=customer, device=Device(), now=now).session_id
+    change = ContactChange.objects.create(
+        user=customer,
+        channel="email",
+        new_value=f"changed-{uuid4().hex}@example.test",
+        created_at=now,
+        expires_at=now + timedelta(minutes=10),
+    ).pk
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
         "organizations": place.organization.pk,
@@ -104,6 +137,10 @@ def make_world() -> World:
         "queues": place.queue.pk,
         "tickets": waiting.pk,
         "sessions": session.pk,
+        "account/sessions": started,
+        "account/contact": change,
+        "accounts/sessions": started,
+        "contact-changes": change,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -111,6 +148,11 @@ def make_world() -> World:
         "called": called.pk,
         "serving": serving.pk,
         "parked": parked.pk,
+        "cases": case.pk,
+        "settled": settled.pk,
+        "held": held.pk,
+        "message": message.pk,
+        "attachments": attachment.pk,
         "invitations": Invitation.objects.with_scopes_disabled()
         .create(
             **of,
@@ -130,6 +172,13 @@ def make_world() -> World:
         "skills": Skill.objects.with_scopes_disabled()
         .create(**of, user_id=place.agents[0].user_id, service=place.service, weight=1)
         .pk,
+        "passkeys": Passkey.objects.create(
+            user_id=people["customer_a"].user_id,
+            name="Téléphone",
+            credential_id=uuid4().bytes,
+            credential=b"",
+            created_at=now,
+        ).pk,
         "notifications": Notification.objects.create(
             user_id=people["customer_a"].user_id,
             code="already_registered",
@@ -234,9 +283,35 @@ PAGE_METHODS = {
         "agent/session/<str:action>/",
         "agent/tickets/<uuid:ticket_id>/<str:action>/",
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
+        "manage/cases/<uuid:case_id>/messages/",
+        "manage/cases/<uuid:case_id>/<str:action>/",
+        "support/new/",
+        "support/cases/<uuid:case_id>/messages/",
+        "support/cases/<uuid:case_id>/<str:action>/",
+        "t/<str:token>/support/new/",
+        "t/<str:token>/support/cases/<uuid:case_id>/messages/",
+        "t/<str:token>/support/cases/<uuid:case_id>/<str:action>/",
         "sign-in/",
         "sign-in/confirm/",
+        "sign-in/code/",
+        "sign-in/code/enter/",
+        "password/forgotten/",
+        "password/new/",
+        "account/profile/",
+        "account/contact/",
+        "account/contact/<uuid:change_id>/",
+        "account/password/",
+        "account/sessions/end-others/",
+        "account/sessions/<uuid:session_id>/end/",
         "account/confirm/",
+        "account/confirm/passkey/",
+        "account/security/app/",
+        "account/security/app/remove/",
+        "account/security/codes/",
+        "account/security/passkeys/",
+        "account/security/passkeys/<uuid:passkey_id>/rename/",
+        "account/security/passkeys/<uuid:passkey_id>/remove/",
+        "sign-in/passkey/",
         "register/",
         "verify/",
         "sign-out/",
@@ -265,6 +340,7 @@ def requests() -> list[tuple[str, str]]:
     return found
 
 
+CASE_IN_STATE = {"reopen": "settled"}
 TICKET_IN_STATE = {
     "recall": "called",
     "start": "called",
@@ -286,6 +362,11 @@ def address(world: World, route: str) -> str:
         before = parts[index - 1]
         if before == "tickets" and route.startswith("api/"):
             parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
+        elif before == "cases":
+            state = "held" if route.startswith("t/") else CASE_IN_STATE.get(parts[index + 1])
+            parts[index] = str(ids[state or "cases"])
+        elif "/".join(parts[index - 2 : index]) in ids:
+            parts[index] = str(ids["/".join(parts[index - 2 : index])])
         elif before in ids:
             parts[index] = str(ids[before])
         else:
@@ -297,9 +378,13 @@ def address(world: World, route: str) -> str:
                 "t": token_of(ids["tickets"]),
                 "k": kiosk_token_of(place.branch.pk),
                 "session": "break",
+                "public": str(ids["organizations"]),
+                str(ids["organizations"]): "unknown.png",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
                 "manage": str(ids["organizations"]),
+                str(ids["cases"]): "close",
+                str(ids["held"]): "close",
             }[before]
     return "/" + "/".join(parts)
 
@@ -314,6 +399,7 @@ QUERIES = {
     "api/audit/entries/": "organization",
     "api/audit/entries/export/": "organization",
     "api/privacy/register-entries/": "organization",
+    "api/support/figures/": "organization",
 }
 
 
@@ -355,6 +441,46 @@ REST_BODIES: dict[str, Body] = {
         "password": "wrong",
     },
     "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
+    "POST api/accounts/auth/code/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/code/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/change/": lambda w: {
+        "old_password": "wrong",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/password/reset/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/password/reset/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/reset/mfa/": lambda w: {
+        "token": "x",
+        "method": "totp",
+        "code": "123456",
+    },
+    "POST api/accounts/auth/password/reset/complete/": lambda w: {
+        "grant": "x",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/reauthenticate/code/": lambda w: {"channel": "email"},
+    "POST api/accounts/sessions/sign-out-all/": lambda w: {"keep_current": True},
+    "POST api/accounts/auth/contact-changes/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/contact-changes/<uuid:change_id>/confirm/": lambda w: {
+        "codes": ["123456"]
+    },
+    "POST api/accounts/auth/mfa/options/": lambda w: {"token": "x"},
+    "POST api/accounts/auth/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/auth/reauthenticate/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/factors/totp/confirm/": lambda w: {"code": "123456"},
+    "POST api/accounts/factors/passkeys/": lambda w: {
+        "token": "x",
+        "name": "Clé",
+        "credential": {},
+    },
+    "PATCH api/accounts/factors/passkeys/<uuid:passkey_id>/": lambda w: {"name": "Clé"},
     "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
     "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
         "token": "x",
@@ -456,6 +582,36 @@ REST_BODIES: dict[str, Body] = {
     "PUT api/privacy/register-entries/<uuid:pk>/": lambda w: REGISTER_ENTRY,
     "PATCH api/privacy/register-entries/<uuid:pk>/": lambda w: {"name": "Son"},
     "POST api/agents/sessions/": lambda w: {"counter": _text(w, "counters")},
+    "POST api/support/cases/": lambda w: {
+        "subject_type": "ticket",
+        "subject_id": _text(w, "tickets"),
+        "category": "wait",
+        "title": "Late",
+        "body": "Somebody else was called first.",
+    },
+    "PATCH api/support/cases/<uuid:case_id>/": lambda w: {"priority": "high"},
+    "POST api/support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "POST api/support/cases/<uuid:case_id>/assign/": lambda w: {
+        "assignee": str(w.place.owner.user_id),
+        "version": 2,
+    },
+}
+
+
+def _case_form(world: World) -> dict[str, Any]:
+    return {
+        "about": f"ticket:{world.ids['tickets']}",
+        "category": "wait",
+        "title": "Late",
+        "body": "Somebody else was called first.",
+    }
+
+
+UPLOADS: dict[str, Body] = {
+    "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
+        "message": _text(w, "message"),
+        "file": picture(),
+    },
 }
 FORMS: dict[str, Body] = {
     "privacy/phone/": lambda w: {"phone": "+221771234567"},
@@ -469,8 +625,22 @@ FORMS: dict[str, Body] = {
         "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
+    "sign-in/code/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "password/forgotten/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "account/profile/": lambda w: {"first_name": "Awa", "last_name": "Diop", "language": "fr"},
+    "account/contact/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "account/contact/<uuid:change_id>/": lambda w: {"new_code": "123456"},
+    "account/password/": lambda w: {"old_password": "wrong", "password": "quite another one"},
     "account/confirm/": lambda w: {"password": "wrong"},
     "language/": lambda w: {"language": "en"},
+    "support/new/": _case_form,
+    "t/<str:token>/support/new/": _case_form,
+    "support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "t/<str:token>/support/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
+    "manage/cases/<uuid:case_id>/messages/": lambda w: {"body": "Hello"},
 }
 
 
@@ -485,6 +655,8 @@ def ask(caller: Caller, method: str, route: str) -> Any:
         return client.post(path, FORMS.get(route, lambda w: {})(world))
     body = REST_BODIES.get(f"{method} {route}", lambda w: {})(world)
     send = getattr(caller.rest(), method.lower())
+    if route in UPLOADS:
+        return send(path, UPLOADS[route](world))
     return send(path) if method == "GET" else send(path, body, content_type="application/json")
 
 

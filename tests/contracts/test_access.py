@@ -34,6 +34,7 @@ APPS = (
     "locations",
     "audit",
     "privacy",
+    "support",
 )
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 
@@ -207,6 +208,8 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
         ("GET", "api/queues/analytics/"),
         ("GET", "api/business/analytics/"),
         ("GET", "api/business/organizations/"),
+        ("GET", "manage/cases/"),
+        ("GET", "manage/cases/part/"),
         ("GET", "agent/"),
         ("GET", "agent/console/"),
     }

@@ -67,7 +67,7 @@ def test_a_page_has_the_policy_and_the_chain_of_pages():
     status, headers, body = ask("GET", "/sign-in/")
 
     assert status == 200
-    assert "script-src 'self'" in headers["content-security-policy"]
+    assert "form-action 'self'" in headers["content-security-policy"]
     assert headers["x-frame-options"] == "DENY"
     assert b"csrfmiddlewaretoken" in body
 

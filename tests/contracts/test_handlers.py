@@ -28,6 +28,9 @@ from smartqueue.outbox.models import Delivery
 from smartqueue.outbox.relay import DueDelivery, due_deliveries
 from smartqueue.queues import operations
 from smartqueue.queues.tests.factories import NOW, join, make_actor, make_place, make_user, sit_down
+from smartqueue.support import operations as support
+from smartqueue.support.enums import SubjectType
+from smartqueue.support.tests.factories import open_case, write_with_file
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +69,12 @@ def live_a_day(settings: Any) -> None:
     operations.complete_ticket(actor=agent, ticket_id=people[0].pk, now=NOW)
     operations.mark_no_show(actor=place.agents[1], ticket_id=people[1].pk, now=NOW)
     operations.cancel_ticket(actor=owner, ticket_id=people[3].pk, now=NOW)
+    case = open_case(place)
+    support.assign_case(actor=owner, case_id=case.pk, assignee_id=agent.user_id, version=1, now=NOW)
+    support.write_message(actor=agent, case_id=case.pk, body="Sorry.", now=NOW)
+    support.resolve_case(actor=agent, case_id=case.pk, now=NOW)
+    theirs = open_case(place, place.agents[2], subject_type=SubjectType.ACCOUNT, subject_id=None)
+    write_with_file(theirs, place.agents[2])
     operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=NOW)
 
     known = make_user(email="known@example.test")

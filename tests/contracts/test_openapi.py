@@ -100,7 +100,9 @@ def test_every_action_takes_an_idempotency_key(operations):
         and "Idempotency-Key" not in {p["name"] for p in operation.get("parameters", ())}
     }
 
-    assert {path for path in without if "/auth/" not in path} == set()
+    # Signing in is done once by its own tokens; answers with secrets in them must not be stored.
+    own = ("/auth/", "/accounts/factors/")
+    assert {path for path in without if not any(part in path for part in own)} == set()
 
 
 @pytest.mark.parametrize(

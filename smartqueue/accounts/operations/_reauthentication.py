@@ -6,9 +6,10 @@ from smartqueue.accounts import policies, throttle
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ChallengePurpose
-from smartqueue.accounts.errors import MfaExpired, WrongPassword
+from smartqueue.accounts.errors import MfaExpired, PasskeyRefused, WrongPassword
 from smartqueue.accounts.events import SignInConfirmed
 from smartqueue.accounts.models import Session
+from smartqueue.accounts.operations._passkeys import Answer, Credential, sign_in_with_passkey
 from smartqueue.accounts.operations._passwords import (
     MAX_PASSWORD,
     confirm_second_factor,
@@ -37,7 +38,7 @@ def reauthenticate(*, actor: Actor, password: str, now: datetime) -> None:
 
 
 def reauthenticate_with_second_factor(
-    *, actor: Actor, token: str, method: str, code: str, now: datetime
+    *, actor: Actor, token: str, method: str, code: Answer, now: datetime
 ) -> None:
     """
     Take the second factor after the password; the sign-in counts as recent from now on.
@@ -55,6 +56,21 @@ def reauthenticate_with_second_factor(
     )
     if user.pk != actor.user_id:
         raise MfaExpired
+    note_recent_sign_in(actor=actor, now=now)
+
+
+def reauthenticate_with_passkey(
+    *, actor: Actor, token: str, credential: Credential, now: datetime
+) -> None:
+    """
+    Take a passkey instead of the password; the sign-in counts as recent from now on.
+
+    :raises PasskeyRefused: not an answer to `begin_passkey_sign_in` by a passkey of this person
+    :raises TooManyRequests: with the seconds to wait
+    """
+    user = sign_in_with_passkey(token=token, credential=credential, now=now)
+    if user.pk != actor.user_id:
+        raise PasskeyRefused
     note_recent_sign_in(actor=actor, now=now)
 
 

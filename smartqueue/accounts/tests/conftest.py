@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from smartqueue.accounts import ports, throttle
+from smartqueue.accounts import ports
 from smartqueue.accounts.enums import Channel
 from smartqueue.accounts.models import User
 from smartqueue.accounts.tests.factories import PASSWORD, make_user
 from smartqueue.common import redis
+from smartqueue.limits import operations as limits
 
 
 class Api:
@@ -87,7 +88,7 @@ def user(db: None) -> User:
 def redis_away(settings: Any) -> Iterator[None]:
     """Redis at an address where nothing listens."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    caches = (redis.client, throttle._limiter)
+    caches = (redis.client, limits._script)
     for cached in caches:
         cached.cache_clear()
     yield

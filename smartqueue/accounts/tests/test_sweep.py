@@ -4,12 +4,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from smartqueue.accounts import tasks, throttle
+from smartqueue.accounts import tasks
 from smartqueue.accounts.models import (
     RefreshToken,
     Session,
     SocketTicket,
-    ThrottleWindow,
     User,
     VerificationCode,
 )
@@ -54,11 +53,3 @@ def test_erased_accounts_keep_their_row(user: User) -> None:
     )
     tasks.remove_expired_task()
     assert User.objects.filter(pk=user.pk).exists()
-
-
-def test_old_counters_go(redis_away: None) -> None:
-    throttle.check("login", identifier="someone")
-    assert ThrottleWindow.objects.exists()
-    with time_machine.travel(timezone.now() + timedelta(hours=1)):
-        tasks.remove_expired_task()
-    assert not ThrottleWindow.objects.exists()

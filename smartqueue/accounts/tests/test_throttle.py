@@ -6,10 +6,11 @@ from django.db import connection
 from django.utils import timezone
 
 from smartqueue.accounts import throttle
-from smartqueue.accounts.models import ThrottleWindow, User
+from smartqueue.accounts.models import User
 from smartqueue.accounts.tests.conftest import Api
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email
 from smartqueue.common.errors import TooManyRequests
+from smartqueue.limits.models import Window
 
 pytestmark = pytest.mark.django_db
 
@@ -32,14 +33,14 @@ def assert_throttled(api: Api, user: User) -> None:
 
 def test_guessing_a_password_is_throttled(api: Api, user: User) -> None:
     assert_throttled(api, user)
-    assert not ThrottleWindow.objects.exists()
+    assert not Window.objects.exists()
 
 
 # The middle of a window, so that none ends while the test runs.
 @time_machine.travel("2030-01-01T00:02:30Z")
 def test_without_redis_postgresql_counts(api: Api, user: User, redis_away: None) -> None:
     assert_throttled(api, user)
-    assert ThrottleWindow.objects.exists()
+    assert Window.objects.exists()
 
 
 @pytest.mark.parametrize("away", [False, True])
@@ -55,13 +56,13 @@ def test_the_right_password_forgives(
 
 def test_when_nothing_can_count_nobody_gets_in(api: Api, user: User, redis_away: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE accounts_throttlewindow RENAME TO away")
-    with pytest.raises(Exception, match="accounts_throttlewindow"):
+        cursor.execute("ALTER TABLE limits_window RENAME TO away")
+    with pytest.raises(Exception, match="limits_window"):
         attempts(api, user.email, 1)
 
 
 def test_one_address_is_throttled_whoever_it_asks_about(api: Api, db: None, settings: Any) -> None:
-    settings.SIGN_IN_LIMITS = settings.SIGN_IN_LIMITS | {
+    settings.LIMITS = settings.LIMITS | {
         "login": {"identifier": "10/minute", "address": "4/minute"}
     }
     api.client.defaults["REMOTE_ADDR"] = "192.0.2.77"
@@ -102,6 +103,6 @@ def test_windows_are_forgotten_when_they_are_over(user: User, redis_away: None) 
 def test_counters_hold_no_identifier(api: Api, user: User, redis_away: None) -> None:
     attempts(api, user.email, 1)
     assert user.email
-    for row in ThrottleWindow.objects.all():
+    for row in Window.objects.all():
         assert user.email.encode() not in bytes(row.key)
         assert len(bytes(row.key)) == 32

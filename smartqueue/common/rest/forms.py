@@ -3,9 +3,21 @@
 import functools
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
 
+from smartqueue.common.errors import InvalidInput, Problem
 from smartqueue.common.rest.views import ApiRequest
+
+
+class NotAForm(Problem):
+    """The address takes a file, and the body is no form."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = _("Send the file as multipart/form-data.")
 
 
 @functools.cache
@@ -26,3 +38,19 @@ def read(
     """
     values: dict[str, Any] = _form(form, partial=partial).run_validation(request.data)
     return values
+
+
+def uploaded_file(request: ApiRequest, field: str = "file") -> "UploadedFile[bytes]":
+    """
+    Return the file of a form.
+
+    :raises NotAForm: the body is of another kind
+    :raises InvalidInput: there is no file under that name
+    """
+    try:
+        given = request.FILES.get(field)
+    except UnsupportedMediaType as error:
+        raise NotAForm from error
+    if not isinstance(given, UploadedFile):
+        raise InvalidInput.on(field, _("Choose a file."), "required")
+    return given

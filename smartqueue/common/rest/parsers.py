@@ -1,11 +1,11 @@
-"""The body of a request as JSON, within bounds."""
+"""The body of a request as JSON, or as a form with files where one is taken, within bounds."""
 
 import json
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.utils.json import strict_constant
 
 MOST_LEVELS: Final = 50
@@ -47,3 +47,21 @@ def _containers_in(value: Any) -> list[Any]:
     elif not isinstance(value, list):
         return []
     return [member for member in value if isinstance(member, dict | list)]
+
+
+class BoundedFormParser(MultiPartParser):
+    """
+    Reads a form with files; only the addresses that take uploads name it. The bytes are bounded
+    before they are read (`uploads.BoundedUploads`), the number of parts by Django's settings.
+    """
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except UnicodeError as error:
+            raise ParseError from error

@@ -4,7 +4,12 @@ import json
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import force_str
@@ -64,6 +69,8 @@ def unavailable() -> Unavailable:
 
 _FRAMEWORK: dict[type[Exception], type[Problem]] = {
     RequestDataTooBig: BodyTooLarge,
+    TooManyFieldsSent: MalformedBody,
+    TooManyFilesSent: MalformedBody,
     exceptions.MethodNotAllowed: MethodNotAllowed,
     exceptions.UnsupportedMediaType: UnsupportedMediaType,
     exceptions.NotAcceptable: NotAcceptable,

@@ -63,6 +63,7 @@ class ApiView(APIView):
         is_public = self.public or (self.public_reads and reads)
         if not is_public and actor.user_id is None:
             raise NotSignedIn
+        self.check_throttles(request)
 
 
 class ApiListView(ApiView, GenericAPIView[Any]):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from smartqueue.common import tenancy
 from smartqueue.common.rest.forms import read
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
-from smartqueue.idempotency.rest import idempotent
+from smartqueue.idempotency.rest import HEADER, idempotent
 from smartqueue.queues import analytics, operations, policies, queries
 from smartqueue.queues.interfaces import serializers as forms
 from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
@@ -159,6 +159,20 @@ class TicketListView(ApiListView):
     def get_queryset(self) -> Any:
         return queries.list_tickets()
 
+    def check_throttles(self, request: Any) -> None:
+        """Count a joining by what its body says, before any transaction; a reading as usual."""
+        if request.method != "POST":
+            super().check_throttles(request)
+            return
+        self.wanted = dict(read(forms.TicketInput, request))
+        operations.count_joining(
+            actor=request.actor,
+            queue_id=self.wanted["queue"],
+            phone=self.wanted["phone"],
+            device=request.headers.get("X-Device-ID", ""),
+            once=request.headers.get(HEADER, ""),
+        )
+
     @extend_schema(responses=forms.StaffTicketOutput(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List the tickets of the caller's organizations, for staff."""
@@ -172,7 +186,7 @@ class TicketListView(ApiListView):
     @idempotent(restore=with_token)
     def post(self, request: ApiRequest) -> Response:
         """Join a queue. The answer carries the token that opens the ticket without an account."""
-        values = dict(read(forms.TicketInput, request))
+        values = self.wanted
         ticket = operations.issue_ticket(
             actor=request.actor,
             queue_id=values.pop("queue"),

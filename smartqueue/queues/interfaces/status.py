@@ -14,12 +14,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import OpenApiParameter
 from redis.exceptions import RedisError
 
 from smartqueue.common.errors import Problem
+from smartqueue.common.middleware import HEADERS
 from smartqueue.common.redis import client
 from smartqueue.common.rest.problems import problem_response
 from smartqueue.common.rest.schema import documented
@@ -50,6 +52,11 @@ class StatusMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self._local: dict[str, tuple[float, Kept]] = {}
+        self._headers = dict(HEADERS)
+        if settings.SECURE_HSTS_SECONDS:
+            self._headers["Strict-Transport-Security"] = (
+                f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+            )
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
@@ -60,7 +67,10 @@ class StatusMiddleware:
         ):
             kept = self._kept(path)
             if kept is not None:
-                return _answer(request, kept)
+                response = _answer(request, kept)
+                for name, value in self._headers.items():
+                    response.headers[name] = value
+                return response
         return self.get_response(request)
 
     def _kept(self, path: str) -> Kept | None:

@@ -17,6 +17,7 @@ from smartqueue.queues.operations.expiring import (
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
 from smartqueue.queues.operations.joining import issue_ticket
 from smartqueue.queues.operations.learning import learn_from_ticket
+from smartqueue.queues.operations.limiting import count_joining
 from smartqueue.queues.operations.opening import close_queue, open_queue, pause_queue
 from smartqueue.queues.operations.serving import (
     complete_ticket,
@@ -43,6 +44,7 @@ __all__ = [
     "close_forgotten_session",
     "close_queue",
     "complete_ticket",
+    "count_joining",
     "create_queue",
     "end_session",
     "expire_tickets",

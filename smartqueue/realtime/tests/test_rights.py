@@ -119,13 +119,14 @@ def test_anything_but_a_valid_sign_in_closes_a_private_path(
         {"additional_headers": {"Authorization": "Bearer forged"}},
         {"additional_headers": {"Authorization": "Basic x"}},
         {"subprotocols": [PROTOCOL, "ticket.forged"]},
-        {"additional_headers": {"Cookie": "sessionid=x"}},
+        {"additional_headers": {"Cookie": "sessionid=x"}, "origin": "https://app.example"},
     ],
 )
 def test_a_bad_credential_closes_a_private_path(
-    open_socket: Open, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+    open_socket: Open, settings: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(consumer, "SIGN_IN_SECONDS", 0.3)
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
     client = open_socket(f"/ws/sample/{new_sample(uuid4())}/", **options)
     assert client.close_code() == consumer.NOT_SIGNED_IN
 

@@ -475,6 +475,15 @@ def test_only_our_pages_may_open_a_socket(
         assert refused.value.response.status_code == 403
 
 
+def test_a_program_without_an_origin_brings_no_cookie(open_socket: Open) -> None:
+    sample = new_sample()
+    assert open_socket(f"/ws/sample/{sample}/").get() == snapshot(sample, 0)
+
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket(f"/ws/sample/{sample}/", additional_headers={"Cookie": "sessionid=x"})
+    assert refused.value.response.status_code == 403
+
+
 def test_a_restart_says_come_back(transactional_db: None) -> None:
     server, thread, port = start()
     sample = new_sample()

@@ -70,7 +70,7 @@ def test_public_page_speaks_the_language(
 ) -> None:
     response = _speaking(client, language).get(PUBLIC[name](place))
     _check(response, language, direction)
-    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(("language", "direction"), LANGUAGES)

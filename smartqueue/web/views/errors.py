@@ -1,10 +1,12 @@
 """Error pages in the reader's language; each stands without the database."""
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views import defaults
 
 from smartqueue.common.errors import InternalError, NotFound
-from smartqueue.common.rest.problems import problem_response
+from smartqueue.common.rest.problems import BodyTooLarge, problem_response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -12,6 +14,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     if request.path.startswith("/api/"):
         return problem_response(request, NotFound())
     return render(request, "404.html", status=404)
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a form with files is too large; anything else that Django refuses needs no words."""
+    if not isinstance(exception, RequestDataTooBig):
+        return defaults.bad_request(request, exception)
+    if request.path.startswith("/api/"):
+        return problem_response(request, BodyTooLarge())
+    return render(request, "413.html", status=413)
 
 
 def forbidden(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from smartqueue.queues.enums import ORDINARY, JoinChannel
 from smartqueue.queues.models import Queue
 from smartqueue.queues.tokens import token_of
 from smartqueue.web import queries
-from smartqueue.web.once import issue_once
+from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
 
 MAX_PEOPLE = 6
@@ -83,6 +84,16 @@ def _issue(request: HttpRequest, queue: Queue, typed: _Typed) -> list[UUID]:
     phone = identifiers.phone(typed.phone).value if typed.phone else ""
     _check_lengths(typed)
     nonce = uuid_or_none(typed.nonce) or uuid.uuid4()
+    form = form_digest(request.path, nonce, typed)
+    operations.count_joining(
+        actor=actor_of(request),
+        queue_id=queue.pk,
+        phone=phone,
+        # A browser has no name of its own; its forgery token is one for as long as it keeps it.
+        device=request.COOKIES.get(settings.CSRF_COOKIE_NAME, ""),
+        once=form.hex(),
+        people=len(_people(typed)),
+    )
 
     def issue() -> list[UUID]:
         return [
@@ -102,7 +113,7 @@ def _issue(request: HttpRequest, queue: Queue, typed: _Typed) -> list[UUID]:
             for name in _people(typed)
         ]
 
-    return issue_once(request.path, nonce, typed, issue)
+    return issue_once(form, issue)
 
 
 def _check_lengths(typed: _Typed) -> None:

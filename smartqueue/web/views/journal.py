@@ -11,9 +11,13 @@ from django.views.decorators.http import require_safe
 from smartqueue.audit import operations, wording
 from smartqueue.audit.export import csv_lines
 from smartqueue.audit.policies import access_journal
-from smartqueue.business.models import Branch, Organization
-from smartqueue.common.errors import NotFound
-from smartqueue.web.journal import Filters, list_happenings, zone_of
+from smartqueue.web.journal import (
+    Filters,
+    get_organization,
+    list_all_branches,
+    list_happenings,
+    zone_of,
+)
 from smartqueue.web.views.kit import actor_of, language_of, now_of, page, signed_in
 
 
@@ -22,10 +26,8 @@ from smartqueue.web.views.kit import actor_of, language_of, now_of, page, signed
 def journal(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """Show a page of the journal, filtered, newest first."""
     access_journal(actor_of(request), organization_id, now_of(request))
-    organization = Organization.objects.filter(pk=organization_id).first()
-    if organization is None:
-        raise NotFound
-    branches = _branches()
+    organization = get_organization(organization_id)
+    branches = list_all_branches()
     zone = zone_of(branches)
     filters = Filters.of(request.GET)
     happenings, has_older = list_happenings(organization_id, filters, zone)
@@ -50,7 +52,7 @@ def export(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     now = now_of(request)
     operations.export_journal(actor=actor_of(request), organization_id=organization_id, now=now)
     access_journal(actor_of(request), organization_id, now)
-    asked = Filters.of(request.GET).asked(zone_of(_branches()))
+    asked = Filters.of(request.GET).asked(zone_of(list_all_branches()))
     copy = StreamingHttpResponse(
         csv_lines(organization_id, asked, language_of(request)),
         content_type="text/csv; charset=utf-8",
@@ -58,11 +60,6 @@ def export(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     )
     # Django takes either; what the pages' own helpers are typed with is the usual one.
     return cast("HttpResponse", copy)
-
-
-def _branches() -> list[Branch]:
-    """Return the branches of the organization that the policy has entered, closed ones too."""
-    return list(Branch.objects.order_by("created_at", "name"))
 
 
 def _link(filters: Filters, number: int = 1) -> str:

@@ -19,7 +19,7 @@ from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import ORDINARY
 from smartqueue.queues.tokens import actor_of_token, token_of
 from smartqueue.web import queries
-from smartqueue.web.once import issue_once
+from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.kit import failure, now_of, page, uuid_or_none
 
 LANGUAGES = (("fr", "Français"), ("en", "English"), ("ar", "العربية"))
@@ -98,7 +98,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
         return [ticket.pk]
 
     try:
-        (ticket_id,) = issue_once(request.path, nonce, pressed, issue)
+        (ticket_id,) = issue_once(form_digest(request.path, nonce, pressed), issue)
     except NotFound:
         raise
     except Problem as problem:

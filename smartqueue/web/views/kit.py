@@ -1,5 +1,6 @@
 """What every page needs: the caller, the time, a failure shown beside its field."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
@@ -18,6 +19,9 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.common.errors import Problem
 
 View = Callable[..., HttpResponse]
+
+# Below this people mind their own account.
+OWN_ACCOUNT = "/account/"
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -44,16 +48,26 @@ def page(
     request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200
 ) -> HttpResponse:
     """Render a template below templates/web."""
-    return render(request, f"web/{template}", dict(context), status=status)
+    response = render(request, f"web/{template}", dict(context), status=status)
+    if (problem := context.get("problem")) and problem["retry_after"] is not None:
+        response.headers["Retry-After"] = str(problem["retry_after"])
+    return response
 
 
 def signed_in(view: View) -> View:
-    """Send a caller who is not signed in to the sign-in page, and back afterwards."""
+    """
+    Send a caller who is not signed in to the sign-in page, and back afterwards; and one who has to
+    add a second factor before working to where that is done.
+    """
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if actor_of(request).user_id is None:
+        actor = actor_of(request)
+        if actor.user_id is None:
             return to_sign_in(request)
+        is_own_account = request.path.startswith(OWN_ACCOUNT)
+        if not is_own_account and actor.needs_second_factor:
+            return to_security(request)
         return view(request, *args, **kwargs)
 
     return checked
@@ -74,8 +88,16 @@ def to_confirm(request: HttpRequest) -> HttpResponse:
     """Send the caller to confirm who they are, and back afterwards to the page they were on."""
     here = request.get_full_path()
     if request.method != "GET" or is_htmx(request):
-        here = urlsplit(request.headers.get("Referer", "")).path or "/"
+        here = urlsplit(request.headers.get("Referer", "")).path or reverse("web:account")
     target = f"{reverse('web:confirm')}?{urlencode({'next': here})}"
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def to_security(request: HttpRequest) -> HttpResponse:
+    """Send the caller to where second factors are added."""
+    target = reverse("web:account-security")
     if is_htmx(request):
         return HttpResponse(status=204, headers={"HX-Redirect": target})
     return HttpResponseRedirect(target)
@@ -96,8 +118,18 @@ def failure(problem: Problem) -> dict[str, Any]:
         "code": problem.code,
         "title": force_str(problem.title),
         "detail": force_str(problem.detail),
+        "retry_after": problem.retry_after,
         "fields": {error.field: force_str(error.message) for error in problem.errors},
     }
+
+
+def credential_of(request: HttpRequest) -> dict[str, Any]:
+    """Return what a device answered to WebAuthn, as the page's script posts it; {} for rubbish."""
+    try:
+        given = json.loads(request.POST.get("credential", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
 def uuid_or_none(value: str | None) -> UUID | None:

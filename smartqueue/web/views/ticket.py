@@ -55,7 +55,7 @@ def _context(request: HttpRequest, token: str, problem: Problem | None = None) -
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    patch_cache_control(response, private=True, no_cache=True)
+    patch_cache_control(response, private=True, no_store=True)
     return response
 
 

@@ -108,7 +108,7 @@ export class Live {
     if (!this.ticketToken && !this.signedIn) return "";
     const headers = this.ticketToken
       ? { "X-Ticket-Token": this.ticketToken }
-      : { "X-CSRFToken": cookie("csrftoken") };
+      : { "X-CSRFToken": cookie("__Host-csrftoken") || cookie("csrftoken") };
     const answer = await fetch("/api/accounts/auth/socket-ticket/", { method: "POST", headers });
     return answer.ok ? (await answer.json()).ticket : "";
   }

@@ -1,0 +1,81 @@
+"""Nothing of an erased person is left in support but the times of their cases."""
+
+import pytest
+from django.db import connection
+
+from smartqueue.accounts import operations as accounts
+from smartqueue.common import uploads
+from smartqueue.outbox import relay
+from smartqueue.outbox.enums import HandlerMode
+from smartqueue.queues.tests.factories import NOW, make_actor, make_place, make_user
+from smartqueue.support import operations
+from smartqueue.support.enums import CaseState
+from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
+from smartqueue.support.tests.factories import (
+    fresh,
+    messages_of,
+    open_about_branch,
+    person_of,
+    write_with_file,
+)
+
+pytestmark = pytest.mark.django_db
+MARKS = ["erasable title", "erasable words", "Dear Erasable", "note on Erasable"]
+
+
+def everything_stored() -> str:
+    texts = []
+    with connection.cursor() as cursor:
+        for model in (SupportCase, CaseMessage, CaseAttachment):
+            table = connection.ops.quote_name(model._meta.db_table)
+            cursor.execute(f"SELECT string_agg(row::text, ' ') FROM {table} AS row")  # noqa: S608  # names from the models
+            texts.append(cursor.fetchone()[0] or "")
+    return " ".join(texts)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [(HandlerMode.DATABASE, HandlerMode.OUTSIDE), (HandlerMode.OUTSIDE, HandlerMode.DATABASE)],
+)
+def test_an_erased_person_leaves_times_alone(order: tuple[HandlerMode, ...]) -> None:
+    place = make_place()
+    person = make_actor(make_user())
+    case = open_about_branch(place, person, title=MARKS[0], body=MARKS[1])
+    write_with_file(case, person)
+    acting = {"case_id": case.pk, "now": NOW}
+    operations.write_message(actor=place.agent, body=MARKS[2], **acting)
+    operations.write_message(actor=place.agent, body=MARKS[3], is_internal=True, **acting)
+    other = open_about_branch(place, make_actor(), title="Stays", body="Stays too")
+    write_with_file(other, person_of(other))
+    assert all(mark in everything_stored() for mark in MARKS)
+    before = fresh(case)
+
+    accounts.erase_user(actor=person, user_id=person.require_user(), now=NOW)
+    for mode in order:
+        relay.carry_due(mode)
+
+    left = everything_stored()
+    assert [mark for mark in (*MARKS, str(person.user_id)) if mark in left] == []
+    found = fresh(case)
+    assert (found.opened_at, found.first_answer_at) == (before.opened_at, before.first_answer_at)
+    assert (found.state, found.person_id) == (CaseState.CLOSED, None)
+    assert [(m.body, m.person_id) for m in messages_of(case)] == [("", None)] * 4
+    assert fresh(other).title == "Stays"
+    (kept,) = uploads.private_files("cases")
+    assert CaseAttachment.objects.with_scopes_disabled().get().stored_name == kept
+
+
+def test_an_erased_member_leaves_the_answers() -> None:
+    place = make_place()
+    case = open_about_branch(place, make_actor())
+    agent = place.agents[0]
+    operations.assign_case(
+        actor=agent, case_id=case.pk, assignee_id=agent.user_id, version=1, now=NOW
+    )
+    operations.write_message(actor=agent, case_id=case.pk, body="Answer", now=NOW)
+
+    operations.forget_person(user_id=agent.require_user(), now=NOW)
+
+    assert fresh(case).assignee_id is None
+    answer = messages_of(case)[-1]
+    assert (answer.body, answer.author_id, answer.side) == ("Answer", None, "staff")
