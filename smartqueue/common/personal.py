@@ -65,6 +65,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         fields=("address",), labels=("actor",), innocent=("before", "after")
     ),
     "audit.PersonKey": Personal(innocent=("person_id", "key")),
+    "limits.Window": Personal(innocent=("key",)),
     # --- Accounts ---------------------------------------------------------------------------------
     "accounts.User": Personal(
         fields=("email", "phone", "first_name", "last_name", "password"),
@@ -93,6 +94,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         people=("user_id",),
         identifiers=("recipient",),
         sealed_for="user_id",
+    ),
+    "accounts.ContactChange": Personal(
+        fields=("old_value", "new_value"), people=("user_id",), sealed_for="user_id"
     ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
     "accounts.TotpEnrolment": Personal(
@@ -129,6 +133,14 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "business.Membership": Personal(people=("user_id",)),
     "business.Invitation": Personal(
         fields=("identifier",), people=("invited_by_id",), identifiers=("identifier",)
+    ),
+    "business.OrganizationSettings": Personal(
+        innocent=("display_name", "logo", "retention_days", "switches")
+    ),
+    "business.SettingsVersion": Personal(people=("by_id",), innocent=("before", "after")),
+    "business.BranchCredential": Personal(people=("created_by_id",), innocent=("name",)),
+    "business.SupportAccess": Personal(
+        fields=("reason",), people=("admin_id",), sealed_for="admin_id"
     ),
     "business.Branch": Personal(innocent=("name", "point", "address", "phone", "search_text")),
     "business.OpeningException": Personal(innocent=("reason",)),

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib.sessions.models import Session as Cookie
 from django.db import models
 from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.common.crypto import keyed_digest
@@ -299,7 +299,25 @@ PLACES: Final[tuple[Place, ...]] = (
         kind="code",
         fate=Fate.DELETED,
         shown=("channel", "recipient", "created_at", "expires_at", "used_at"),
-        withheld={"digest": SECRET} | _all(INNER, "id", "user_id", "is_change", "attempts"),
+        withheld=_all(SECRET, "digest", "asker")
+        | _all(INNER, "id", "user_id", "purpose", "contact_change_id", "attempts"),
+    ),
+    Place(
+        label="accounts.ContactChange",
+        title=_("Changes of an e-mail address or phone"),
+        kind="code",
+        fate=Fate.DELETED,
+        shown=(
+            "channel",
+            "old_value",
+            "new_value",
+            "created_at",
+            "expires_at",
+            "new_confirmed_at",
+            "old_confirmed_at",
+            "done_at",
+        ),
+        withheld=_all(INNER, "id", "user_id", "voucher"),
     ),
     Place(
         label="accounts.MfaChallenge",
@@ -316,7 +334,7 @@ PLACES: Final[tuple[Place, ...]] = (
         fate=Fate.DELETED,
         shown=("kind", "language", "expires_at"),
         withheld={"digest": SECRET}
-        | _all(INNER, "id", "user_id", "session_id", "ticket_id", "branch_id"),
+        | _all(INNER, "id", "user_id", "session_id", "ticket_id", "branch_id", "device_id"),
         find=lambda s: _user("user_id")(s) | Q(ticket_id__in=s.tickets),
     ),
     Place(
@@ -482,7 +500,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "expires_at",
             "accepted_at",
         ),
-        withheld={"invited_by_id": OTHERS} | _all(INNER, "id"),
+        withheld={"invited_by_id": OTHERS} | _all(INNER, "id", "sent_at", "times_sent"),
         find=lambda s: Q(identifier__in=s.contacts),
         loosened=("invited_by_id",),
     ),
@@ -494,6 +512,49 @@ PLACES: Final[tuple[Place, ...]] = (
         shown=("branch_id",),
         withheld=_all(INNER, "id", "invitation_id"),
         find=lambda s: Q(invitation__identifier__in=s.contacts),
+    ),
+    Place(
+        label="business.SettingsVersion",
+        title=_("Settings of an organization that you changed"),
+        kind="work",
+        fate=Fate.KEPT,
+        shown=("organization_id", "version", "at"),
+        withheld=_all(OTHERS, "before", "after") | _all(INNER, "id", "by_id", "restored_version"),
+        find=_user("by_id"),
+        loosened=("by_id",),
+        kept_because=_("The organization's settings stay, without who changed them."),
+    ),
+    Place(
+        label="business.BranchCredential",
+        title=_("Devices of a branch that you added"),
+        kind="work",
+        fate=Fate.KEPT,
+        shown=("organization_id", "branch_id", "kind", "name", "created_at"),
+        withheld=_all(SECRET, "code_digest", "digest")
+        | _all(
+            INNER,
+            "id",
+            "code_expires_at",
+            "is_demonstration",
+            "created_by_id",
+            "paired_at",
+            "last_used_at",
+            "revoked_at",
+            "version",
+        ),
+        find=_user("created_by_id"),
+        loosened=("created_by_id",),
+        kept_because=_("The organization's devices stay, without who added them."),
+    ),
+    Place(
+        label="business.SupportAccess",
+        title=_("Your times inside an organization, as platform staff"),
+        kind="event",
+        fate=Fate.KEPT,
+        shown=("organization_id", "reason", "opened_at", "expires_at", "closed_at"),
+        withheld=_all(INNER, "id", "admin_id"),
+        keeps=("reason",),
+        kept_because=_("An organization can always see who of the platform was inside, and why."),
     ),
     Place(
         label="agents.Skill",
@@ -615,6 +676,64 @@ PLACES: Final[tuple[Place, ...]] = (
             "undone_at",
         ),
         find=_of_tickets("agent_id", "ticket__customer_id"),
+    ),
+    Place(
+        label="support.CaseAttachment",
+        title=_("Files of your questions and complaints"),
+        kind="case",
+        fate=Fate.EMPTIED,
+        shown=("id", "message_id", "media_type", "size", "attached_at", "removed_at"),
+        withheld={"stored_name": SECRET} | _all(INNER, "organization_id", "person_id", "position"),
+        emptied={"person_id": None, "removed_at": Now()},
+        kept_because=_("The file goes with the row within minutes; only its removal is noted."),
+    ),
+    Place(
+        label="support.CaseMessage",
+        title=_("What was written about your questions and complaints"),
+        kind="case",
+        fate=Fate.EMPTIED,
+        shown=("id", "case_id", "side", "body", "written_at"),
+        withheld={"author_id": OTHERS}
+        | _all(INNER, "organization_id", "person_id", "is_internal", "position"),
+        find=_user("person_id"),
+        emptied={"body": "", "person_id": None},
+        loosened=("author_id",),
+        kept_because=_("How long people waited for an answer counts; what was written is gone."),
+    ),
+    Place(
+        label="support.SupportCase",
+        title=_("Your questions and complaints"),
+        kind="case",
+        fate=Fate.EMPTIED,
+        shown=(
+            "id",
+            "organization_id",
+            "branch_id",
+            "subject_type",
+            "subject_id",
+            "category",
+            "title",
+            "state",
+            "priority",
+            "opened_at",
+            "first_answer_at",
+            "settled_at",
+        ),
+        withheld={"assignee_id": OTHERS}
+        | _all(
+            INNER,
+            "person_id",
+            "holder_ticket_id",
+            "opened_side",
+            "version",
+            "message_count",
+            "times_reopened",
+            "changed_at",
+        ),
+        find=lambda s: _user("person_id")(s) | Q(holder_ticket_id__in=s.tickets),
+        emptied={"title": "", "person_id": None, "holder_ticket_id": None},
+        loosened=("assignee_id",),
+        kept_because=_("That somebody asked, and how long the answer took, counts."),
     ),
     Place(
         label="privacy.Consent",

@@ -79,6 +79,14 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         recipients=(OPERATOR, SMS_OPERATORS, MAIL_SERVERS),
     ),
     Activity(
+        code="support",
+        name=_("Questions and complaints"),
+        purpose=_("To answer people about a ticket, a payment or a device"),
+        people=CUSTOMERS,
+        kinds=("case",),
+        recipients=(STAFF_OF_ORGANIZATION, OPERATOR),
+    ),
+    Activity(
         code="staff",
         name=_("Members and their work"),
         purpose=_("To say who may do what, and to plan the staff of a branch"),

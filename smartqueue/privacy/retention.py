@@ -162,6 +162,7 @@ DELETED: Final = _("Deleted")
 UNLINKED: Final = _("The person is taken out; the figures stay")
 
 _OVER_SESSIONS: Final = "(SELECT id FROM queues_countersession WHERE ended_at < %(before)s)"
+_OVER_CASES: Final = "(SELECT id FROM support_supportcase WHERE settled_at < %(before)s)"
 _UNUSED_SESSION: Final = """
     NOT EXISTS (SELECT FROM queues_ticket WHERE queues_ticket.session_id = {id})
     AND NOT EXISTS (
@@ -420,6 +421,36 @@ KINDS: Final[tuple[Kind, ...]] = (
         is_shortenable=True,
     ),
     Kind(
+        code="case",
+        title=_("Questions and complaints: words, files, who asked"),
+        purpose=_("To answer, and to answer again when it comes back"),
+        basis=CONTRACT,
+        period=13 * MONTH,
+        since=_("after it was settled"),
+        at_end=UNLINKED,
+        job=OWN_JOB,
+        rules=(
+            Emptying(
+                "support.CaseAttachment",
+                "removed_at = now(), person_id = NULL",
+                "removed_at IS NULL AND message_id IN"  # noqa: S608  # constants of this module
+                f" (SELECT id FROM support_casemessage WHERE case_id IN {_OVER_CASES})",
+            ),
+            Emptying(
+                "support.CaseMessage",
+                "body = '', person_id = NULL",
+                f"(body <> '' OR person_id IS NOT NULL) AND case_id IN {_OVER_CASES}",
+            ),
+            Emptying(
+                "support.SupportCase",
+                "title = '', person_id = NULL, holder_ticket_id = NULL",
+                "settled_at < %(before)s AND"
+                " (title <> '' OR person_id IS NOT NULL OR holder_ticket_id IS NOT NULL)",
+            ),
+        ),
+        is_shortenable=True,
+    ),
+    Kind(
         code="administration",
         title=_("Changes made in the administration"),
         purpose=_("To answer who changed what"),
@@ -481,6 +512,12 @@ KINDS: Final[tuple[Kind, ...]] = (
 )
 
 BY_CODE: Final[Mapping[str, Kind]] = {kind.code: kind for kind in KINDS}
+
+
+def shortenable_days() -> dict[str, int]:
+    """Return the kinds whose time an organization may shorten, and the platform's in whole days."""
+    kinds = (kind for kind in KINDS if kind.is_shortenable and kind.period)
+    return {kind.code: kind.period.days for kind in kinds if kind.period}
 
 
 def effective_period(kind: Kind, organization_id: UUID | None) -> timedelta | None:
