@@ -100,14 +100,6 @@ class ChallengePurpose(models.TextChoices):
     PASSWORD_RESET = "password_reset"  # noqa: S105  # a name, not a password
 
 
-class ChallengePurpose(models.TextChoices):
-    """What goes on once a second factor was given; a challenge serves nothing else."""
-
-    SIGN_IN = "sign_in"
-    REAUTHENTICATION = "reauthentication"
-    PASSWORD_RESET = "password_reset"  # noqa: S105  # a name, not a password
-
-
 class Method(models.TextChoices):
     """Second factors that a sign-in can be asked for."""
 

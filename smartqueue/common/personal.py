@@ -95,9 +95,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         identifiers=("recipient",),
         sealed_for="user_id",
     ),
-    "accounts.ContactChange": Personal(
-        fields=("old_value", "new_value"), people=("user_id",), sealed_for="user_id"
-    ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
     "accounts.TotpEnrolment": Personal(
         fields=("secret",), people=("user_id",), sealed_for="user_id"
@@ -110,7 +107,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     "accounts.PasskeyChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
-    "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
@@ -133,14 +129,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "business.Membership": Personal(people=("user_id",)),
     "business.Invitation": Personal(
         fields=("identifier",), people=("invited_by_id",), identifiers=("identifier",)
-    ),
-    "business.OrganizationSettings": Personal(
-        innocent=("display_name", "logo", "retention_days", "switches")
-    ),
-    "business.SettingsVersion": Personal(people=("by_id",), innocent=("before", "after")),
-    "business.BranchCredential": Personal(people=("created_by_id",), innocent=("name",)),
-    "business.SupportAccess": Personal(
-        fields=("reason",), people=("admin_id",), sealed_for="admin_id"
     ),
     "business.Branch": Personal(innocent=("name", "point", "address", "phone", "search_text")),
     "business.OpeningException": Personal(innocent=("reason",)),

@@ -181,10 +181,6 @@ class ContactCodesInput(serializers.Serializer[Any]):
     )
 
 
-class ReauthenticateInput(serializers.Serializer[Any]):
-    password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False)
-
-
 class RefreshInput(serializers.Serializer[Any]):
     refresh = serializers.CharField(max_length=TOKEN)
 
