@@ -60,6 +60,7 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "notifications.Notification": (_("notification"), _("notifications")),
     "queues.TicketPeriod": (_("stretch of a ticket"), _("stretches of a ticket")),
     "queues.CounterSession": (_("session at a counter"), _("sessions at a counter")),
+    "privacy.RegisterEntry": (_("processing of its own"), _("processings of its own")),
     "support.SupportCase": (_("support case"), _("support cases")),
     "support.CaseMessage": (_("message of a case"), _("messages of cases")),
     "support.CaseAttachment": (_("file of a case"), _("files of cases")),

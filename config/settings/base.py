@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "smartqueue.business",
     "smartqueue.agents",
     "smartqueue.queues",
+    "smartqueue.privacy",
     "smartqueue.support",
     "smartqueue.web",
 ]
@@ -216,6 +217,8 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
+    "erasure": {"phone": "3/hour", "address": "60/hour"},
+    "erasure_code": {"phone": "10/10 minutes", "address": "200/5 minutes"},
 }
 # These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
 LIMITS_OPEN = frozenset({"join", "read", "write"})
@@ -323,6 +326,14 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".data" / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Sealed archives of people's data: beside everything that is served.
+    "exports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("EXPORTS_DIR", default=str(BASE_DIR / ".data" / "exports")),
+            "file_permissions_mode": 0o600,
+        },
+    },
     "staticfiles": {"BACKEND": "smartqueue.web.storage.StaticFiles"},
 }
 
@@ -335,6 +346,11 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 
 # Spoken calls of the wall displays, made once and kept.
 SPEECH_DIR = env.path("SPEECH_DIR", default=str(BASE_DIR / ".data" / "speech"))
+
+# Whom people write to about their data, and the country where the servers stand: both are printed in
+# the privacy policy and in the register of processing.
+PRIVACY_CONTACT = env.str("PRIVACY_CONTACT", default="")
+DATA_LOCATION = env.str("DATA_LOCATION", default="")
 
 # --- Messages out -------------------------------------------------------------------------------
 

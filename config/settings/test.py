@@ -20,6 +20,7 @@ DATABASES["default"]["OPTIONS"].pop("pool")
 DATABASES["default"]["TEST"] = {"NAME": "test_smartqueue" + os.environ.get("TEST_SUFFIX", "")}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "exports": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_ROOT = tempfile.gettempdir()

@@ -12,7 +12,7 @@ from smartqueue.accounts import entrance, operations, queries
 from smartqueue.accounts.enums import EndReason
 from smartqueue.accounts.models import User
 from smartqueue.common import clock
-from smartqueue.common.errors import NotFound
+from smartqueue.common.errors import NotFound, Problem
 from smartqueue.common.rest.problems import problem_response
 
 
@@ -92,8 +92,12 @@ class UserAdmin(admin.ModelAdmin[User]):
     def erase(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
         """Erase the chosen open accounts."""
         actor = entrance.actor_of_request(request)
-        people = list(queryset.filter(is_active=True))
-        for user in people:
-            operations.erase_user(actor=actor, user_id=user.pk, now=clock.now())
-        text = ngettext("%(count)d account erased.", "%(count)d accounts erased.", len(people))
-        messages.success(request, text % {"count": len(people)})
+        erased = 0
+        for user in queryset.filter(is_active=True):
+            try:
+                operations.erase_user(actor=actor, user_id=user.pk, now=clock.now())
+                erased += 1
+            except Problem as refused:
+                messages.error(request, f"{refused.title} {refused.detail}")
+        text = ngettext("%(count)d account erased.", "%(count)d accounts erased.", erased)
+        messages.success(request, text % {"count": erased})

@@ -1,11 +1,13 @@
 """What the apps above do for this one; they fill these ports when they are ready."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from smartqueue.accounts.enums import Channel, Template
+from smartqueue.accounts.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,24 @@ def register_code_delivery(delivery: CodeDelivery) -> None:
 def code_delivery() -> CodeDelivery:
     """Return whoever delivers codes."""
     return _delivery
+
+
+ErasureStep: TypeAlias = Callable[[User, datetime], None]
+"""
+Is called with an account that is about to be emptied, in that transaction and with its row locked:
+the last moment at which it says who the person is. It may refuse by raising a Problem.
+"""
+
+_erasure_steps: list[ErasureStep] = []
+
+
+def register_erasure_step(step: ErasureStep) -> None:
+    """Add what has to be known or refused before an account is emptied."""
+    if step not in _erasure_steps:
+        _erasure_steps.append(step)
+
+
+def before_erasure(user: User, now: datetime) -> None:
+    """Tell everybody concerned that this account is about to be emptied."""
+    for step in _erasure_steps:
+        step(user, now)

@@ -96,6 +96,8 @@ UNTRACKED: Final[Mapping[str, str]] = {
 # Not even sealed values of these are kept, only that they changed.
 SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.User": ("password",),
+    # They tell of whom an administrator changed, and would be sealed with the administrator's key.
+    "admin.LogEntry": ("object_repr", "change_message"),
     "accounts.Session": ("cookie_key", "device"),
     "accounts.RefreshToken": ("digest", "device"),
     "accounts.VerificationCode": ("digest", "asker"),

@@ -60,6 +60,12 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "business.service.retired": gettext_lazy("A service was taken out of use"),
     "notifications.message.queued": gettext_lazy("A message was prepared for sending"),
     "notifications.notification.created": gettext_lazy("A notification was given to a person"),
+    "privacy.consent.recorded": gettext_lazy("Somebody agreed to something, or took that back"),
+    "privacy.erasure.finished": gettext_lazy("A person was taken out of every table"),
+    "privacy.erasure.requested": gettext_lazy("An erasure by phone was asked for"),
+    "privacy.export.ready": gettext_lazy("An archive of a person's data was made"),
+    "privacy.export.requested": gettext_lazy("An archive of a person's data was asked for"),
+    "privacy.register.changed": gettext_lazy("The register of processing was changed"),
     "queues.counter.closed": gettext_lazy("An agent left a counter"),
     "queues.counter.opened": gettext_lazy("An agent sat down at a counter"),
     "queues.counter.paused": gettext_lazy("An agent took a break"),
@@ -100,6 +106,7 @@ AREAS: Final[Mapping[str, Text]] = {
     "agents.": gettext_lazy("Skills of agents"),
     "support.": gettext_lazy("Support cases"),
     "audit.": gettext_lazy("Copies of the journal"),
+    "privacy.": gettext_lazy("Register of processing"),
 }
 
 

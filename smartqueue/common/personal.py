@@ -65,6 +65,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         fields=("address",), labels=("actor",), innocent=("before", "after")
     ),
     "audit.PersonKey": Personal(innocent=("person_id", "key")),
+    "limits.Window": Personal(innocent=("key",)),
     # --- Accounts ---------------------------------------------------------------------------------
     "accounts.User": Personal(
         fields=("email", "phone", "first_name", "last_name", "password"),
@@ -106,7 +107,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     "accounts.PasskeyChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
-    "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
     "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
@@ -144,15 +144,14 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "queues.VehicleCategory": Personal(innocent=("name",)),
     "queues.CounterSession": Personal(people=("agent_id",)),
     "queues.Ticket": Personal(
-        fields=("customer_name", "phone", "person_key", "plate", "note"),
+        fields=("customer_name", "phone", "person_key", "plate", "note", "outcome"),
         people=("customer_id",),
         identifiers=("phone",),
         sealed_for="customer_id",
         innocent=("call_reason", "order_key"),
     ),
-    "queues.TicketPeriod": Personal(
-        people=("agent_id", "ticket__customer_id"), innocent=("reason",)
-    ),
+    # `reason` may be what somebody typed.
+    "queues.TicketPeriod": Personal(fields=("reason",), people=("agent_id", "ticket__customer_id")),
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
@@ -169,6 +168,20 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     # A name of ours; the file behind it goes with the row.
     "support.CaseAttachment": Personal(people=("person_id",), innocent=("stored_name",)),
+    # --- Privacy ----------------------------------------------------------------------------------
+    "privacy.Consent": Personal(people=("user_id",)),
+    "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),
+    # Whom to look for, until the erasure is done.
+    "privacy.Erasure": Personal(
+        fields=("sealed_subject",),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("counts",),
+    ),
+    "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
+    "privacy.RegisterEntry": Personal(
+        innocent=("name", "purpose", "people", "data", "recipients", "security")
+    ),
 }
 
 

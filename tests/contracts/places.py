@@ -25,6 +25,8 @@ from smartqueue.business.models import (
 from smartqueue.business.tests.factories import commune
 from smartqueue.common import clock
 from smartqueue.notifications.models import Notification
+from smartqueue.privacy import archive
+from smartqueue.privacy.models import Export, RegisterEntry
 from smartqueue.queues import operations
 from smartqueue.queues.tests.factories import (
     Place,
@@ -45,6 +47,13 @@ from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment
 from smartqueue.support.tests.factories import holder_of, open_case, picture, write_with_file
 
+REGISTER_ENTRY = {
+    "name": "Vidéo",
+    "purpose": "Sûreté",
+    "people": "Visiteurs",
+    "data": "Images",
+    "retention": "30 jours",
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -177,7 +186,23 @@ def make_world() -> World:
             dedupe_key=str(uuid4()),
             created_at=now,
         ).pk,
+        "privacy": place.organization.pk,
     }
+    world.ids["register-entries"] = world.ids["entries"] = (
+        RegisterEntry.objects.with_scopes_disabled()
+        .create(**of, **REGISTER_ENTRY, created_at=now)
+        .pk
+    )
+    file, sealed_key = archive.keep(b"archive")
+    world.ids["exports"] = Export.objects.create(
+        user_id=people["customer_a"].user_id,
+        state="ready",
+        language="fr",
+        requested_at=now,
+        expires_at=now + archive.LIFE,
+        file=file,
+        sealed_key=sealed_key,
+    ).pk
     return world
 
 
@@ -291,6 +316,12 @@ PAGE_METHODS = {
         "verify/",
         "sign-out/",
         "language/",
+        "privacy/phone/",
+        "account/privacy/consents/",
+        "account/privacy/exports/",
+        "account/privacy/erase/",
+        "manage/privacy/<uuid:organization_id>/entries/",
+        "manage/privacy/<uuid:organization_id>/entries/<uuid:entry_id>/remove/",
     },
 }
 
@@ -367,6 +398,7 @@ QUERIES = {
     "api/agents/agents/": "organization",
     "api/audit/entries/": "organization",
     "api/audit/entries/export/": "organization",
+    "api/privacy/register-entries/": "organization",
     "api/support/figures/": "organization",
 }
 
@@ -391,6 +423,7 @@ def _text(world: World, key: str) -> str:
     return str(world.ids[key])
 
 
+CONSENT = {"purpose": "marketing", "version": 1}
 POINT = {"lat": 14.69, "lon": -17.44}
 REST_BODIES: dict[str, Body] = {
     "POST api/accounts/auth/register/": lambda w: {
@@ -537,6 +570,17 @@ REST_BODIES: dict[str, Body] = {
     "PATCH api/queues/tickets/<uuid:ticket_id>/": lambda w: {"plate": "DK 1"},
     "POST api/queues/tickets/<uuid:ticket_id>/call/": lambda w: {"session": _text(w, "sessions")},
     "POST api/queues/tickets/<uuid:ticket_id>/transfer/": lambda w: {"queue": _text(w, "target")},
+    "POST api/privacy/consents/": lambda w: CONSENT | {"is_given": True},
+    "POST api/privacy/erasures/": lambda w: {"phone": "+221771234567"},
+    "POST api/privacy/erasures/confirm/": lambda w: {
+        "phone": f"+22177{uuid4().int % 10**7:07}",
+        "code": "1",
+    },
+    "POST api/privacy/register-entries/": lambda w: (
+        REGISTER_ENTRY | {"organization": _text(w, "organizations")}
+    ),
+    "PUT api/privacy/register-entries/<uuid:pk>/": lambda w: REGISTER_ENTRY,
+    "PATCH api/privacy/register-entries/<uuid:pk>/": lambda w: {"name": "Son"},
     "POST api/agents/sessions/": lambda w: {"counter": _text(w, "counters")},
     "POST api/support/cases/": lambda w: {
         "subject_type": "ticket",
@@ -570,6 +614,10 @@ UPLOADS: dict[str, Body] = {
     },
 }
 FORMS: dict[str, Body] = {
+    "privacy/phone/": lambda w: {"phone": "+221771234567"},
+    "account/privacy/consents/": lambda w: CONSENT | {"is_given": "yes"},
+    "account/privacy/erase/": lambda w: {"sure": "yes"},
+    "manage/privacy/<uuid:organization_id>/entries/": lambda w: REGISTER_ENTRY,
     "q/<uuid:queue_id>/": lambda w: {"service": str(w.place.service.pk), "once": str(uuid4())},
     "k/<str:token>/tickets/": lambda w: {"queue": _text(w, "queues"), "once": str(uuid4())},
     "agent/open/": lambda w: {"counter": _text(w, "counters"), "queues": [_text(w, "queues")]},

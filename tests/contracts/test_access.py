@@ -33,6 +33,7 @@ APPS = (
     "realtime",
     "locations",
     "audit",
+    "privacy",
     "support",
 )
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
@@ -201,6 +202,9 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
     assert set(strange) <= {
         # They have a place of their own to manage.
         ("GET", "manage/"),
+        ("GET", "manage/privacy/"),
+        # They are its only owner, so they cannot leave.
+        ("POST", "account/privacy/erase/"),
         ("GET", "api/queues/analytics/"),
         ("GET", "api/business/analytics/"),
         ("GET", "api/business/organizations/"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 
-from smartqueue.accounts import identifiers, policies
+from smartqueue.accounts import identifiers, policies, ports
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, EndReason, Voucher
@@ -128,10 +128,12 @@ def erase_user(*, actor: Actor, user_id: UUID, now: datetime) -> None:
     Every other app removes its own on `UserErased`.
 
     :raises NotFound: unknown, or not the actor's to erase
+    :raises SoleOwner: an organization would be left without an owner
     :raises ReauthenticationNeeded: the sign-in is not recent
     """
     policies.require_recent_sign_in(actor, now)
     user = policies.access_user(actor, user_id, lock=True)
+    ports.before_erasure(user, now)
     end_sessions_of(user_id=user_id, reason=EndReason.ERASED, ended_by=actor.label, now=now)
     Session.objects.filter(user=user).update(device_name="", device=b"", network="", cookie_key="")
     reached_at = [value for value in (user.email, user.phone) if value]

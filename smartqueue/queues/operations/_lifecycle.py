@@ -91,7 +91,8 @@ class Change:
     """
     One change of one ticket under the lock of its queue.
 
-    `event` names it, `reason` is the word kept in the period and the event. `from_state` is None
+    `event` names it, `reason` is the word of ours kept in the period and the event; `words` are what
+    somebody typed, which the period keeps instead and no event repeats. `from_state` is None
     for a new ticket. `left_queue` is where a transferred ticket came from, also locked.
     """
 
@@ -102,6 +103,7 @@ class Change:
     at: datetime
     from_state: TicketState | None
     reason: str = ""
+    words: str = ""
     undo: bool = False
     new_day: bool = False
     left_queue: Queue | None = None
@@ -199,7 +201,7 @@ def _write_period(change: Change) -> None:
             ticket.queue_id,
             ticket.counter_id,
             ticket.session.agent_id if ticket.session else None,
-            change.reason,
+            change.words or change.reason,
             ticket.ended_at is not None,
             change.at,
         ],

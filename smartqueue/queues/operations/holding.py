@@ -34,7 +34,8 @@ def cancel_ticket(*, actor: Actor, ticket_id: UUID, now: datetime, reason: str =
             actor=actor,
             at=now,
             from_state=from_state,
-            reason=reason or "holder",
+            reason="holder",
+            words=reason,
         )
     )
 

@@ -66,7 +66,7 @@ def complete_ticket(
             actor=actor,
             at=now,
             from_state=from_state,
-            reason=outcome,
+            words=outcome,
             step=step,
         )
     )
@@ -92,7 +92,7 @@ def park_ticket(*, actor: Actor, ticket_id: UUID, now: datetime, reason: str = "
             actor=actor,
             at=now,
             from_state=from_state,
-            reason=reason,
+            words=reason,
         )
     )
 

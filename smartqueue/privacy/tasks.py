@@ -1,0 +1,44 @@
+"""Work outside a request: making archives, walking tables, ending what is over."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from smartqueue.common import clock
+from smartqueue.common.jobs import periodic
+from smartqueue.privacy import operations, retention
+
+DAY = 24 * 3600
+
+
+@shared_task
+def make_export_task(export_id: str) -> None:
+    """Make one archive."""
+    operations.make_export(export_id=UUID(export_id), now=clock.now())
+
+
+@shared_task
+def carry_out_erasures_task() -> None:
+    """Carry out what erasures are asked for, each in its own transaction."""
+    for erasure_id in operations.list_unfinished_erasures():
+        operations.carry_out_erasure(erasure_id=erasure_id, now=clock.now())
+
+
+@periodic(every_seconds=60)
+def sweep_requests_task() -> None:
+    """Find erasures and archives whose hint was lost."""
+    carry_out_erasures_task()
+    for export_id in operations.list_requested_exports():
+        operations.make_export(export_id=export_id, now=clock.now())
+
+
+@periodic(every_seconds=3600)
+def remove_old_exports_task() -> None:
+    """Delete archives whose time is over."""
+    operations.remove_old_exports(now=clock.now())
+
+
+@periodic(every_seconds=DAY, lease_seconds=3 * 3600)
+def end_retention_task() -> None:
+    """Delete or empty whatever the table of retention says is over."""
+    retention.end_retention(clock.now())

@@ -1,0 +1,32 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+
+from smartqueue.privacy.tests.marks import patient_redis
+
+
+@pytest.fixture
+def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    """A directory of this test's own for archives, as production has one."""
+    directory = tmp_path / "exports"
+    directory.mkdir()
+    settings.STORAGES = settings.STORAGES | {
+        "exports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(directory)},
+        }
+    }
+    storages._storages.clear()
+    yield directory
+    storages._storages.clear()
+
+
+@pytest.fixture
+def _no_attempts() -> None:
+    """Attempts are counted in Redis, which outlives a test."""
+    client = patient_redis()
+    for key in client.scan_iter("LIMITS:*"):
+        client.delete(key)

@@ -1,0 +1,155 @@
+"""
+A marked person uses everything, is erased, and no mark is left: not in PostgreSQL's own dump, in
+Redis, in files, in logs. Each control leaves one step out, and its marks are found.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from smartqueue.accounts.models import Session, User
+from smartqueue.audit.models import PersonKey, RowChange
+from smartqueue.audit.queries import open_sealed
+from smartqueue.privacy import places
+from smartqueue.privacy.models import Erasure
+from smartqueue.privacy.tests import marks
+from smartqueue.privacy.tests.marks import Api, carry_everything, code_for, live, marks_in
+from smartqueue.queues.models import Ticket, TicketPeriod
+from smartqueue.queues.tests.factories import make_user
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.serial,
+    pytest.mark.usefixtures("_no_attempts"),
+]
+
+
+def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
+    life = live()
+    before = marks_in(marks.database_dump())
+    assert set(before) == set(marks.MARKS), "every mark was somewhere"
+    assert list(exports.iterdir())
+    tickets, periods = len(life.tickets), TicketPeriod.objects.with_scopes_disabled().count()
+
+    life.api.ask("DELETE", f"accounts/users/{life.user_id}/")
+    carry_everything()
+
+    assert marks.marks_left() == []
+    assert marks_in(marks.redis_dump()) == []
+    assert marks_in(marks.files_dump(exports)) == []
+    assert list(exports.iterdir()) == []
+    written = capfd.readouterr()
+    assert marks_in(written.err + written.out) == []
+    # History stays, without the person.
+    rows = Ticket.objects.with_scopes_disabled().filter(pk__in=life.tickets)
+    assert rows.count() == tickets
+    assert TicketPeriod.objects.with_scopes_disabled().count() == periods
+    assert not Session.objects.filter(user=life.user_id).exists()
+    proof = Erasure.objects.get()
+    assert proof.sealed_subject == ""
+    assert proof.counts["queues.Ticket"] == 5
+    life.api.ask("GET", "accounts/users/me/", status=401)
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        "accounts.Session",
+        "account.EmailAddress",
+        "admin.LogEntry",
+        "business.Invitation",
+        "idempotency.IdempotencyKey",
+        "notifications.OutgoingMessage",
+        "outbox.Delivery",
+        "queues.Ticket",
+        "queues.TicketPeriod",
+        "queues.TicketStep",
+        "sessions.Session",
+    ],
+)
+def test_control_a_forgotten_step_is_found(
+    exports: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str
+) -> None:
+    life = live()
+    kept = tuple(place for place in places.PLACES if place.label != forgotten)
+    monkeypatch.setattr(places, "PLACES", kept)
+
+    life.api.ask("DELETE", f"accounts/users/{life.user_id}/")
+    carry_everything()
+
+    left = marks.marks_left()
+    # The account's own app empties these as well.
+    assert bool(left) != (forgotten in {"account.EmailAddress", "accounts.Session"})
+
+
+def test_somebody_without_an_account_is_erased_by_phone() -> None:
+    place = marks.make_place()
+    agent = marks.staff(place)
+    joining = {"queue": str(place.queue.pk), "phone": marks.PHONE, "plate": marks.PLATE}
+    name = f"{marks.FIRST} {marks.LAST}"
+    mine = Api().post("queues/tickets/", joining | {"customer_name": name})
+    agent.ask("PATCH", f"queues/tickets/{mine['id']}/", {"note": marks.NOTE})
+    other = Api().post("queues/tickets/", {"queue": joining["queue"], "customer_name": "Binta"})
+    account = make_user(phone=marks.PHONE)
+    theirs = Ticket.objects.with_scopes_disabled().filter(
+        pk=Api().post("queues/tickets/", joining | {"customer_name": "Autre"})["id"]
+    )
+    theirs.update(customer=account)
+    Api().post("privacy/erasures/", {"phone": "77 654 32 19"})
+    carry_everything()
+    assert marks.PLATE in marks_in(marks.database_dump())
+
+    Api().post("privacy/erasures/confirm/", {"phone": marks.PHONE, "code": code_for(marks.PHONE)})
+    carry_everything()
+
+    # An account with this number keeps it, and what it joined with: its person erases it there.
+    account.refresh_from_db()
+    assert account.phone == marks.PHONE
+    assert theirs.get().customer_name == "Autre"
+    assert theirs.get().phone == ""
+    User.objects.filter(pk=account.pk).update(phone="+221771112233")
+    theirs.update(plate="")
+    assert marks.marks_left() == []
+    assert marks_in(marks.redis_dump()) == []
+    rows = Ticket.objects.with_scopes_disabled()
+    assert rows.get(pk=mine["id"]).state == "waiting"
+    assert rows.get(pk=other["id"]).customer_name == "Binta"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1\t{marks.PHONE}",
+        "\\\\x" + marks.EMAIL.encode().hex(),
+        marks.base64.urlsafe_b64encode(f"ab{marks.PLATE}".encode()).decode(),
+        marks.base64.b64encode(marks.zlib.compress(json.dumps([marks.NOTE]).encode())).decode(),
+        json.dumps(f"Mme {marks.LAST}"),
+    ],
+    ids=["plain", "bytea", "base64", "compressed", "escaped"],
+)
+def test_control_every_form_of_a_mark_is_read(text: str) -> None:
+    assert marks_in(text) != []
+
+
+def test_nobody_can_read_in_the_journal_what_was_written_of_them(exports: Path) -> None:
+    life = live()
+    names = "SELECT count(*) FROM audit_rowchange WHERE after->'first_name'->>'sealed' IS NOT NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(names)
+        assert cursor.fetchone()[0] > 0
+    keys = PersonKey.objects.filter(pk__in=[life.user_id, *life.tickets])
+    assert keys.exclude(key=None).count() > 1
+
+    life.api.ask("DELETE", f"accounts/users/{life.user_id}/")
+    carry_everything()
+
+    assert not keys.exclude(key=None).exists()
+    # Whatever still opens was written of somebody else.
+    changes: Any = list(RowChange.objects.all())
+    open_sealed(changes)
+    opened = json.dumps([[c.before, c.after] for c in changes], default=str)
+    assert "somebody@else.example.test" in opened
+    assert set(marks_in(opened)) <= {marks.ADDRESS}
