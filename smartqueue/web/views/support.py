@@ -30,7 +30,7 @@ from smartqueue.support.enums import (
 from smartqueue.support.files import download, kept
 from smartqueue.support.models import SupportCase
 from smartqueue.web import queries
-from smartqueue.web.once import issue_once
+from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.kit import actor_of, failure, now_of, page, uuid_or_none
 
 LIMITS: Final = {"title": TITLE_LENGTH, "body": BODY_LENGTH, "files": MOST_FILES}
@@ -222,7 +222,7 @@ def _open(request: HttpRequest, visitor: Visitor, typed: _Typed) -> UUID:
             return [case.pk]
 
         nonce = uuid_or_none(typed.nonce) or uuid4()
-        (case_id,) = issue_once("support", nonce, filled_in, open_one)
+        (case_id,) = issue_once(form_digest("support", nonce, filled_in), open_one)
     return case_id
 
 
@@ -293,7 +293,8 @@ def send_message(
             )
             return [written.pk]
 
-        issue_once(f"support {case_id}", nonce, (actor.label, body, is_internal), write)
+        filled_in = (actor.label, body, is_internal)
+        issue_once(form_digest(f"support {case_id}", nonce, filled_in), write)
 
 
 @require_POST
