@@ -189,6 +189,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "pair": {"address": "30/10 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
     "sms": {
         "phone": "5/hour; 10/day",

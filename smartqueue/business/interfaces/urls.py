@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from smartqueue.business.interfaces.rest import members, organizations, places
+from smartqueue.business.interfaces.rest import access, members, organizations, places, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("organizations/", organizations.OrganizationListView.as_view(), name="organizations"),
@@ -45,5 +45,35 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("members/<uuid:pk>/", members.MemberView.as_view(), name="member"),
     path("invitations/", members.InvitationListView.as_view(), name="invitations"),
     path("invitations/accept/", members.AcceptInvitationView.as_view(), name="accept-invitation"),
+    path(
+        "invitations/<uuid:pk>/resend/",
+        members.InvitationResendView.as_view(),
+        name="resend-invitation",
+    ),
+    path(
+        "organizations/<uuid:pk>/settings/",
+        settings.SettingsView.as_view(),
+        name="organization-settings",
+    ),
+    path(
+        "organizations/<uuid:pk>/settings/history/",
+        settings.SettingsHistoryView.as_view(),
+        name="organization-settings-history",
+    ),
+    path(
+        "organizations/<uuid:pk>/settings/restore/",
+        settings.SettingsRestoreView.as_view(),
+        name="restore-organization-settings",
+    ),
+    path("devices/", access.DeviceListView.as_view(), name="devices"),
+    path("devices/pair/", access.PairView.as_view(), name="pair-device"),
+    path("devices/<uuid:pk>/", access.DeviceView.as_view(), name="device"),
+    path("devices/<uuid:pk>/code/", access.DeviceCodeView.as_view(), name="device-code"),
+    path("support-accesses/", access.SupportListView.as_view(), name="support-accesses"),
+    path(
+        "support-accesses/<uuid:pk>/close/",
+        access.SupportCloseView.as_view(),
+        name="close-support-access",
+    ),
     path("invitations/<uuid:pk>/", members.InvitationView.as_view(), name="invitation"),
 ]

@@ -120,6 +120,17 @@ class InvitationView(ApiView):
         return Response(status=204)
 
 
+class InvitationResendView(ApiView):
+    @extend_schema(request=None, responses=MemberSerializer)
+    @idempotent
+    def post(self, request: ApiRequest, pk: UUID) -> Response:
+        """Send an invitation again, with a new term and a new link."""
+        invitation = operations.resend_invitation(
+            actor=request.actor, invitation_id=pk, now=request.now
+        )
+        return Response(_member(invitation))
+
+
 class AcceptInvitationView(ApiView):
     """Join by the token of an invitation."""
 
