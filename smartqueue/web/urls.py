@@ -4,6 +4,8 @@ from smartqueue.web.views import (
     accounts,
     agent,
     cases,
+    branding,
+    devices,
     display,
     home,
     join,
@@ -11,9 +13,12 @@ from smartqueue.web.views import (
     kiosk,
     mailbox,
     manage,
+    members,
+    organization_settings,
     places,
     pwa,
     support,
+    support_access,
     ticket,
 )
 
@@ -40,6 +45,7 @@ def _support(prefix: str, name: str) -> list[URLPattern]:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("o/<slug:slug>/", places.organization, name="organization"),
+    path("o/<slug:slug>/brand.css", branding.stylesheet, name="brand"),
     path("b/<slug:slug>/", places.branch, name="branch"),
     path("q/<uuid:queue_id>/", join.join, name="join"),
     path("q/<uuid:queue_id>/poster/", places.poster, name="poster"),
@@ -50,6 +56,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<str:token>/manifest.webmanifest", ticket.manifest, name="ticket-manifest"),
     path("d/<slug:slug>/", display.display, name="display"),
     path("d/<slug:slug>/speech/", display.speech, name="speech"),
+    path("w/<str:token>/", display.wall, name="wall"),
+    path("device/", devices.pair, name="pair"),
     path("k/<str:token>/", kiosk.kiosk, name="kiosk"),
     path("k/<str:token>/tickets/", kiosk.take, name="kiosk-take"),
     path("agent/", agent.console, name="agent"),
@@ -78,6 +86,44 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/cases/<uuid:case_id>/<str:action>/", cases.action, name="manage-case-action"),
     *_support("support/", ""),
     *_support("t/<str:token>/support/", "ticket-"),
+    path("manage/branches/<uuid:branch_id>/devices/", devices.devices, name="manage-devices"),
+    path(
+        "manage/branches/<uuid:branch_id>/devices/<uuid:device_id>/<str:action>/",
+        devices.device_action,
+        name="manage-device",
+    ),
+    path("manage/support/", support_access.for_staff, name="support"),
+    path("manage/support/<uuid:access_id>/close/", support_access.close, name="support-close"),
+    path("manage/<uuid:organization_id>/members/", members.members, name="manage-members"),
+    path(
+        "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
+        members.member_action,
+        name="manage-member",
+    ),
+    path(
+        "manage/<uuid:organization_id>/invitations/<uuid:invitation_id>/<str:action>/",
+        members.invitation_action,
+        name="manage-invitation",
+    ),
+    path(
+        "manage/<uuid:organization_id>/settings/",
+        organization_settings.settings,
+        name="manage-settings",
+    ),
+    path(
+        "manage/<uuid:organization_id>/settings/history/",
+        organization_settings.history,
+        name="manage-settings-history",
+    ),
+    path(
+        "manage/<uuid:organization_id>/settings/history/<int:version>/restore/",
+        organization_settings.restore,
+        name="manage-settings-restore",
+    ),
+    path(
+        "manage/<uuid:organization_id>/support/", support_access.for_owners, name="manage-support"
+    ),
+    path("invitation/", members.accept, name="accept-invitation"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
     path("register/", accounts.register, name="register"),

@@ -95,7 +95,7 @@ def _change(
     if (owned := OWNERS_ONLY & set(changed)) and not policies.can(
         actor, settings.organization_id, Ability.OWN
     ):
-        raise InvalidInput.on(sorted(owned)[0], _("Only an owner changes this."), "owner_only")
+        raise InvalidInput.on(min(owned), _("Only an owner changes this."), "owner_only")
     settings.version += 1
     settings.updated_at = now
     settings.save()
