@@ -33,7 +33,7 @@ Open = Callable[..., Client]
 def open_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     register_topics()
     # What closes within the test is closed by the message, not by the look every minute.
-    monkeypatch.setattr(hub, "REVIEW_SECONDS", 3600)
+    monkeypatch.setattr(hub.Hub, "review_with", lambda *_given: None)
     monkeypatch.setattr(wake, "_line", wake._Line())
     server, thread, port = start(websocket)
     with ExitStack() as stack:
