@@ -67,12 +67,16 @@ def stylesheet(request: HttpRequest, slug: str) -> HttpResponse:
 def _rules(colour: str) -> str:
     if not colour:
         return ""
+    deep = colours.deep(colour)
     values = {
         "--brand": colour,
         "--on-brand": colours.text_on(colour),
         "--brand-text": colours.as_text(colour),
-        "--brand-deep": colours.deep(colour),
-        "--wall-call": colours.deep(colour),
+        "--brand-deep": deep,
+        "--wall": colours.mixed(deep, colours.BLACK, 0.6),
+        "--wall-edge": colours.mixed(deep, colours.BLACK, 0.75),
+        "--wall-call": deep,
+        "--wall-line": colours.mixed(deep, colours.WHITE, 0.2),
         "--brand-soft": colours.mixed(colour, colours.WHITE, 0.88),
     }
     return ":root {" + "".join(f" {name}: {value};" for name, value in values.items()) + " }\n"

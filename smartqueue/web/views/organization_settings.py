@@ -47,6 +47,7 @@ def settings(request: HttpRequest, organization_id: UUID) -> HttpResponse:
         raise
     except Problem as problem:
         shown = {**queries.settings_values(present), **changes}
+        shown["switches"] = {k: v for k, v in shown["switches"].items() if v is not None}
         return _form(request, organization, shown, version or 0, problem)
     messages.success(request, _("Saved. It counts from now on."))
     return HttpResponseRedirect(reverse("web:manage-settings", args=[organization_id]))
@@ -65,7 +66,7 @@ def _changes(data: QueryDict, *, is_owner: bool) -> dict[str, Any]:
         "display_detail": data.get("display_detail", ""),
         "shows_waiting_count": "shows_waiting_count" in data,
         "shows_estimate": "shows_estimate" in data,
-        "switches": {str(name): f"switch_{name}" in data for name in Switch},
+        "switches": {name.value: _switched(data, name) for name in Switch},
     }
     if is_owner:
         changes["requires_second_factor"] = "requires_second_factor" in data
@@ -74,6 +75,12 @@ def _changes(data: QueryDict, *, is_owner: bool) -> dict[str, Any]:
             for kind in ports.retention_periods()
         }
     return changes
+
+
+def _switched(data: QueryDict, switch: Switch) -> bool | None:
+    """Return what was chosen; None for the default, which may become another one day."""
+    is_on = f"switch_{switch}" in data
+    return None if is_on is REGISTRY[switch].default else is_on
 
 
 def _days(kind: str, typed: str) -> int | None:
