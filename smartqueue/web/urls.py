@@ -111,6 +111,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="manage-settings",
     ),
     path(
+        "manage/<uuid:organization_id>/settings/logo/",
+        organization_settings.logo,
+        name="manage-logo",
+    ),
+    path(
         "manage/<uuid:organization_id>/settings/history/",
         organization_settings.history,
         name="manage-settings-history",

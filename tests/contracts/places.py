@@ -283,6 +283,7 @@ PAGE_METHODS = {
         "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
         "manage/<uuid:organization_id>/invitations/<uuid:invitation_id>/<str:action>/",
         "manage/<uuid:organization_id>/settings/",
+        "manage/<uuid:organization_id>/settings/logo/",
         "manage/<uuid:organization_id>/settings/history/<int:version>/restore/",
         "invitation/",
         "device/",

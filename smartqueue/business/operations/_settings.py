@@ -136,6 +136,9 @@ def _check(settings: OrganizationSettings) -> None:
     check(settings)
     if settings.primary_color and not colours.is_colour(settings.primary_color):
         raise InvalidInput.on("primary_color", _("Give a colour as #rrggbb."), "not_a_colour")
+    # Only `uploads.store_public` makes such names, after it has drawn the picture anew.
+    if settings.logo and not settings.logo.startswith(f"public/{settings.organization_id}/"):
+        raise InvalidInput.on("logo", _("This is no picture of this organization."))
     _check_languages(settings)
     _check_switches(settings.switches)
     _check_retention(settings.retention_days.items())

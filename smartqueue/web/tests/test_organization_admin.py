@@ -1,10 +1,13 @@
 """Members, devices, settings and support access, on their pages."""
 
+import io
 import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image
 
 from smartqueue.accounts import entrance
 from smartqueue.accounts.enums import Role
@@ -19,6 +22,7 @@ from smartqueue.business.models import (
     OrganizationSettings,
     SupportAccess,
 )
+from smartqueue.common.errors import InvalidInput
 from smartqueue.queues import operations
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
@@ -219,6 +223,40 @@ def test_a_wrong_setting_comes_back_with_what_was_typed(
     assert answer.status_code == 400
     assert Page(answer.content.decode()).fields["display_name"] == "Ville"
     assert not OrganizationSettings.objects.with_scopes_disabled().exists()
+
+
+def picture(side: int = 8) -> SimpleUploadedFile:
+    drawn = io.BytesIO()
+    Image.new("RGB", (side, side), "red").save(drawn, "PNG")
+    return SimpleUploadedFile("logo.png", drawn.getvalue(), "image/png")
+
+
+def test_a_logo_is_drawn_anew_shown_and_taken_off(
+    client: Client, place: factories.Place, settings: Any, tmp_path: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    sign_in(client, place.owner)
+    path = manage(place, "settings/logo")
+
+    assert client.post(path, {"logo": picture()}).status_code == 302
+
+    row = OrganizationSettings.objects.with_scopes_disabled().get()
+    assert row.logo.startswith(f"public/{place.organization.pk}/")
+    for public in public_pages(place):
+        assert row.logo in client.get(public).content.decode(), public
+    fake = SimpleUploadedFile("logo.png", b"<svg onload=alert(1)>", "image/png")
+    refused = client.post(path, {"logo": fake})
+    assert 'data-code="unsupported_file"' in refused.content.decode()
+    row.refresh_from_db()
+    assert row.logo
+    client.post(path)
+    row.refresh_from_db()
+    assert row.logo == ""
+
+
+def test_another_organizations_picture_is_no_logo(place: factories.Place) -> None:
+    with pytest.raises(InvalidInput):
+        decide(place, logo=f"public/{factories.make_place().organization.pk}/x.png")
 
 
 def public_pages(place: factories.Place) -> list[str]:

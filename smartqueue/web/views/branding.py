@@ -13,6 +13,7 @@ from smartqueue.accounts.enums import Language
 from smartqueue.business import colours
 from smartqueue.business import queries as business_queries
 from smartqueue.business.models import Organization, OrganizationSettings
+from smartqueue.common.uploads import public_url
 from smartqueue.web import queries
 from smartqueue.web.views.kit import language_of
 
@@ -43,6 +44,7 @@ def branded(
     return {
         "own": settings,
         "own_name": settings.display_name or organization.name,
+        "own_logo": public_url(settings.logo),
         "own_style": style_of(organization, settings),
         "offered": offered_by(settings),
     }

@@ -15,6 +15,7 @@ from smartqueue.business import colours, operations, policies, ports, queries
 from smartqueue.business.enums import Ability, DisplayDetail, Switch
 from smartqueue.business.models import Organization, SettingsVersion
 from smartqueue.business.switches import REGISTRY
+from smartqueue.common import uploads
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.web.views.kit import actor_of, failure, now_of, page, signed_in
 from smartqueue.web.wording import settings_word, settings_words
@@ -107,6 +108,8 @@ def _form(
         "is_owner": policies.can(actor_of(request), organization.pk, Ability.OWN),
         "values": values,
         "version": version,
+        "logo": uploads.public_url(values["logo"]),
+        "logo_accept": uploads.IMAGE_ACCEPT,
         "color": color,
         "color_contrast": f"{colours.contrast(color, colours.text_on(color)):.1f}"
         if colours.is_colour(color)
@@ -140,6 +143,33 @@ def _lines(version: SettingsVersion) -> list[tuple[str, str, str]]:
         )
         for name in queries.changed_settings(version)
     ]
+
+
+@signed_in
+@require_POST
+def logo(request: HttpRequest, organization_id: UUID) -> HttpResponse:
+    """Keep the picture that was sent, drawn anew, or take the present one off the pages."""
+    organization = policies.access_organization(actor_of(request), organization_id, Ability.MANAGE)
+    sent, name = request.FILES.get("logo"), ""
+    try:
+        if sent is not None:
+            clean = uploads.clean_image(sent)
+            name = uploads.store_public(clean, organization_id=organization.pk)
+        operations.update_settings(
+            actor=actor_of(request),
+            organization_id=organization_id,
+            changes={"logo": name},
+            now=now_of(request),
+        )
+    except Problem as problem:
+        if name:
+            uploads.remove(name)
+        present = queries.settings_of(organization)
+        values = queries.settings_values(present)
+        return _form(request, organization, values, present.version, problem)
+    # The picture before stays stored: a version of the history may bring it back.
+    messages.success(request, _("Saved. It counts from now on."))
+    return HttpResponseRedirect(reverse("web:manage-settings", args=[organization_id]))
 
 
 @signed_in

@@ -11,6 +11,7 @@ from smartqueue.business import colours, queries
 from smartqueue.business.enums import DisplayDetail, Switch
 from smartqueue.business.models import OrganizationSettings, SettingsVersion
 from smartqueue.business.switches import REGISTRY
+from smartqueue.common.uploads import public_url
 
 MOST_DAYS = 36_500
 
@@ -107,6 +108,7 @@ class SettingsSerializer(serializers.ModelSerializer[OrganizationSettings]):
         return {
             "organization": str(instance.organization_id),
             **values,
+            "logo": public_url(values["logo"]),
             "text_color": colours.text_on(color) if color else None,
             "features": features_of(chosen),
             "updated_at": instance.updated_at.isoformat() if instance.updated_at else None,
