@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from smartqueue.audit.policies import READERS
 from smartqueue.accounts.actor import Actor
+from smartqueue.audit.policies import READERS
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch
 from smartqueue.business.policies import access_branch, can
