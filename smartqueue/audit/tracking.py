@@ -99,6 +99,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.VerificationCode": ("digest",),
     "account.EmailConfirmation": ("key",),
     "mfa.Authenticator": ("data",),
+    "business.BranchCredential": ("digest", "code_digest"),
     "idempotency.IdempotencyKey": ("digest", "body_digest", "answer"),
 }
 
