@@ -3,8 +3,8 @@ from django.urls import URLPattern, URLResolver, path
 from smartqueue.web.views import (
     accounts,
     agent,
-    cases,
     branding,
+    cases,
     devices,
     display,
     home,

@@ -44,11 +44,11 @@ from smartqueue.queues.tests.factories import (
     make_user,
     sit_down,
 )
+from smartqueue.queues.tokens import token_of
 from smartqueue.support import operations as support
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment
 from smartqueue.support.tests.factories import holder_of, open_case, picture, write_with_file
-from smartqueue.queues.tokens import token_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -357,7 +357,6 @@ def address(world: World, route: str) -> str:
                 str(ids["organizations"]): "unknown.png",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
-                "manage": str(ids["organizations"]),
                 str(ids["cases"]): "close",
                 str(ids["held"]): "close",
             }[before]

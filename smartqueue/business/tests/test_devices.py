@@ -234,7 +234,7 @@ def test_a_device_is_set_up_over_rest(owner, branch):
 
 
 def test_codes_are_not_tried_without_end(settings):
-    settings.SIGN_IN_LIMITS = {**settings.SIGN_IN_LIMITS, "pair": {"address": "2/minute"}}
+    settings.LIMITS = {**settings.LIMITS, "pair": {"address": "2/minute"}}
     client = Client(REMOTE_ADDR="203.0.113.77")
     answers = [
         client.post(f"{API}pair/", {"code": "AAAAAAAA"}, content_type=JSON) for _try in range(3)

@@ -21,7 +21,6 @@ from smartqueue.queues.models import Queue
 from smartqueue.queues.tokens import token_of
 from smartqueue.web import queries
 from smartqueue.web.once import form_digest, issue_once
-from smartqueue.web.once import issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
 

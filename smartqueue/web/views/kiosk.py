@@ -23,10 +23,8 @@ from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import ORDINARY
 from smartqueue.queues.tokens import actor_of_token, token_of
 from smartqueue.web import queries
-from smartqueue.web.once import form_digest, issue_once
-from smartqueue.web.views.kit import failure, now_of, page, uuid_or_none
 from smartqueue.web.devices import device_of
-from smartqueue.web.once import issue_once
+from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import failure, language_of, now_of, page, uuid_or_none
 
@@ -106,7 +104,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
 
     try:
         (ticket_id,) = issue_once(form_digest(request.path, nonce, pressed), issue)
-        (ticket_id,) = issue_once(request.path, nonce, (*pressed, name), issue)
+        (ticket_id,) = issue_once(form_digest(request.path, nonce, (*pressed, name)), issue)
     except NotFound:
         raise
     except Problem as problem:
