@@ -103,7 +103,6 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
         return [ticket.pk]
 
     try:
-        (ticket_id,) = issue_once(form_digest(request.path, nonce, pressed), issue)
         (ticket_id,) = issue_once(form_digest(request.path, nonce, (*pressed, name)), issue)
     except NotFound:
         raise
