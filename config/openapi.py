@@ -18,6 +18,11 @@ the codes that an operation names, any may answer `not_signed_in` (401: a creden
 `busy` and `unavailable` (503, with `Retry-After`). A body can be refused as `malformed_body` or
 `invalid_input` (400, `errors` names the fields) and `unsupported_media_type` (415).
 
+**Second factors.** A sign-in of somebody who has one is answered by `mfa_required` (401) and goes on
+at `/api/accounts/auth/mfa/`; a passkey signs in alone at `/api/accounts/auth/passkey/`. Where an
+organization wants a second factor of its staff, any operation of theirs answers
+`second_factor_required` (403) until one was added below `/api/accounts/factors/`.
+
 **Doing things once.** Send an `Idempotency-Key` (a UUID) where it is listed: the same key and body
 give the same answer again, another body with it gives 422, a running one 409.
 
@@ -65,6 +70,7 @@ ENUM_NAMES: Final = {
     "Category": "smartqueue.business.enums.Category",
     "Channel": "smartqueue.accounts.enums.Channel",
     "JoinChannel": "smartqueue.queues.enums.JoinChannel",
+    "KeyKind": "smartqueue.accounts.enums.KeyKind",
     "Language": "smartqueue.accounts.enums.Language",
     "MemberStatus": ("active", "invited"),
     "Policy": "smartqueue.queues.enums.Policy",

@@ -163,6 +163,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
+# In seconds: how long a right code lets a new password be set.
+PASSWORD_RESET_TIMEOUT = 600
+# Where people mind what confirms their sign-ins.
+SECURITY_URL = "/account/security/"
 # In the database, so that consoles go on while Redis is away and signing out counts at once.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -177,6 +181,11 @@ MFA_ADAPTER = "smartqueue.accounts.adapter.MfaAdapter"
 MFA_TOTP_ISSUER = "SmartQueue"
 MFA_TOTP_TOLERANCE = 1
 
+# Apps of our own that use passkeys, as "android:apk-key-hash:<hash>"; the pages are PUBLIC_URL's.
+WEBAUTHN_APP_ORIGINS: list[str] = env.list("WEBAUTHN_APP_ORIGINS", default=[])
+# Without a second factor an administrator of the platform may do what anybody may, and enrol.
+ADMINS_NEED_SECOND_FACTOR = True
+
 # Accounts at demo.smartqueue.test share a published password.
 ALLOW_DEMO_ACCOUNTS = False
 
@@ -186,10 +195,14 @@ ALLOW_DEMO_ACCOUNTS = False
 # forgives the identifier's or the person's. Offices and operators' gateways share one address.
 LIMITS: dict[str, dict[str, str]] = {
     "register": {"identifier": "5/hour", "address": "60/hour"},
+    "code": {"identifier": "5/hour", "address": "60/hour"},
+    "contact": {"user": "10/hour"},
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
     "pair": {"address": "30/10 minutes"},
+    "passkey": {"address": "200/5 minutes"},
+    "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},
     "sms": {
         "phone": "5/hour; 10/day",

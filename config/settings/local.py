@@ -11,6 +11,7 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = ["*"]
 DEVELOPMENT_MAILBOX = True
 ALLOW_DEMO_ACCOUNTS = True
+ADMINS_NEED_SECOND_FACTOR = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -6,16 +6,23 @@ from functools import cached_property
 from uuid import UUID
 
 from smartqueue.accounts.enums import ActorKind, Role
+from smartqueue.accounts.errors import SecondFactorRequired
 from smartqueue.common.errors import NotSignedIn
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A role in one organization, in all its branches (`branch_ids` None) or in some."""
+    """
+    A role in one organization, in all its branches (`branch_ids` None) or in some.
+
+    `needs_second_factor` is the organization's word that its staff confirm sign-ins by a second
+    factor; until then the role counts for nothing.
+    """
 
     organization_id: UUID
     role: Role
     branch_ids: frozenset[UUID] | None = None
+    needs_second_factor: bool = False
 
     def covers(self, branch_id: UUID | None) -> bool:
         """Whether the role reaches a branch; None asks about the organization as a whole."""
@@ -23,19 +30,31 @@ class Membership:
 
 
 MembershipResolver = Callable[[UUID], tuple[Membership, ...]]
+FactorCheck = Callable[[UUID], bool]
 
 
 def _no_memberships(user_id: UUID) -> tuple[Membership, ...]:
     return ()
 
 
+def _no_factor(user_id: UUID) -> bool:
+    return False
+
+
 _resolver: MembershipResolver = _no_memberships
+_has_factor: FactorCheck = _no_factor
 
 
 def register_membership_resolver(resolver: MembershipResolver) -> None:
     """Fill the port through which an actor learns its roles; `business` does, when it is ready."""
     global _resolver
     _resolver = resolver
+
+
+def register_factor_check(check: FactorCheck) -> None:
+    """Say how to find out whether a person has enrolled a second factor; the models come later."""
+    global _has_factor
+    _has_factor = check
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,8 @@ class Actor:
 
     `ticket_id` is set for the holder of a ticket's token, `device_id` and `branch_id` for a kiosk
     or a display.
+    `is_admin_without_factor` is an administrator of the platform who has yet to enrol a second
+    factor, and is none until then.
     """
 
     kind: ActorKind
@@ -55,27 +76,60 @@ class Actor:
     branch_id: UUID | None = None
     device_id: UUID | None = None
     language: str = field(default="fr", compare=False)
+    is_admin_without_factor: bool = False
 
     @cached_property
-    def memberships(self) -> tuple[Membership, ...]:
-        """Every role this person has."""
+    def all_memberships(self) -> tuple[Membership, ...]:
+        """Every role this person has, also those that wait for a second factor."""
         return _resolver(self.user_id) if self.user_id else ()
+
+    @cached_property
+    def barred(self) -> frozenset[UUID]:
+        """The organizations in which this person's role waits for a second factor."""
+        asking = {m.organization_id for m in self.all_memberships if m.needs_second_factor}
+        if not asking or self.user_id is None or _has_factor(self.user_id):
+            return frozenset()
+        return frozenset(asking)
+
+    @property
+    def memberships(self) -> tuple[Membership, ...]:
+        """Every role this person may act in now."""
+        if not self.barred:
+            return self.all_memberships
+        return tuple(m for m in self.all_memberships if m.organization_id not in self.barred)
+
+    @property
+    def needs_second_factor(self) -> bool:
+        """Whether this person has to enrol a second factor before working."""
+        return self.is_admin_without_factor or bool(self.barred)
 
     def forget_memberships(self) -> None:
         """Read them afresh when next asked for, because an operation has changed them."""
-        self.__dict__.pop("memberships", None)
+        self.__dict__.pop("all_memberships", None)
+        self.__dict__.pop("barred", None)
 
     def membership_in(self, organization_id: UUID) -> Membership | None:
-        """Return the role in one organization, if any."""
+        """
+        Return the role in one organization, if any.
+
+        :raises SecondFactorRequired: there is one, or an administrator's right, and it waits for a
+            second factor
+        """
         for membership in self.memberships:
             if membership.organization_id == organization_id:
                 return membership
+        if self.is_admin_without_factor or organization_id in self.barred:
+            raise SecondFactorRequired
         return None
 
     def has_role(
         self, organization_id: UUID, roles: frozenset[Role], branch_id: UUID | None = None
     ) -> bool:
-        """Whether one of `roles` is held in the organization and reaches the branch."""
+        """
+        Whether one of `roles` is held in the organization and reaches the branch.
+
+        :raises SecondFactorRequired: the role waits for a second factor
+        """
         membership = self.membership_in(organization_id)
         return membership is not None and membership.role in roles and membership.covers(branch_id)
 

@@ -32,6 +32,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ca
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth carries no types
     """Seals the secrets of second factors, which allauth would store as they are."""
 
+    def get_totp_label(self, user: "User") -> str:
+        """Return what an authenticator app lists the account as."""
+        return user.email or user.phone or str(user)
+
     def encrypt(self, text: str) -> str:
         return crypto.encrypt(text, "mfa")
 

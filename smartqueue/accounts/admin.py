@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from smartqueue.accounts import entrance, operations
+from smartqueue.accounts import entrance, operations, queries
 from smartqueue.accounts.enums import EndReason
 from smartqueue.accounts.models import User
 from smartqueue.common import clock
@@ -19,11 +19,27 @@ from smartqueue.common.rest.problems import problem_response
 def _sign_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """The pages' sign-in, which counts attempts and asks for the second factor; the admin's does not."""
     if request.user.is_authenticated:
+        if _lacks_factor(request):
+            return HttpResponseRedirect(settings.SECURITY_URL)
         return problem_response(request, NotFound())
     wanted = request.GET.get("next", request.path)
     return HttpResponseRedirect(f"{settings.LOGIN_URL}?{urlencode({'next': wanted})}")
 
 
+def _lacks_factor(request: HttpRequest) -> bool:
+    user = request.user
+    return isinstance(user, User) and queries.lacks_needed_factor(
+        user.pk, is_platform_admin=user.is_staff or user.is_superuser
+    )
+
+
+def _may_enter(request: HttpRequest) -> bool:
+    """Staff of the platform, with the second factor that they need."""
+    user = request.user
+    return bool(user.is_active and getattr(user, "is_staff", False)) and not _lacks_factor(request)
+
+
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]  # the site knows no factors
 admin.site.login = _sign_in  # type: ignore[method-assign]  # one door for everybody
 
 

@@ -15,7 +15,11 @@ class PasswordBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth c
     """allauth's backend; accounts of the demonstration are refused unless settings allow them."""
 
     def user_can_authenticate(self, user: "User") -> bool:
-        """Whether the account is open: proven, not erased, and not a demonstration in production."""
-        if (user.email or "").endswith(DEMO_DOMAIN) and not settings.ALLOW_DEMO_ACCOUNTS:
-            return False
-        return user.is_active
+        return may_sign_in(user)
+
+
+def may_sign_in(user: "User") -> bool:
+    """Whether the account is open: proven, not erased, and not a demonstration in production."""
+    if (user.email or "").endswith(DEMO_DOMAIN) and not settings.ALLOW_DEMO_ACCOUNTS:
+        return False
+    return user.is_active

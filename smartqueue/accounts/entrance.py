@@ -1,5 +1,6 @@
 """Turning credentials into an `Actor`; pages, REST and sockets all come through here."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
@@ -9,10 +10,12 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 
-from smartqueue.accounts import ports, tokens
+from smartqueue.accounts import ports, queries, tokens
 from smartqueue.accounts.actor import ANONYMOUS, Actor
+from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
-from smartqueue.common.db import fetch_one
+from smartqueue.accounts.models import Session
+from smartqueue.common.db import fetch_one, unit_of_work
 from smartqueue.common.errors import NotSignedIn
 
 # A holder's token names its ticket; `queues` fills this port with the function that reads it.
@@ -21,6 +24,9 @@ _token_readers: list[TokenReader] = []
 
 # Where the session of the pages keeps the id of our own.
 COOKIE_SESSION = "accounts_session"
+# When that session was last noted as used, in seconds of Unix time.
+COOKIE_SEEN = "accounts_seen"
+SEEN_EVERY = 3600
 
 _ALIVE = """
     SELECT u.is_superuser, u.language
@@ -53,13 +59,18 @@ def actor_of_ticket_token(token: str) -> Actor:
 def actor_of_user(
     user_id: UUID, *, is_platform_admin: bool, language: str, session_id: UUID | None = None
 ) -> Actor:
-    """Return the actor of a signed-in person."""
+    """
+    Return the actor of a signed-in person; an administrator of the platform is none before they
+    have the second factor that they need.
+    """
+    lacks_factor = queries.lacks_needed_factor(user_id, is_platform_admin=is_platform_admin)
     return Actor(
         kind=ActorKind.USER,
         user_id=user_id,
-        is_platform_admin=is_platform_admin,
+        is_platform_admin=is_platform_admin and not lacks_factor,
         session_id=session_id,
         language=language,
+        is_admin_without_factor=lacks_factor,
     )
 
 
@@ -101,7 +112,23 @@ def renewed(actor: Actor) -> Actor:
     if actor.user_id is None or actor.session_id is None:
         return replace(actor)
     is_platform_admin, _ = _rights(actor.user_id, actor.session_id)
-    return replace(actor, is_platform_admin=is_platform_admin)
+    return actor_of_user(
+        actor.user_id,
+        is_platform_admin=is_platform_admin,
+        language=actor.language,
+        session_id=actor.session_id,
+    )
+
+
+def _note_use(request: HttpRequest, actor: Actor) -> None:
+    """Keep, to the hour, when a session of the pages was last used; other requests write nothing."""
+    seen = int(time.time())
+    if actor.session_id and seen - request.session.get(COOKIE_SEEN, 0) >= SEEN_EVERY:
+        request.session[COOKIE_SEEN] = seen
+        # Named, because the request's own caller is being made here.
+        with unit_of_work(actor):
+            own = Session.objects.filter(pk=actor.session_id, ended_at=None)
+            own.update(last_used_at=wall_now())
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
@@ -123,10 +150,12 @@ def actor_of_request(request: HttpRequest) -> Actor:
     user = get_user(request)
     if isinstance(user, AbstractBaseUser):
         session_id = request.session.get(COOKIE_SESSION)
-        return actor_of_user(
+        actor = actor_of_user(
             user.pk,
             is_platform_admin=user.is_superuser,
             language=user.language,
             session_id=UUID(session_id) if session_id else None,
         )
+        _note_use(request, actor)
+        return actor
     return ANONYMOUS

@@ -38,6 +38,47 @@ class Channel(models.TextChoices):
     SMS = "sms", _("Text message")
 
 
+class CodePurpose(models.TextChoices):
+    """What a code was asked for; it serves nothing else."""
+
+    REGISTRATION = "registration"
+    CONTACT = "contact"
+    SIGN_IN = "sign_in"
+    REAUTHENTICATION = "reauthentication"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # a name, not a password
+
+
+class Template(models.TextChoices):
+    """Which words a message of identity has; those with a code hold it, the others tell."""
+
+    CODE = "sign_in_code"
+    PASSWORD_RESET_CODE = "password_reset_code"  # noqa: S105  # a name, not a password
+    CONTACT_REPLACED_CODE = "contact_replaced_code"
+    ALREADY_REGISTERED = "already_registered"
+    NO_ACCOUNT = "no_account"
+    CONTACT_REPLACED = "contact_replaced"
+
+
+class Voucher(models.TextChoices):
+    """
+    Who says, besides the new identifier, that a change of contact is the person's own wish: the
+    identifier that is replaced, or, for somebody who lost it, the other one or a second factor.
+    """
+
+    REPLACED = "replaced", _("The one that is replaced")
+    OTHER = "other", _("My other address or number")
+    SECOND_FACTOR = "second_factor", _("My second factor")
+
+
+class DeviceKind(models.TextChoices):
+    """What a device looks like, for the list of sessions."""
+
+    PHONE = "phone", _("Phone")
+    TABLET = "tablet", _("Tablet")
+    COMPUTER = "computer", _("Computer")
+    OTHER = "other", _("Device")
+
+
 class SessionKind(models.TextChoices):
     """What proves the session: tokens of the API, or the cookie of the pages."""
 
@@ -52,10 +93,35 @@ class EndReason(models.TextChoices):
     TOKEN_REUSED = "token_reused", _("A used token came back")
     REVOKED = "revoked", _("Ended by the person or an administrator")
     ERASED = "erased", _("The account was erased")
+    PASSWORD = "password", _("The password was changed")
+
+
+class ChallengePurpose(models.TextChoices):
+    """What goes on once a second factor was given; a challenge serves nothing else."""
+
+    SIGN_IN = "sign_in"
+    REAUTHENTICATION = "reauthentication"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # a name, not a password
 
 
 class Method(models.TextChoices):
     """Second factors that a sign-in can be asked for."""
 
     TOTP = "totp", _("Authenticator app")
+    PASSKEY = "passkey", _("Passkey or security key")
     RECOVERY_CODES = "recovery_codes", _("Recovery code")
+
+
+class PasskeyPurpose(models.TextChoices):
+    """What a device signs a challenge for."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign_in"
+    CONFIRM = "confirm"
+
+
+class KeyKind(models.TextChoices):
+    """What a person wants to add: a passkey signs in alone, a security key confirms a password."""
+
+    PASSKEY = "passkey", _("Passkey")
+    SECURITY_KEY = "security_key", _("Security key")

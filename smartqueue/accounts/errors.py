@@ -32,6 +32,21 @@ class MfaExpired(Problem):
     title = _("This sign-in is no longer open. Enter your password again.")
 
 
+class ReauthenticationNeeded(Problem):
+    """A dangerous change by somebody whose last proof of who they are is more than ten minutes old."""
+
+    status = 403
+    code = "reauthentication_needed"
+    title = _("Confirm that it is you first.")
+    detail = _("This change needs your password again. Nothing was changed.")
+
+
+class WrongPassword(Problem):
+    status = 400
+    code = "wrong_password"
+    title = _("This is not your password.")
+
+
 class InvalidToken(NotSignedIn):
     """Not a refresh token of ours, or too old."""
 
@@ -71,7 +86,68 @@ class TooManyTries(Problem):
     title = _("Too many wrong codes. Ask for a new one.")
 
 
+class VoucherUnavailable(Problem):
+    """What should vouch for a change of contact is not there, or has not been theirs for a day."""
+
+    status = 400
+    code = "voucher_unavailable"
+    title = _("This cannot confirm the change.")
+    detail = _(
+        "Another address, number or second factor can stand in once it has been yours for a day."
+    )
+
+
+class ResetExpired(Problem):
+    status = 400
+    code = "reset_expired"
+    title = _("This way to a new password is closed. Ask for a new code.")
+
+
 class ChannelUnavailable(Problem):
     status = 503
     code = "channel_unavailable"
     title = _("Messages cannot be sent this way for now. Use the other way to be reached.")
+
+
+class SecondFactorRequired(Problem):
+    """The organization, or the platform of its administrators, wants a second factor first."""
+
+    status = 403
+    code = "second_factor_required"
+    title = _("This needs a second factor. Add one to your account first.")
+
+
+class EnrolmentExpired(Problem):
+    """No authenticator app is being added, or it took too long."""
+
+    status = 409
+    code = "enrolment_expired"
+    title = _("Adding the authenticator app took too long. Begin again.")
+
+
+class NoSecondFactor(Problem):
+    """Recovery codes stand in for a second factor, and there is none."""
+
+    status = 409
+    code = "no_second_factor"
+    title = _("Add an authenticator app or a passkey first.")
+
+
+class PasskeyRefused(Problem):
+    """Forged, replayed, too old, from another site, copied, or of nobody: the same answer on purpose."""
+
+    status = 400
+    code = "passkey_refused"
+    title = _("This passkey was not accepted. Try again, or use another way.")
+
+
+class PasskeyKnown(Problem):
+    status = 409
+    code = "passkey_known"
+    title = _("This passkey was added already.")
+
+
+class TooManyPasskeys(Problem):
+    status = 409
+    code = "too_many_passkeys"
+    title = _("Remove a passkey before you add another.")

@@ -46,6 +46,36 @@ class UserChanged(AccountEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContactChangeStarted(AccountEvent):
+    """Somebody wants another e-mail address or phone number; `voucher` is who else has to agree."""
+
+    name: ClassVar[str] = "accounts.contact_change.started"
+
+    change_id: UUID
+    channel: str
+    voucher: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactChanged(AccountEvent):
+    """An e-mail address or phone number was replaced, added or removed."""
+
+    name: ClassVar[str] = "accounts.user.contact_changed"
+
+    change_id: UUID
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(AccountEvent):
+    """The password is another; every session but the one it was changed from has ended."""
+
+    name: ClassVar[str] = "accounts.user.password_changed"
+
+    is_reset: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserErased(AccountEvent):
     """The person's data is gone from the account; every app removes its own."""
 
@@ -54,12 +84,13 @@ class UserErased(AccountEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionStarted(AccountEvent):
-    """Somebody signed in."""
+    """Somebody signed in; on a new device, where they had signed in before on others only."""
 
     name: ClassVar[str] = "accounts.session.started"
 
     session_id: UUID
     kind: str
+    is_new_device: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +104,72 @@ class SessionRevoked(AccountEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedOutEverywhere(AccountEvent):
+    """Somebody ended all sessions of theirs, or all but the one they did it from."""
+
+    name: ClassVar[str] = "accounts.user.signed_out_everywhere"
+
+    ended_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInConfirmed(AccountEvent):
+    """Somebody who was signed in proved once more who they are, before a dangerous change."""
+
+    name: ClassVar[str] = "accounts.sign_in.confirmed"
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecondFactorUsed(AccountEvent):
-    """A sign-in was confirmed by a second factor."""
+    """A sign-in was confirmed by a second factor; a passkey may have been all of it."""
 
     name: ClassVar[str] = "accounts.second_factor.used"
 
     method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorAdded(AccountEvent):
+    """An authenticator app (perhaps in place of another) or a passkey can confirm sign-ins now."""
+
+    name: ClassVar[str] = "accounts.second_factor.added"
+
+    method: str
+    passkey_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorRemoved(AccountEvent):
+    """An authenticator app or a passkey confirms nothing any more."""
+
+    name: ClassVar[str] = "accounts.second_factor.removed"
+
+    method: str
+    passkey_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryCodesMade(AccountEvent):
+    """The person has new recovery codes; earlier ones are void."""
+
+    name: ClassVar[str] = "accounts.recovery_codes.made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasskeyRenamed(AccountEvent):
+    """The person has given a passkey another name."""
+
+    name: ClassVar[str] = "accounts.passkey.renamed"
+
+    passkey_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasskeyCopied(AccountEvent):
+    """A device counted lower than before: two of them hold one key. The sign-in was refused."""
+
+    name: ClassVar[str] = "accounts.passkey.copied"
+
+    passkey_id: UUID

@@ -1,13 +1,28 @@
+from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from smartqueue.accounts.enums import ActorKind, Channel, EndReason, Language, SessionKind
+from smartqueue.accounts.enums import (
+    ActorKind,
+    ChallengePurpose,
+    Channel,
+    CodePurpose,
+    EndReason,
+    Language,
+    PasskeyPurpose,
+    SessionKind,
+    Voucher,
+)
 from smartqueue.common.models import IdModel
+
+# A refresh token that is not used for so long is no longer good.
+REFRESH_LIFE = timedelta(days=30)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -89,12 +104,17 @@ class Session(IdModel):
     One sign-in on one device: the family of its refresh tokens, or the cookie of the pages.
 
     Ending it takes effect on the next request, because every access token is looked up here.
+    `authenticated_at` is when the person last proved who they are, and `network` is where from, cut
+    so short that it names no household. `device` tells a device that was seen before.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     kind = models.CharField(max_length=6, choices=SessionKind.choices)
     device_name = models.CharField(max_length=200, blank=True)
+    device = models.BinaryField(max_length=32)
+    network = models.CharField(max_length=43, blank=True)
     cookie_key = models.CharField(max_length=40, blank=True)
+    authenticated_at = models.DateTimeField()
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -119,17 +139,42 @@ class RefreshToken(models.Model):
     used_at = models.DateTimeField(null=True)
 
 
+class ContactChange(IdModel):
+    """
+    A person's wish to replace, add (`old_value` empty) or remove (`new_value` empty) an identifier.
+
+    It is done once both ends are confirmed: the new identifier by a code, the old one as `voucher`
+    says. Where there is no such end, it counts as confirmed from the start.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="contact_changes")
+    channel = models.CharField(max_length=5, choices=Channel.choices)
+    old_value = models.CharField(max_length=254, blank=True)
+    new_value = models.CharField(max_length=254, blank=True)
+    voucher = models.CharField(max_length=13, choices=Voucher.choices, blank=True)
+    new_confirmed_at = models.DateTimeField(null=True)
+    old_confirmed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+
 class VerificationCode(IdModel):
     """
-    A code on its way to an identifier, for one registration or one change of profile.
+    A code on its way to an identifier, for one purpose.
 
     Several may be open for one identifier, each bound to what was asked with it: who registers with
-    another's address cannot have their password confirmed by the owner's own registration. A row
-    without a user is a decoy: the identifier has an account, which registering must not reveal.
+    another's address cannot have their password confirmed by the owner's own registration. `asker`
+    is the digest of a token that only whoever asked has, where a code is answered by token. A row
+    without a user is a decoy: whether the identifier has an account must not be revealed.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="codes")
-    is_change = models.BooleanField(default=False)
+    purpose = models.CharField(max_length=16, choices=CodePurpose.choices)
+    contact_change = models.ForeignKey(
+        ContactChange, on_delete=models.CASCADE, null=True, related_name="codes"
+    )
+    asker = models.BinaryField(max_length=32, null=True)
     channel = models.CharField(max_length=5, choices=Channel.choices)
     recipient = models.CharField(max_length=254)
     digest = models.BinaryField(max_length=32)
@@ -148,15 +193,80 @@ class VerificationCode(IdModel):
 
 
 class MfaChallenge(models.Model):
-    """A sign-in whose password was right and whose second factor is awaited."""
+    """The first proof was right, for `purpose`, and the second factor is awaited."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     digest = models.BinaryField(max_length=32)
+    purpose = models.CharField(
+        max_length=16, choices=ChallengePurpose.choices, default=ChallengePurpose.SIGN_IN
+    )
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
+
+
+class TotpEnrolment(models.Model):
+    """
+    An authenticator app that was given its secret and has not shown a code yet; one a person.
+
+    Bound to its session: a thief of another must not plant a secret that the person then confirms.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    session_id = models.UUIDField()
+    secret = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Passkey(IdModel):
+    """
+    A credential of WebAuthn: a passkey on a phone or computer, or a security key.
+
+    `credential` is the attested credential data (id and public key) as the device gave it;
+    `sign_count` is the last one seen, 0 for devices that do not count.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="passkeys")
+    name = models.CharField(max_length=60)
+    credential_id = models.BinaryField(max_length=1023)
+    credential = models.BinaryField()
+    transports = ArrayField(models.CharField(max_length=20), default=list)
+    sign_count = models.BigIntegerField(default=0)
+    is_discoverable = models.BooleanField(default=False)
+    is_synced = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Over all people: a credential that is shown belongs to one person or to nobody.
+            models.UniqueConstraint(fields=["credential_id"], name="passkey_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PasskeyChallenge(models.Model):
+    """
+    Something random that a device is asked to sign, once and within minutes; deleted by being used.
+
+    Registering is bound to the person and their session, the second factor to its sign-in (`mfa`);
+    signing in without a password to whoever holds the token.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    digest = models.BinaryField(max_length=32)
+    purpose = models.CharField(max_length=8, choices=PasskeyPurpose.choices)
+    challenge = models.BinaryField(max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    session_id = models.UUIDField(null=True)
+    mfa = models.ForeignKey(MfaChallenge, on_delete=models.CASCADE, null=True, related_name="+")
+    must_verify = models.BooleanField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
 
 
 class SocketTicket(models.Model):

@@ -1,10 +1,18 @@
 """Who may see and change an account."""
 
+import hmac
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from smartqueue.accounts import queries, tokens
 from smartqueue.accounts.actor import Actor
-from smartqueue.accounts.models import User
+from smartqueue.accounts.clock import wall_now
+from smartqueue.accounts.enums import ActorKind
+from smartqueue.accounts.errors import MfaExpired, ReauthenticationNeeded
+from smartqueue.accounts.models import ContactChange, MfaChallenge, Passkey, Session, User
 from smartqueue.common.errors import NotFound
+
+RECENT = timedelta(minutes=10)
 
 
 def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
@@ -22,3 +30,79 @@ def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def access_session(actor: Actor, session_id: UUID) -> Session:
+    """
+    Return a session of the actor's own that is not over.
+
+    :raises NotFound: unknown, over, or somebody else's
+    """
+    found = queries.list_sessions(actor.require_user()).filter(pk=session_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def access_contact_change(actor: Actor, change_id: UUID) -> ContactChange:
+    """
+    Return a change of contact of the actor's own account, which nobody else may confirm.
+
+    :raises NotFound: unknown, or somebody else's
+    """
+    found = ContactChange.objects.filter(pk=change_id, user_id=actor.require_user()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def access_passkey(actor: Actor, passkey_id: UUID, *, lock: bool = False) -> Passkey:
+    """
+    Return one of the actor's own passkeys; an administrator has no business with another's.
+
+    :raises NotFound: unknown, or somebody else's
+    """
+    rows = Passkey.objects.filter(pk=passkey_id, user_id=actor.require_user())
+    if lock:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    passkey = rows.first()
+    if passkey is None:
+        raise NotFound
+    return passkey
+
+
+def access_mfa_challenge(token: str) -> MfaChallenge:
+    """
+    Return the challenge for a second factor whose token this is, while it can be answered.
+
+    :raises MfaExpired: no such challenge, answered already, or too old
+    """
+    read = tokens.read_opaque_token(token)
+    challenge = (
+        MfaChallenge.objects.filter(
+            pk=read.id, used_at=None, expires_at__gt=wall_now(), user__is_active=True
+        ).first()
+        if read
+        else None
+    )
+    if read is None or challenge is None or not hmac.compare_digest(challenge.digest, read.digest):
+        raise MfaExpired
+    return challenge
+
+
+def require_recent_sign_in(actor: Actor, now: datetime) -> None:
+    """
+    Let pass only who has proven within ten minutes who they are, with every factor they have:
+    for changes that would let a thief of an open session keep the account.
+
+    The system's own work passes. A caller without a session of their own never does.
+
+    :raises ReauthenticationNeeded: longer ago; go on with `operations.reauthenticate`
+    """
+    if actor.kind is ActorKind.SYSTEM:
+        return
+    if actor.session_id is None or actor.user_id is None:
+        raise ReauthenticationNeeded
+    own = Session.objects.filter(pk=actor.session_id, user_id=actor.user_id, ended_at=None)
+    if not own.filter(authenticated_at__gt=wall_now() - RECENT).exists():
+        raise ReauthenticationNeeded

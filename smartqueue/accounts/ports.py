@@ -6,22 +6,23 @@ from typing import Protocol
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
-from smartqueue.accounts.enums import Channel
+from smartqueue.accounts.enums import Channel, Template
 
 
 @dataclass(frozen=True, slots=True)
 class CodeMessage:
     """
-    A message to an identifier that is being proven. `code` is empty in the one that tells the owner
-    of an account that somebody tried to register with it; `user_id` is whose message it is.
+    A message about who somebody is, to one identifier. `code` is empty in those that only tell;
+    `user_id` is whose message it is, None for an identifier without an account.
     """
 
-    user_id: UUID
+    user_id: UUID | None
     channel: Channel
     recipient: str
+    template: Template
     code: str
     language: str
-    expires_at: datetime
+    expires_at: datetime | None
     dedupe_key: str
 
 

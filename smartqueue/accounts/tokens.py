@@ -109,6 +109,11 @@ def make_opaque_token(row_id: UUID | None = None) -> OpaqueToken:
     return _opaque((row_id or new_id()).bytes + secrets.token_bytes(SECRET_BYTES))
 
 
+def random_bytes() -> bytes:
+    """Return 256 random bits, for a device to sign."""
+    return secrets.token_bytes(SECRET_BYTES)
+
+
 def read_opaque_token(text: str) -> OpaqueToken | None:
     """Return the parts of a token in our form; None for anything else."""
     try:

@@ -86,6 +86,8 @@ UNTRACKED: Final[Mapping[str, str]] = {
     "limits.Window": "counts attempts, deleted within the hour",
     "accounts.SocketTicket": "lives for 30 seconds",
     "accounts.MfaChallenge": "lives for minutes; a sign-in is an event",
+    "accounts.PasskeyChallenge": "lives for minutes; a sign-in is an event",
+    "accounts.TotpEnrolment": "lives for minutes; an app that was added is an event",
     "sessions.Session": "Django's cookies; accounts.Session is watched",
     "contenttypes.ContentType": "follows from the code",
     "auth.Permission": "follows from the code",
@@ -94,9 +96,10 @@ UNTRACKED: Final[Mapping[str, str]] = {
 # Not even sealed values of these are kept, only that they changed.
 SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.User": ("password",),
-    "accounts.Session": ("cookie_key",),
+    "accounts.Session": ("cookie_key", "device"),
     "accounts.RefreshToken": ("digest", "device"),
-    "accounts.VerificationCode": ("digest",),
+    "accounts.VerificationCode": ("digest", "asker"),
+    "accounts.Passkey": ("credential_id", "credential"),
     "account.EmailConfirmation": ("key",),
     "mfa.Authenticator": ("data",),
     "business.BranchCredential": ("digest", "code_digest"),

@@ -19,12 +19,22 @@ from smartqueue.common.errors import Text
 
 # By the full name without its version: a second version of an event tells of the same thing.
 SENTENCES: Final[Mapping[str, Text]] = {
+    "accounts.contact_change.started": gettext_lazy("A change of contact was asked for"),
+    "accounts.passkey.copied": gettext_lazy("What looks like a copy of a passkey was refused"),
+    "accounts.passkey.renamed": gettext_lazy("A passkey was renamed"),
+    "accounts.recovery_codes.made": gettext_lazy("New recovery codes were made"),
+    "accounts.second_factor.added": gettext_lazy("A second factor was added"),
+    "accounts.second_factor.removed": gettext_lazy("A second factor was removed"),
     "accounts.second_factor.used": gettext_lazy("A second factor was used to sign in"),
     "accounts.session.revoked": gettext_lazy("A session was ended"),
     "accounts.session.started": gettext_lazy("Somebody signed in"),
+    "accounts.sign_in.confirmed": gettext_lazy("Somebody proved again who they are"),
     "accounts.user.changed": gettext_lazy("A profile was changed"),
+    "accounts.user.contact_changed": gettext_lazy("An e-mail address or phone number was changed"),
     "accounts.user.erased": gettext_lazy("An account was erased"),
+    "accounts.user.password_changed": gettext_lazy("A password was changed"),
     "accounts.user.registered": gettext_lazy("An account was asked for"),
+    "accounts.user.signed_out_everywhere": gettext_lazy("A person signed out on their devices"),
     "accounts.user.verified": gettext_lazy("An e-mail address or phone number was confirmed"),
     "agents.skill.removed": gettext_lazy("A skill of an agent was removed"),
     "agents.skill.set": gettext_lazy("A skill of an agent was set"),

@@ -53,7 +53,8 @@ def configure(settings: dict[str, str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings["level"])
-    for noisy in ("httpx", "urllib3", "asyncio"):
+    # fido2 names the credential of whoever signs in.
+    for noisy in ("httpx", "urllib3", "asyncio", "fido2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

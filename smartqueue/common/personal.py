@@ -76,12 +76,18 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.User_groups": Personal(people=("user_id",)),
     "accounts.User_user_permissions": Personal(people=("user_id",)),
     "accounts.Session": Personal(
-        fields=("device_name",),
+        fields=("device_name", "network"),
         people=("user_id",),
         sealed_for="user_id",
-        innocent=("cookie_key",),
+        innocent=("cookie_key", "device"),
     ),
     "accounts.RefreshToken": Personal(people=("session__user_id",), innocent=("device",)),
+    "accounts.ContactChange": Personal(
+        fields=("old_value", "new_value"),
+        people=("user_id",),
+        identifiers=("old_value", "new_value"),
+        sealed_for="user_id",
+    ),
     "accounts.VerificationCode": Personal(
         fields=("recipient",),
         people=("user_id",),
@@ -89,6 +95,16 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         sealed_for="user_id",
     ),
     "accounts.MfaChallenge": Personal(people=("user_id",)),
+    "accounts.TotpEnrolment": Personal(
+        fields=("secret",), people=("user_id",), sealed_for="user_id"
+    ),
+    "accounts.Passkey": Personal(
+        fields=("name", "credential_id", "credential"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("transports",),
+    ),
+    "accounts.PasskeyChallenge": Personal(people=("user_id",)),
     "accounts.SocketTicket": Personal(people=("user_id",)),
     "limits.Window": Personal(innocent=("key",)),
     # --- Realtime and notifications ---------------------------------------------------------------

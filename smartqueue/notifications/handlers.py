@@ -4,7 +4,20 @@ from datetime import datetime
 
 from smartqueue.accounts.enums import Channel as CodeChannel
 from smartqueue.accounts.enums import EndReason
-from smartqueue.accounts.events import SessionRevoked, UserErased
+from smartqueue.accounts.events import (
+    AccountEvent,
+    ContactChanged,
+    PasskeyCopied,
+    PasswordChanged,
+    RecoveryCodesMade,
+    SecondFactorAdded,
+    SecondFactorRemoved,
+    SessionRevoked,
+    SessionStarted,
+    SignedOutEverywhere,
+    UserErased,
+)
+from smartqueue.accounts.models import User
 from smartqueue.accounts.ports import CodeMessage
 from smartqueue.notifications import operations, tasks
 from smartqueue.notifications.enums import Channel
@@ -25,7 +38,7 @@ class MessageDelivery:
         operations.send_message(
             channel=Channel(message.channel.value),
             recipient=message.recipient,
-            template="sign_in_code" if message.code else "already_registered",
+            template=message.template.value,
             context={"code": message.code},
             language=message.language,
             dedupe_key=message.dedupe_key,
@@ -45,13 +58,87 @@ def on_message_queued_send(event: MessageQueued) -> None:
 def on_session_revoked_warn(event: SessionRevoked) -> None:
     """Tell a person whose token came back a second time."""
     if event.reason == EndReason.TOKEN_REUSED:
-        operations.notify(
-            user_id=event.user_id,
-            code="session_reused",
-            data={},
-            dedupe_key=f"session:{event.session_id}",
+        _warn(event, "session_reused", key=f"session:{event.session_id}")
+
+
+@subscribe(SessionStarted)
+def on_session_started_warn(event: SessionStarted) -> None:
+    """Tell a person that a device signed in which had not been seen before."""
+    if event.is_new_device:
+        _warn(event, "new_device", key=f"device:{event.session_id}")
+
+
+@subscribe(PasswordChanged)
+def on_password_changed_warn(event: PasswordChanged) -> None:
+    """Tell a person that the password is another."""
+    _warn(
+        event, "password_changed", key=f"password:{event.user_id}:{event.occurred_at.isoformat()}"
+    )
+
+
+@subscribe(ContactChanged)
+def on_contact_changed_warn(event: ContactChanged) -> None:
+    """Tell a person, where they are reached now, that this has changed."""
+    _warn(event, "contact_changed", key=f"contact:{event.change_id}")
+
+
+@subscribe(SignedOutEverywhere)
+def on_signed_out_everywhere_warn(event: SignedOutEverywhere) -> None:
+    """Tell a person that their devices were signed out."""
+    _warn(
+        event,
+        "signed_out_everywhere",
+        key=f"everywhere:{event.user_id}:{event.occurred_at.isoformat()}",
+    )
+
+
+def _warn(event: AccountEvent, code: str, *, key: str) -> None:
+    """Tell a person in the application and by one message: e-mail, or text where there is none."""
+    user = User.objects.filter(pk=event.user_id, is_active=True).first()
+    if user is None:
+        return
+    operations.notify(user_id=user.pk, code=code, data={}, dedupe_key=key, now=event.occurred_at)
+    channel = Channel.EMAIL if user.email else Channel.SMS
+    recipient = user.email or user.phone
+    if recipient and operations.can_send(channel):
+        operations.send_message(
+            channel=channel,
+            recipient=recipient,
+            template=code,
+            context={},
+            language=user.language,
+            dedupe_key=key,
             now=event.occurred_at,
+            user_id=user.pk,
         )
+
+
+@subscribe(SecondFactorAdded)
+def on_second_factor_added_warn(event: SecondFactorAdded) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "second_factor_added", key=_moment(event))
+
+
+@subscribe(SecondFactorRemoved)
+def on_second_factor_removed_warn(event: SecondFactorRemoved) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "second_factor_removed", key=_moment(event))
+
+
+@subscribe(RecoveryCodesMade)
+def on_recovery_codes_made_warn(event: RecoveryCodesMade) -> None:
+    """Tell the person, who may not have done it."""
+    _warn(event, "recovery_codes_made", key=_moment(event))
+
+
+@subscribe(PasskeyCopied)
+def on_passkey_copied_warn(event: PasskeyCopied) -> None:
+    """Tell the person that a key of theirs is in other hands."""
+    _warn(event, "passkey_copied", key=_moment(event))
+
+
+def _moment(event: AccountEvent) -> str:
+    return f"{event.name}:{event.user_id}:{event.occurred_at.isoformat()}"
 
 
 @subscribe(UserErased)

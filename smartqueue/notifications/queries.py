@@ -120,7 +120,7 @@ def list_mailbox(recipient: str | None = None, limit: int = 50) -> list[MailboxM
 
 def _mailbox_message(row: OutgoingMessage) -> MailboxMessage:
     body = decrypt(row.sealed_body, BODY_PURPOSE)
-    code = _CODE.search(body) if row.template == "sign_in_code" else None
+    code = _CODE.search(body) if row.template.endswith("_code") else None
     return MailboxMessage(
         id=row.pk,
         channel=row.channel,

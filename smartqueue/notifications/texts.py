@@ -58,10 +58,106 @@ register_text(
     ),
 )
 register_text(
+    "no_account",
+    subject=_("No SmartQueue account here"),
+    body=_(
+        "Somebody wanted to sign in to SmartQueue with this address or number, which has no account. "
+        "If it was you, try another one or register. If not, there is nothing to do."
+    ),
+)
+register_text(
+    "password_reset_code",
+    subject=_("Your SmartQueue code for a new password"),
+    body=_(
+        "Your code for a new SmartQueue password is %(code)s. It is good for 10 minutes. "
+        "If you did not ask for it, give it to nobody; your password stays as it is."
+    ),
+)
+register_text(
+    "contact_replaced_code",
+    subject=_("Somebody wants to change how your SmartQueue account is reached"),
+    body=_(
+        "Your account is asked to change its e-mail address or phone number. If it is you, the code "
+        "is %(code)s, good for 10 minutes. If not, give it to nobody and change your password now."
+    ),
+)
+register_text(
+    "contact_replaced",
+    subject=_("Your SmartQueue account no longer uses this address or number"),
+    body=_(
+        "This address or number was taken out of your SmartQueue account. If it was not you, ask for "
+        "a new password now with your other address or number, and write to us."
+    ),
+)
+register_text(
+    "contact_changed",
+    subject=_("The contact of your account was changed"),
+    body=_(
+        "The e-mail address or phone number of your SmartQueue account was changed. If it was not you, "
+        "change your password now and sign out everywhere else."
+    ),
+)
+register_text(
+    "password_changed",
+    subject=_("Your SmartQueue password was changed"),
+    body=_(
+        "The password of your SmartQueue account was changed, and your other devices were signed out. "
+        "If it was not you, ask for a new password now."
+    ),
+)
+register_text(
+    "new_device",
+    subject=_("A new device signed in to your SmartQueue account"),
+    body=_(
+        "A device that was not seen before signed in to your account. If it was not you, change your "
+        "password now; that signs every other device out."
+    ),
+)
+register_text(
+    "signed_out_everywhere",
+    subject=_("You were signed out on your devices"),
+    body=_(
+        "All devices of your SmartQueue account, or all but one, were signed out. If it was not you, "
+        "change your password now."
+    ),
+)
+register_text(
     "session_reused",
     subject=_("One of your sessions was ended"),
     body=_(
         "A sign-in token of yours was used twice, which can mean that it was copied. "
         "That session was ended; sign in again."
+    ),
+)
+register_text(
+    "second_factor_added",
+    subject=_("A second factor was added to your account"),
+    body=_(
+        "An authenticator app or a passkey can confirm your sign-ins to SmartQueue now. "
+        "If it was not you, remove it under Security and change your password."
+    ),
+)
+register_text(
+    "second_factor_removed",
+    subject=_("A second factor was removed from your account"),
+    body=_(
+        "An authenticator app or a passkey confirms your sign-ins to SmartQueue no more, and your "
+        "other devices were signed out. If it was not you, change your password."
+    ),
+)
+register_text(
+    "recovery_codes_made",
+    subject=_("You have new recovery codes"),
+    body=_(
+        "New recovery codes were made for your SmartQueue account; earlier ones are void. "
+        "If it was not you, change your password and make new codes."
+    ),
+)
+register_text(
+    "passkey_copied",
+    subject=_("A passkey of yours may have been copied"),
+    body=_(
+        "Somebody tried to sign in to SmartQueue with what looks like a copy of one of your passkeys, "
+        "and was refused. Remove that passkey under Security and add a new one."
     ),
 )

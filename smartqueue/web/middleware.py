@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
+from smartqueue.accounts.errors import ReauthenticationNeeded, SecondFactorRequired
 from smartqueue.common.errors import InvalidInput, NotSignedIn, Problem
-from smartqueue.web.views.kit import failure, is_htmx, to_sign_in
+from smartqueue.web.views.kit import failure, is_htmx, to_confirm, to_security, to_sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +64,18 @@ class PageProblems:
             response = render(request, "503.html", status=503)
             response.headers["Retry-After"] = "5"
             return response
-        if isinstance(exception, NotSignedIn):
-            return to_sign_in(request)
-        if isinstance(exception, Problem):
-            return _problem_page(request, exception)
-        return None
+        return _answer(request, exception) if isinstance(exception, Problem) else None
+
+
+def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Lead to the page that helps, or say what is wrong."""
+    if isinstance(problem, NotSignedIn):
+        return to_sign_in(request)
+    if isinstance(problem, ReauthenticationNeeded):
+        return to_confirm(request)
+    if isinstance(problem, SecondFactorRequired):
+        return to_security(request)
+    return _problem_page(request, problem)
 
 
 def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:

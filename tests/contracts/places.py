@@ -14,7 +14,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
@@ -133,6 +133,15 @@ def make_world() -> World:
     world.tokens = {kind.value: make_device(place.branch, kind) for kind in DeviceKind}
     # Seen a moment ago, so that a request does not note its use.
     BranchCredential.objects.with_scopes_disabled().update(last_used_at=now)
+    customer = User.objects.get(pk=people["customer_a"].user_id)
+    started = accounts.sign_in(user=customer, device=Device(), now=now).session_id
+    change = ContactChange.objects.create(
+        user=customer,
+        channel="email",
+        new_value=f"changed-{uuid4().hex}@example.test",
+        created_at=now,
+        expires_at=now + timedelta(minutes=10),
+    ).pk
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
         "organizations": place.organization.pk,
@@ -148,6 +157,10 @@ def make_world() -> World:
         "queues": place.queue.pk,
         "tickets": waiting.pk,
         "sessions": session.pk,
+        "account/sessions": started,
+        "account/contact": change,
+        "accounts/sessions": started,
+        "contact-changes": change,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -179,6 +192,13 @@ def make_world() -> World:
         "skills": Skill.objects.with_scopes_disabled()
         .create(**of, user_id=place.agents[0].user_id, service=place.service, weight=1)
         .pk,
+        "passkeys": Passkey.objects.create(
+            user_id=people["customer_a"].user_id,
+            name="Téléphone",
+            credential_id=uuid4().bytes,
+            credential=b"",
+            created_at=now,
+        ).pk,
         "notifications": Notification.objects.create(
             user_id=people["customer_a"].user_id,
             code="already_registered",
@@ -289,6 +309,25 @@ PAGE_METHODS = {
         "device/",
         "sign-in/",
         "sign-in/confirm/",
+        "sign-in/code/",
+        "sign-in/code/enter/",
+        "password/forgotten/",
+        "password/new/",
+        "account/profile/",
+        "account/contact/",
+        "account/contact/<uuid:change_id>/",
+        "account/password/",
+        "account/sessions/end-others/",
+        "account/sessions/<uuid:session_id>/end/",
+        "account/confirm/",
+        "account/confirm/passkey/",
+        "account/security/app/",
+        "account/security/app/remove/",
+        "account/security/codes/",
+        "account/security/passkeys/",
+        "account/security/passkeys/<uuid:passkey_id>/rename/",
+        "account/security/passkeys/<uuid:passkey_id>/remove/",
+        "sign-in/passkey/",
         "register/",
         "verify/",
         "sign-out/",
@@ -336,6 +375,8 @@ def address(world: World, route: str) -> str:
         elif before == "cases":
             state = "held" if route.startswith("t/") else CASE_IN_STATE.get(parts[index + 1])
             parts[index] = str(ids[state or "cases"])
+        elif "/".join(parts[index - 2 : index]) in ids:
+            parts[index] = str(ids["/".join(parts[index - 2 : index])])
         elif before in ids:
             parts[index] = str(ids[before])
         else:
@@ -414,6 +455,52 @@ REST_BODIES: dict[str, Body] = {
         "password": "wrong",
     },
     "POST api/accounts/auth/mfa/": lambda w: {"token": "x", "method": "totp", "code": "123456"},
+    "POST api/accounts/auth/code/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/code/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/change/": lambda w: {
+        "old_password": "wrong",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/password/reset/": lambda w: {
+        "identifier": f"nobody-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/password/reset/confirm/": lambda w: {"token": "x", "code": "123456"},
+    "POST api/accounts/auth/password/reset/mfa/": lambda w: {
+        "token": "x",
+        "method": "totp",
+        "code": "123456",
+    },
+    "POST api/accounts/auth/password/reset/complete/": lambda w: {
+        "grant": "x",
+        "password": "quite another sentence",
+    },
+    "POST api/accounts/auth/reauthenticate/code/": lambda w: {"channel": "email"},
+    "POST api/accounts/sessions/sign-out-all/": lambda w: {"keep_current": True},
+    "POST api/accounts/auth/contact-changes/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "POST api/accounts/auth/contact-changes/<uuid:change_id>/confirm/": lambda w: {
+        "codes": ["123456"]
+    },
+    "POST api/accounts/auth/mfa/options/": lambda w: {"token": "x"},
+    "POST api/accounts/auth/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/auth/reauthenticate/passkey/": lambda w: {"token": "x", "credential": {}},
+    "POST api/accounts/factors/totp/confirm/": lambda w: {"code": "123456"},
+    "POST api/accounts/factors/passkeys/": lambda w: {
+        "token": "x",
+        "name": "Clé",
+        "credential": {},
+    },
+    "PATCH api/accounts/factors/passkeys/<uuid:passkey_id>/": lambda w: {"name": "Clé"},
+    "POST api/accounts/auth/reauthenticate/": lambda w: {"password": "wrong"},
+    "POST api/accounts/auth/reauthenticate/mfa/": lambda w: {
+        "token": "x",
+        "method": "totp",
+        "code": "123456",
+    },
     "POST api/accounts/auth/refresh/": lambda w: {"refresh": "x"},
     "POST api/accounts/auth/logout/": lambda w: {"refresh": "x"},
     "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
@@ -570,6 +657,16 @@ FORMS: dict[str, Body] = {
         "identifier": f"nobody-{uuid4().hex}@example.test",
         "password": "wrong",
     },
+    "sign-in/code/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "password/forgotten/": lambda w: {"identifier": f"nobody-{uuid4().hex}@example.test"},
+    "account/profile/": lambda w: {"first_name": "Awa", "last_name": "Diop", "language": "fr"},
+    "account/contact/": lambda w: {
+        "channel": "email",
+        "value": f"new-{uuid4().hex}@example.test",
+    },
+    "account/contact/<uuid:change_id>/": lambda w: {"new_code": "123456"},
+    "account/password/": lambda w: {"old_password": "wrong", "password": "quite another one"},
+    "account/confirm/": lambda w: {"password": "wrong"},
     "language/": lambda w: {"language": "en"},
     "support/new/": _case_form,
     "t/<str:token>/support/new/": _case_form,

@@ -99,3 +99,12 @@ def test_a_clock_of_the_demonstration_is_refused():
 
     assert ended.returncode != 0
     assert "SMARTQUEUE_CLOCK_FILE is for demonstrations" in ended.stderr
+
+
+def test_administrators_need_a_second_factor_and_the_demonstration_has_no_door():
+    told = (
+        "from django.conf import settings;"
+        "print(settings.ADMINS_NEED_SECOND_FACTOR, settings.ALLOW_DEMO_ACCOUNTS)"
+    )
+
+    assert run(told).stdout.split() == ["True", "False"]

@@ -1,15 +1,23 @@
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from smartqueue.accounts.enums import Language, Method, Role
-from smartqueue.accounts.models import User
+from smartqueue.accounts.device import describe
+from smartqueue.accounts.enums import Channel, DeviceKind, Language, Method, Role, Voucher
+from smartqueue.accounts.models import ContactChange, Session, User
 
 NAME = 80
 EMAIL = 254
 PHONE = 32
 PASSWORD = 128
 TOKEN = 128
+
+
+class DeviceSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(DeviceKind.choices)
+    name = serializers.CharField(help_text='"Chrome, Android", or what the application says.')
 
 
 class RegisterInput(serializers.Serializer[Any]):
@@ -36,9 +44,141 @@ class LoginInput(IdentifierInput):
 
 
 class MfaInput(serializers.Serializer[Any]):
+    """`code` for an authenticator app or a recovery code; `credential` for a passkey."""
+
     token = serializers.CharField(max_length=TOKEN)
     method = serializers.ChoiceField(Method.choices)
-    code = serializers.CharField(max_length=32)
+    code = serializers.CharField(max_length=32, required=False)
+    credential = serializers.DictField(
+        required=False, help_text="What the device answered to `auth/mfa/options/`."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Hand on the one answer that belongs to the method, as `code`."""
+        wanted = "credential" if attrs["method"] == Method.PASSKEY else "code"
+        if wanted not in attrs:
+            required = self.fields[wanted].error_messages["required"]
+            raise serializers.ValidationError({wanted: required}, code="required")
+        return {"token": attrs["token"], "method": attrs["method"], "code": attrs[wanted]}
+
+
+class CodeInput(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=TOKEN, help_text="From the answer to asking.")
+    code = serializers.CharField(max_length=16)
+
+
+class ReauthenticateInput(serializers.Serializer[Any]):
+    """The password, or a code that was asked for with its token."""
+
+    password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False, required=False)
+    token = serializers.CharField(max_length=TOKEN, required=False)
+    code = serializers.CharField(max_length=16, required=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if set(given) not in ({"password"}, {"token", "code"}):
+            raise serializers.ValidationError(
+                {"password": _("Give the password, or a code and its token.")}
+            )
+        return given
+
+
+class ReauthenticateCodeInput(serializers.Serializer[Any]):
+    channel = serializers.ChoiceField(Channel.choices)
+
+
+class AskedCodeSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(help_text="To be given back with the code.")
+    channel = serializers.ChoiceField(Channel.choices)
+    expires_at = serializers.DateTimeField()
+
+
+class GrantSerializer(serializers.Serializer[Any]):
+    grant = serializers.CharField(help_text="Good for one new password within ten minutes.")
+
+
+class NewPasswordInput(serializers.Serializer[Any]):
+    grant = serializers.CharField(max_length=TOKEN)
+    password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False)
+
+
+class ChangePasswordInput(serializers.Serializer[Any]):
+    old_password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False)
+    password = serializers.CharField(max_length=PASSWORD, trim_whitespace=False)
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """Where somebody is signed in; `network` is the address, cut short."""
+
+    device = serializers.SerializerMethodField()
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = ["id", "kind", "device", "network", "created_at", "last_used_at", "is_current"]
+        read_only_fields = fields
+
+    @extend_schema_field(DeviceSerializer)
+    def get_device(self, session: Session) -> "dict[str, Any]":
+        return dict(DeviceSerializer(describe(session.device_name)).data)
+
+    def get_is_current(self, session: Session) -> bool:
+        return bool(session.pk == self.context["request"].actor.session_id)
+
+
+class SignOutAllInput(serializers.Serializer[Any]):
+    keep_current = serializers.BooleanField(default=True)
+
+
+class EndedSerializer(serializers.Serializer[Any]):
+    ended = serializers.IntegerField(help_text="How many sessions there were.")
+
+
+class ContactChangeInput(serializers.Serializer[Any]):
+    channel = serializers.ChoiceField(Channel.choices)
+    value = serializers.CharField(
+        max_length=EMAIL, allow_blank=True, help_text="Empty removes the identifier."
+    )
+    voucher = serializers.ChoiceField(Voucher.choices, default=Voucher.REPLACED)
+
+
+class ContactChangeSerializer(serializers.ModelSerializer[ContactChange]):
+    """A change of contact; it is done once both ends are confirmed."""
+
+    is_new_confirmed = serializers.SerializerMethodField()
+    is_old_confirmed = serializers.SerializerMethodField()
+    is_done = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ContactChange
+        fields = [
+            "id",
+            "channel",
+            "old_value",
+            "new_value",
+            "voucher",
+            "is_new_confirmed",
+            "is_old_confirmed",
+            "is_done",
+            "expires_at",
+        ]
+        read_only_fields = fields
+
+    def get_is_new_confirmed(self, change: ContactChange) -> bool:
+        return change.new_confirmed_at is not None
+
+    def get_is_old_confirmed(self, change: ContactChange) -> bool:
+        return change.old_confirmed_at is not None
+
+    def get_is_done(self, change: ContactChange) -> bool:
+        return change.done_at is not None
+
+
+class ContactCodesInput(serializers.Serializer[Any]):
+    """The codes that came to the two ends, together or one after the other."""
+
+    codes = serializers.ListField(
+        child=serializers.CharField(max_length=16), min_length=1, max_length=2
+    )
 
 
 class RefreshInput(serializers.Serializer[Any]):
@@ -76,13 +216,19 @@ class MembershipSerializer(serializers.Serializer[Any]):
 
 class MeSerializer(UserSerializer):
     memberships = serializers.SerializerMethodField()
+    needs_second_factor = serializers.SerializerMethodField(
+        help_text="Whether a second factor has to be added before working for an organization."
+    )
 
     class Meta(UserSerializer.Meta):
-        fields = [*UserSerializer.Meta.fields, "memberships"]
+        fields = [*UserSerializer.Meta.fields, "memberships", "needs_second_factor"]
         read_only_fields = fields
 
     def get_memberships(self, user: User) -> "list[dict[str, Any]]":
         return list(MembershipSerializer(self.context["actor"].memberships, many=True).data)
+
+    def get_needs_second_factor(self, user: User) -> bool:
+        return bool(self.context["actor"].needs_second_factor)
 
 
 class VerificationSerializer(serializers.Serializer[Any]):
@@ -119,7 +265,10 @@ class SocketTicketSerializer(serializers.Serializer[Any]):
 
 
 class ProfileInput(serializers.Serializer[Any]):
-    """A new e-mail address or phone counts once its code has come back through `verify`."""
+    """
+    A new e-mail address or phone counts once the codes sent to it and to the one it replaces have
+    come back, through `verify` or `auth/contact-changes`.
+    """
 
     first_name = serializers.CharField(max_length=NAME)
     last_name = serializers.CharField(max_length=NAME)
@@ -132,7 +281,10 @@ class ChangedUserSerializer(UserSerializer):
     verification = VerificationSerializer(
         required=False, help_text="Where a code went for a new identifier."
     )
+    contact_changes = ContactChangeSerializer(
+        many=True, required=False, help_text="What waits to be confirmed on both ends."
+    )
 
     class Meta(UserSerializer.Meta):
-        fields = [*UserSerializer.Meta.fields, "verification"]
+        fields = [*UserSerializer.Meta.fields, "verification", "contact_changes"]
         read_only_fields = fields

@@ -1,17 +1,60 @@
 """The doors of identity."""
 
-from smartqueue.accounts.operations._codes import Registration, Verification, register, verify_code
+from smartqueue.accounts.operations._codes import Verification
+from smartqueue.accounts.operations._contact import confirm_contact_change, start_contact_change
+from smartqueue.accounts.operations._factors import (
+    AppSetup,
+    app_being_added,
+    begin_app,
+    confirm_app,
+    make_recovery_codes,
+    remove_app,
+)
+from smartqueue.accounts.operations._new_password import (
+    change_password,
+    open_password_reset,
+    open_password_reset_with_second_factor,
+    reset_password,
+)
+from smartqueue.accounts.operations._passkeys import (
+    Answer,
+    Ceremony,
+    NewPasskey,
+    add_passkey,
+    begin_passkey,
+    begin_passkey_confirmation,
+    begin_passkey_sign_in,
+    remove_passkey,
+    rename_passkey,
+    sign_in_with_passkey,
+)
 from smartqueue.accounts.operations._passwords import authenticate, confirm_second_factor
 from smartqueue.accounts.operations._people import ProfileChange, change_profile, erase_user
+from smartqueue.accounts.operations._reauthentication import (
+    note_recent_sign_in,
+    reauthenticate,
+    reauthenticate_with_passkey,
+    reauthenticate_with_second_factor,
+)
+from smartqueue.accounts.operations._registration import Registration, register, verify_code
 from smartqueue.accounts.operations._sessions import (
     Tokens,
     end_cookie_session,
+    end_own_session,
     end_session,
     end_sessions_of,
     refresh_tokens,
     sign_in,
     sign_out,
+    sign_out_everywhere,
     start_cookie_session,
+)
+from smartqueue.accounts.operations._sign_in_codes import (
+    AskedCode,
+    ask_code,
+    ask_code_again,
+    reauthenticate_with_code,
+    sign_in_with_code,
 )
 from smartqueue.accounts.operations._socket_tickets import (
     SOCKET_TICKET_SECONDS,
@@ -22,24 +65,57 @@ from smartqueue.accounts.operations._sweep import remove_expired
 
 __all__ = [
     "SOCKET_TICKET_SECONDS",
+    "Answer",
+    "AppSetup",
+    "AskedCode",
+    "Ceremony",
+    "NewPasskey",
     "ProfileChange",
     "Registration",
     "Tokens",
     "Verification",
+    "add_passkey",
+    "app_being_added",
+    "ask_code",
+    "ask_code_again",
     "authenticate",
+    "begin_app",
+    "begin_passkey",
+    "begin_passkey_confirmation",
+    "begin_passkey_sign_in",
+    "change_password",
     "change_profile",
+    "confirm_app",
+    "confirm_contact_change",
     "confirm_second_factor",
     "end_cookie_session",
+    "end_own_session",
     "end_session",
     "end_sessions_of",
     "erase_user",
+    "make_recovery_codes",
     "make_socket_ticket",
+    "note_recent_sign_in",
+    "open_password_reset",
+    "open_password_reset_with_second_factor",
+    "reauthenticate",
+    "reauthenticate_with_code",
+    "reauthenticate_with_passkey",
+    "reauthenticate_with_second_factor",
     "redeem_socket_ticket",
     "refresh_tokens",
     "register",
+    "remove_app",
     "remove_expired",
+    "remove_passkey",
+    "rename_passkey",
+    "reset_password",
     "sign_in",
+    "sign_in_with_code",
+    "sign_in_with_passkey",
     "sign_out",
+    "sign_out_everywhere",
+    "start_contact_change",
     "start_cookie_session",
     "verify_code",
 ]

@@ -4,25 +4,22 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import (
-    format_hotp_value,
-    hotp_value,
-    yield_hotp_counters_from_time,
-)
-from allauth.mfa.utils import decrypt
 from django.contrib import auth
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
 from smartqueue.accounts import identifiers, queries, throttle, tokens
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.enums import Channel, Method
+from smartqueue.accounts.enums import ChallengePurpose, Channel, Method
 from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequired, WrongCode
 from smartqueue.accounts.events import SecondFactorUsed
 from smartqueue.accounts.models import MfaChallenge, User
+from smartqueue.accounts.operations import _passkeys, _totp
+from smartqueue.accounts.operations._passkeys import Answer
 from smartqueue.common.db import operation
-from smartqueue.common.errors import Problem
+from smartqueue.common.errors import FieldError, InvalidInput, Problem
 from smartqueue.outbox import operations as outbox
 
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -54,7 +51,7 @@ def authenticate(*, identifier: str, password: str, now: datetime) -> User:
     return user
 
 
-def require_second_factor(user: User) -> None:
+def require_second_factor(user: User, purpose: ChallengePurpose = ChallengePurpose.SIGN_IN) -> None:
     """
     Let a person pass who has enrolled no second factor.
 
@@ -62,40 +59,70 @@ def require_second_factor(user: User) -> None:
     """
     methods = queries.second_factors_of(user.pk)
     if methods:
-        raise MfaRequired(mfa={"token": _open_challenge(user), "methods": methods})
+        raise MfaRequired(mfa={"token": _open_challenge(user, purpose), "methods": methods})
+
+
+def check_password(password: str, user: User) -> None:
+    """
+    Refuse a password that is easy to guess.
+
+    :raises InvalidInput: naming every rule that it breaks
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(
+            errors=tuple(
+                FieldError("password", e.code or "invalid", e.message % (e.params or {}))
+                for e in error.error_list
+            )
+        ) from error
 
 
 @operation
-def _open_challenge(user: User) -> str:
+def _open_challenge(user: User, purpose: ChallengePurpose = ChallengePurpose.SIGN_IN) -> str:
     token = tokens.make_opaque_token()
     wall = wall_now()
     MfaChallenge.objects.create(
         id=token.id,
         digest=token.digest,
         user=user,
+        purpose=purpose,
         created_at=wall,
         expires_at=wall + CHALLENGE_LIFE,
     )
     return token.text
 
 
-def confirm_second_factor(*, token: str, method: str, code: str, now: datetime) -> User:
+def confirm_second_factor(
+    *,
+    token: str,
+    method: str,
+    code: Answer,
+    now: datetime,
+    purpose: ChallengePurpose = ChallengePurpose.SIGN_IN,
+) -> User:
     """
     Return the person whose sign-in this second factor confirms; each code works once.
 
-    Call it outside a transaction: a wrong answer is counted, then raised.
+    For a passkey `code` is what the device signed for `begin_passkey_confirmation`. Call it outside
+    a transaction: a wrong answer is counted, then raised.
 
-    :raises MfaExpired: no such sign-in, answered already, too old, or five wrong answers
+    :raises MfaExpired: no such sign-in, begun for another purpose, answered already, too old, or
+        five wrong answers
     :raises WrongCode: not a code of theirs, or one that was used
     :raises TooManyRequests: with the seconds to wait
     """
     read = tokens.read_opaque_token(token)
-    challenge = MfaChallenge.objects.filter(pk=read.id).first() if read else None
+    challenge = MfaChallenge.objects.filter(pk=read.id, purpose=purpose).first() if read else None
     if read is None or challenge is None or not hmac.compare_digest(challenge.digest, read.digest):
         raise MfaExpired
     # By person, not by challenge: each right password opens another challenge.
     throttle.check("mfa", user=str(challenge.user_id))
-    outcome = _confirm(read.id, Method(method), code, now=now)
+    given = Method(method)
+    # Used up now, whatever becomes of the answer.
+    asked = _passkeys.take_challenge_of(read.id) if given is Method.PASSKEY else None
+    outcome = _confirm(read.id, given, code, asked, now=now)
     if isinstance(outcome, Problem):
         raise outcome
     throttle.forget("mfa", user=str(challenge.user_id))
@@ -103,7 +130,14 @@ def confirm_second_factor(*, token: str, method: str, code: str, now: datetime) 
 
 
 @operation
-def _confirm(challenge_id: UUID, method: Method, code: str, *, now: datetime) -> User | Problem:
+def _confirm(
+    challenge_id: UUID,
+    method: Method,
+    code: Answer,
+    asked: _passkeys.Taken | None,
+    *,
+    now: datetime,
+) -> User | Problem:
     challenge = (
         MfaChallenge.objects.select_for_update(of=("self",))
         .select_related("user")
@@ -113,7 +147,12 @@ def _confirm(challenge_id: UUID, method: Method, code: str, *, now: datetime) ->
     is_open = challenge.used_at is None and challenge.expires_at > wall
     if not is_open or challenge.attempts >= MAX_ATTEMPTS or not challenge.user.is_active:
         return MfaExpired()
-    if not _is_code_of(challenge.user, method, code):
+    is_right = (
+        _passkeys.is_confirmed(asked, code, user_id=challenge.user_id, now=now)
+        if method is Method.PASSKEY
+        else _is_code_of(challenge.user, method, code)
+    )
+    if not is_right:
         challenge.attempts += 1
         challenge.save(update_fields=["attempts"])
         return WrongCode()
@@ -130,32 +169,15 @@ def _confirm(challenge_id: UUID, method: Method, code: str, *, now: datetime) ->
     return challenge.user
 
 
-def _is_code_of(user: User, method: Method, code: str) -> bool:
+def _is_code_of(user: User, method: Method, code: Answer) -> bool:
     authenticator = (
         Authenticator.objects.select_for_update(of=("self",))
         .filter(user=user, type=method.value)
         .first()
     )
-    if authenticator is None:
+    if authenticator is None or not isinstance(code, str):
         return False
     if method is Method.RECOVERY_CODES:
         is_right: bool = RecoveryCodes(authenticator).validate_code(code)
         return is_right
-    return _spend_totp(authenticator, code)
-
-
-def _spend_totp(authenticator: Authenticator, code: str) -> bool:
-    """
-    Whether the code is the app's now and was not used; remembers it beside the secret.
-
-    allauth remembers used codes in the cache, where they are lost with Redis.
-    """
-    secret = decrypt(authenticator.data["secret"])
-    last = authenticator.data.get("last_counter", -1)
-    for counter in yield_hotp_counters_from_time():
-        expected = format_hotp_value(hotp_value(secret, counter))
-        if counter > last and compare_user_code(actual=code, expected=expected):
-            authenticator.data["last_counter"] = counter
-            authenticator.save(update_fields=["data"])
-            return True
-    return False
+    return _totp.spend(authenticator, code)

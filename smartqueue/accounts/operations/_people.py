@@ -8,60 +8,92 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, policies, queries, throttle
+from smartqueue.accounts import identifiers, policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.enums import EndReason
+from smartqueue.accounts.enums import Channel, EndReason, Voucher
 from smartqueue.accounts.events import UserChanged, UserErased
-from smartqueue.accounts.identifiers import Identifier
-from smartqueue.accounts.models import MfaChallenge, Session, SocketTicket, User, VerificationCode
-from smartqueue.accounts.operations._codes import Verification, require_reachable, send_code
+from smartqueue.accounts.models import (
+    ContactChange,
+    MfaChallenge,
+    Passkey,
+    PasskeyChallenge,
+    Session,
+    SocketTicket,
+    TotpEnrolment,
+    User,
+    VerificationCode,
+)
+from smartqueue.accounts.operations._contact import (
+    Wish,
+    prepare_contact_change,
+    start_prepared,
+)
 from smartqueue.accounts.operations._sessions import end_sessions_of
 from smartqueue.common.db import operation
-from smartqueue.common.errors import InvalidInput
 from smartqueue.outbox import operations as outbox
 
+OWN_ROWS = (
+    ContactChange,
+    VerificationCode,
+    MfaChallenge,
+    SocketTicket,
+    EmailAddress,
+    Authenticator,
+    TotpEnrolment,
+    Passkey,
+    PasskeyChallenge,
+)
 PLAIN_FIELDS = ("first_name", "last_name", "language")
+CONTACT_FIELDS = {"email": Channel.EMAIL, "phone": Channel.SMS}
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """The account after a change, and where a code went for a new identifier."""
+    """The account after a change, and the changes of contact that wait to be confirmed."""
 
     user: User
-    verification: Verification | None
+    contact_changes: list[ContactChange]
 
 
 def change_profile(
     *, actor: Actor, user_id: UUID, changes: Mapping[str, Any], now: datetime
 ) -> ProfileChange:
     """
-    Change names, language, e-mail address or phone; a new identifier counts once its code is back.
+    Change names and language; a new or removed e-mail address or phone counts once both its ends
+    are confirmed, see `start_contact_change`.
 
     `changes` holds only what is to change; None removes an identifier.
 
     :raises NotFound: unknown, or not the actor's to change
+    :raises ReauthenticationNeeded: the contact is to change and the sign-in is not recent
     :raises InvalidInput: a wrong identifier, or removing the last one
     :raises ChannelUnavailable: no way to send the code
     :raises TooManyRequests: too many codes
     """
     user = policies.access_user(actor, user_id)
-    wanted = _new_identifiers(user, changes)
-    require_reachable(wanted)
-    for identifier in wanted:
-        throttle.check("register", identifier=identifier.value)
-    return _change_profile(actor=actor, user_id=user_id, changes=changes, wanted=wanted, now=now)
+    wishes = [
+        prepare_contact_change(
+            actor=actor,
+            user_id=user_id,
+            channel=channel,
+            value=changes[name] or "",
+            voucher=Voucher.REPLACED,
+            now=now,
+        )
+        for name, channel in CONTACT_FIELDS.items()
+        if name in changes and not _is_held(user, name, changes[name])
+    ]
+    return _change_profile(actor=actor, user_id=user_id, changes=changes, wishes=wishes, now=now)
 
 
-def _new_identifiers(user: User, changes: Mapping[str, Any]) -> list[Identifier]:
-    wanted = []
-    if changes.get("email"):
-        wanted.append(identifiers.email(changes["email"]))
-    if changes.get("phone"):
-        wanted.append(identifiers.phone(changes["phone"]))
-    return [i for i in wanted if i.value not in {user.email, user.phone}]
+def _is_held(user: User, name: str, value: str | None) -> bool:
+    held = getattr(user, name)
+    if not value:
+        return not held
+    read = identifiers.email if name == "email" else identifiers.phone
+    return bool(read(value, field=name).value == held)
 
 
 @operation
@@ -70,45 +102,22 @@ def _change_profile(
     actor: Actor,
     user_id: UUID,
     changes: Mapping[str, Any],
-    wanted: list[Identifier],
+    wishes: list[Wish],
     now: datetime,
 ) -> ProfileChange:
     user = policies.access_user(actor, user_id, lock=True)
-    changed = []
-    for name in PLAIN_FIELDS:
-        if name in changes and changes[name] != getattr(user, name):
-            setattr(user, name, changes[name])
-            changed.append(name)
-    changed += _remove_identifiers(user, changes)
-    user.save()
-    if "email" in changed:
-        user.keep_address()
-    verifications = [
-        send_code(identifier, user, owner=queries.owner_of(identifier), is_change=True, now=now)
-        for identifier in wanted
+    changed = [
+        name for name in PLAIN_FIELDS if name in changes and changes[name] != getattr(user, name)
     ]
+    for name in changed:
+        setattr(user, name, changes[name])
+    user.save(update_fields=changed)
     if changed:
         outbox.publish(
             UserChanged(user_id=user.pk, fields=changed, occurred_at=now, actor=actor.label)
         )
-    return ProfileChange(user, verifications[0] if verifications else None)
-
-
-def _remove_identifiers(user: User, changes: Mapping[str, Any]) -> list[str]:
-    removed = [
-        name
-        for name in ("email", "phone")
-        if name in changes and not changes[name] and getattr(user, name)
-    ]
-    for name in removed:
-        setattr(user, name, None)
-    if "phone" in removed:
-        user.phone_verified_at = None
-    if not user.email and not user.phone:
-        raise InvalidInput.on(
-            removed[0], _("Keep an e-mail address or a phone number."), "required"
-        )
-    return removed
+    started = [start_prepared(actor=actor, user_id=user_id, wish=wish, now=now) for wish in wishes]
+    return ProfileChange(user, started)
 
 
 @operation
@@ -119,13 +128,15 @@ def erase_user(*, actor: Actor, user_id: UUID, now: datetime) -> None:
     Every other app removes its own on `UserErased`.
 
     :raises NotFound: unknown, or not the actor's to erase
+    :raises ReauthenticationNeeded: the sign-in is not recent
     """
+    policies.require_recent_sign_in(actor, now)
     user = policies.access_user(actor, user_id, lock=True)
     end_sessions_of(user_id=user_id, reason=EndReason.ERASED, ended_by=actor.label, now=now)
-    Session.objects.filter(user=user).update(device_name="", cookie_key="")
+    Session.objects.filter(user=user).update(device_name="", device=b"", network="", cookie_key="")
     reached_at = [value for value in (user.email, user.phone) if value]
     VerificationCode.objects.filter(recipient__in=reached_at).delete()
-    for model in (VerificationCode, MfaChallenge, SocketTicket, EmailAddress, Authenticator):
+    for model in OWN_ROWS:
         model._default_manager.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()

@@ -7,20 +7,21 @@ from uuid import UUID
 from django.contrib.sessions.models import Session as Cookie
 from django.db import connection
 
-from smartqueue.accounts import throttle, tokens
+from smartqueue.accounts import policies, throttle, tokens
+from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.device import Device
+from smartqueue.accounts.device import Device, network_of
 from smartqueue.accounts.enums import EndReason, SessionKind
 from smartqueue.accounts.errors import InvalidToken, SessionEnded, TokenReused
-from smartqueue.accounts.events import SessionRevoked, SessionStarted
-from smartqueue.accounts.models import RefreshToken, Session, User
+from smartqueue.accounts.events import SessionRevoked, SessionStarted, SignedOutEverywhere
+from smartqueue.accounts.models import REFRESH_LIFE, RefreshToken, Session, User
 from smartqueue.accounts.tokens import OpaqueToken
 from smartqueue.common.db import insert_rows, operation
 from smartqueue.common.errors import Problem
 from smartqueue.common.ids import new_id
+from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 
-REFRESH_LIFE = timedelta(days=30)
 SESSION_LIFE = timedelta(days=180)
 # A phone that lost the answer asks again; within this time that is no theft.
 REUSE_GRACE = timedelta(seconds=10)
@@ -37,9 +38,19 @@ class Tokens:
 
 
 @operation
-def sign_in(*, user: User, device: Device, now: datetime) -> Tokens:
-    """Start a session of a person who has proven to be themselves."""
+def sign_in(*, user: User, device: Device, now: datetime, continued: Actor | None = None) -> Tokens:
+    """
+    Start a session of a person who has proven to be themselves.
+
+    `continued` is the caller where the proof was one identifier of theirs only: for a person who
+    was signed in already, the new session is no more recent than that one.
+    """
     session = _start(user, SessionKind.TOKENS, device, cookie_key="", now=now)
+    if continued and continued.session_id and continued.user_id == user.pk:
+        earlier = Session.objects.values_list("authenticated_at", flat=True)
+        Session.objects.filter(pk=session.pk).update(
+            authenticated_at=earlier.get(pk=continued.session_id)
+        )
     return Tokens(
         access=tokens.make_access_token(user.pk, session.pk),
         refresh=_add_refresh_token(session.pk, device),
@@ -58,12 +69,17 @@ def _start(
     user: User, kind: SessionKind, device: Device, *, cookie_key: str, now: datetime
 ) -> Session:
     wall = wall_now()
+    earlier = Session.objects.filter(user_id=user.pk)
+    is_new_device = earlier.exists() and not earlier.filter(device=device.kind).exists()
     session = Session(
         id=new_id(),
         user_id=user.pk,
         kind=kind.value,
         device_name=device.name,
+        device=device.kind,
+        network=network_of(context.current.get().address),
         cookie_key=cookie_key,
+        authenticated_at=wall,
         created_at=wall,
         last_used_at=wall,
         expires_at=wall + SESSION_LIFE,
@@ -76,6 +92,7 @@ def _start(
             user_id=user.pk,
             session_id=session.pk,
             kind=kind.value,
+            is_new_device=is_new_device,
             occurred_at=now,
             actor=f"user:{user.pk}",
         )
@@ -230,11 +247,56 @@ def end_cookie_session(*, session_id: UUID, now: datetime) -> None:
 
 
 @operation
-def end_sessions_of(*, user_id: UUID, reason: EndReason, ended_by: str, now: datetime) -> int:
-    """End every session of a person; return how many there were."""
+def end_sessions_of(
+    *, user_id: UUID, reason: EndReason, ended_by: str, now: datetime, keep: UUID | None = None
+) -> int:
+    """End every session of a person but `keep`; return how many there were."""
     alive = Session.objects.filter(user_id=user_id, ended_at=None).order_by("pk")
     ended = [
         end_session(session_id=pk, reason=reason, ended_by=ended_by, now=now)
         for pk in alive.values_list("pk", flat=True)
+        if pk != keep
     ]
     return sum(ended)
+
+
+@operation
+def end_own_session(*, actor: Actor, session_id: UUID, now: datetime) -> None:
+    """
+    End one session of the caller: this one, or one on another device.
+
+    :raises NotFound: unknown, over, or somebody else's
+    :raises ReauthenticationNeeded: it is another device's, and the sign-in is not recent
+    """
+    session = policies.access_session(actor, session_id)
+    is_this = session.pk == actor.session_id
+    if not is_this:
+        policies.require_recent_sign_in(actor, now)
+    end_session(
+        session_id=session.pk,
+        reason=EndReason.SIGNED_OUT if is_this else EndReason.REVOKED,
+        ended_by=actor.label,
+        now=now,
+    )
+
+
+@operation
+def sign_out_everywhere(*, actor: Actor, keep_current: bool, now: datetime) -> int:
+    """
+    End every session of the caller, or all but this one; return how many.
+
+    :raises ReauthenticationNeeded: the sign-in is not recent
+    """
+    user_id = actor.require_user()
+    policies.require_recent_sign_in(actor, now)
+    ended = end_sessions_of(
+        user_id=user_id,
+        reason=EndReason.REVOKED,
+        ended_by=actor.label,
+        now=now,
+        keep=actor.session_id if keep_current else None,
+    )
+    outbox.publish(
+        SignedOutEverywhere(user_id=user_id, ended_count=ended, occurred_at=now, actor=actor.label)
+    )
+    return ended

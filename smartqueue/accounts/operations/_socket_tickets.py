@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from smartqueue.accounts import entrance, tokens
+from smartqueue.accounts import entrance, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
@@ -72,10 +72,14 @@ def redeem_socket_ticket(ticket: str) -> Actor:
     kind, user_id, session_id, ticket_id, branch_id, device_id, language, expires_at, is_admin = row
     if expires_at <= wall_now():
         raise NotSignedIn
+    lacks_factor = user_id is not None and queries.lacks_needed_factor(
+        user_id, is_platform_admin=bool(is_admin)
+    )
     asked_as = Actor(
         kind=ActorKind(kind),
         user_id=user_id,
-        is_platform_admin=bool(is_admin),
+        is_platform_admin=bool(is_admin) and not lacks_factor,
+        is_admin_without_factor=lacks_factor,
         session_id=session_id,
         ticket_id=ticket_id,
         branch_id=branch_id,

@@ -226,7 +226,10 @@ def test_a_new_address_counts_once_it_is_proven(api: Api, mailbox: Mailbox) -> N
     code = mailbox.code_of(new)
     # The new mailbox's owner must not be let in to somebody else's account.
     assert verify(api, new, code).status_code == 400
-    proven = api.post("auth/verify/", {"identifier": new, "code": code}, **bearer(access))
+    half = api.post("auth/verify/", {"identifier": new, "code": code}, **bearer(access))
+    assert half.json()["user"]["email"] == old
+    of_old = {"identifier": old, "code": mailbox.code_of(old or "")}
+    proven = api.post("auth/verify/", of_old, **bearer(access))
     assert proven.json()["user"]["email"] == new
     assert list(EmailAddress.objects.filter(user=user).values_list("email", flat=True)) == [new]
 
@@ -241,9 +244,13 @@ def test_an_address_that_was_taken_meanwhile_is_refused(api: Api, mailbox: Mailb
         content_type="application/json",
         headers=bearer(access),
     )
+    of_old = {"identifier": user.email, "code": mailbox.code_of(user.email or "")}
+    assert api.post("auth/verify/", of_old, **bearer(access)).status_code == 200
     make_user(email=wanted)
     body = {"identifier": wanted, "code": mailbox.code_of(wanted)}
     assert api.post("auth/verify/", body, **bearer(access)).json()["code"] == "wrong_code"
+    user.refresh_from_db()
+    assert user.email == of_old["identifier"]
 
 
 def test_a_registration_that_is_tried_twice_answers_the_same(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 import time_machine
@@ -13,17 +14,23 @@ from django.db import connection
 from smartqueue.accounts import entrance
 from smartqueue.accounts.actor import ANONYMOUS
 from smartqueue.accounts.device import Device
-from smartqueue.accounts.errors import TokenReused, WrongCode
-from smartqueue.accounts.models import MfaChallenge, RefreshToken, Session, User
+from smartqueue.accounts.enums import CodePurpose
+from smartqueue.accounts.errors import CodeExpired, ResetExpired, TokenReused, WrongCode
+from smartqueue.accounts.models import MfaChallenge, RefreshToken, Session, User, VerificationCode
 from smartqueue.accounts.operations import (
     _passwords,
     _sessions,
+    _sign_in_codes,
+    ask_code,
     confirm_second_factor,
     make_socket_ticket,
+    open_password_reset,
     redeem_socket_ticket,
     refresh_tokens,
     register,
+    reset_password,
     sign_in,
+    sign_in_with_code,
     verify_code,
 )
 from smartqueue.accounts.tests.conftest import Mailbox
@@ -45,7 +52,7 @@ def at_once(call: Callable[[], object]) -> list[object]:
             connection.ensure_connection()
             barrier.wait(10)
             return call()
-        except (TokenReused, NotSignedIn, WrongCode) as problem:
+        except (TokenReused, NotSignedIn, WrongCode, ResetExpired, CodeExpired) as problem:
             return problem
         finally:
             connection.close()
@@ -119,3 +126,48 @@ def test_of_eight_sign_ins_with_one_app_code_one_counts() -> None:
             )
         )
     assert [a for a in answers if not isinstance(a, WrongCode)] == [user]
+
+
+def answer_one_code_eight_times(mailbox: Mailbox) -> list[object]:
+    user = make_user()
+    asked = ask_code(
+        identifier=user.email or "", purpose=CodePurpose.SIGN_IN, language="fr", now=now()
+    )
+    code = mailbox.code_of(user.email or "")
+    return at_once(lambda: sign_in_with_code(token=asked.token, code=code, now=now()))
+
+
+def test_of_eight_answers_with_one_sign_in_code_one_gets_in(mailbox: Mailbox) -> None:
+    answers = answer_one_code_eight_times(mailbox)
+    assert [type(a) for a in answers if not isinstance(a, WrongCode)] == [User]
+
+
+def test_control_without_the_lock_several_get_in(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = VerificationCode.objects
+    monkeypatch.setattr(
+        type(rows), "select_for_update", lambda itself, **_options: itself.all(), raising=False
+    )
+    met = Barrier(CALLERS)
+    usual = _sign_in_codes.right_one
+
+    def after_all_have_read(*given: Any) -> Any:
+        met.wait(10)
+        return usual(*given)
+
+    monkeypatch.setattr(_sign_in_codes, "right_one", after_all_have_read)
+    answers = answer_one_code_eight_times(mailbox)
+    assert sum(isinstance(answer, User) for answer in answers) > 1
+
+
+def test_of_eight_new_passwords_with_one_leave_one_is_set(mailbox: Mailbox) -> None:
+    user = make_user()
+    asked = ask_code(
+        identifier=user.email or "", purpose=CodePurpose.PASSWORD_RESET, language="fr", now=now()
+    )
+    code = mailbox.code_of(user.email or "")
+    grant = open_password_reset(token=asked.token, code=code, now=now())
+    words = iter([f"new sentence number {n}" for n in range(CALLERS)])
+    answers = at_once(lambda: reset_password(grant=grant, password=next(words), now=now()))
+    assert sum(not isinstance(answer, ResetExpired) for answer in answers) == 1

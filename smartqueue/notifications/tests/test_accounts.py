@@ -2,22 +2,25 @@
 
 import json
 import re
+import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.apps import apps
 from django.core import mail, serializers
 from django.test import Client
+from django.utils import timezone
 
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import Passkey, User
 from smartqueue.accounts.tests.conftest import Api, bearer
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email, new_phone
 from smartqueue.notifications import queries
-from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.models import Notification, OutgoingMessage
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -79,9 +82,12 @@ def test_erasure_leaves_no_personal_data(api: Api) -> None:
     api.register(email=email)
     user = User.objects.get(email=email)
     TOTP.activate(user, generate_totp_secret())
+    key_name = f"marker{uuid4().hex}"
+    key = {"credential_id": uuid4().bytes, "credential": b"", "created_at": timezone.now()}
+    Passkey.objects.create(user=user, name=key_name, **key)
     pages = Client(headers={"User-Agent": device})
     pages.force_login(user)
-    markers = (email, phone, first, last, device)
+    markers = (email, phone, first, last, device, key_name)
     stored = everything_stored()
     assert [m for m in markers if m not in stored] == []
 
@@ -125,3 +131,26 @@ def test_a_code_leaves_by_e_mail_where_there_is_no_mailbox(api: Api, settings: A
     body = {"identifier": email, "code": code}
     assert api.post("auth/verify/", body).status_code == 200
     assert not OutgoingMessage.objects.exclude(sealed_body="").exists()
+
+
+@pytest.mark.parametrize("field", ["email", "phone"])
+def test_a_person_is_told_of_their_second_factors(api: Api, field: str) -> None:
+    identifier = new_email() if field == "email" else new_phone()
+    fields: dict[str, Any] = {"email": None, "phone_verified_at": timezone.now()}
+    user = make_user(**fields | {field: identifier})
+    access = bearer(api.login(user)["access"])
+    secret = api.post("factors/totp/", {}, **access).json()["secret"]
+    code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    assert api.post("factors/totp/confirm/", {"code": code}, **access).status_code == 200
+    path = "/api/accounts/factors/totp/"
+    assert api.client.delete(path, headers=access).status_code == 204
+    assert relay.carry_due(HandlerMode.DATABASE) > 0
+    # A handler that runs again tells nothing again.
+    Delivery.objects.update(state="pending", done_at=None)
+    assert relay.carry_due(HandlerMode.DATABASE) > 0
+    told = ["recovery_codes_made", "second_factor_added", "second_factor_removed"]
+    assert (
+        sorted(Notification.objects.filter(user_id=user.pk).values_list("code", flat=True)) == told
+    )
+    sent = OutgoingMessage.objects.filter(recipient=identifier)
+    assert sorted(sent.values_list("template", flat=True)) == told

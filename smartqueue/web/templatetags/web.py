@@ -33,6 +33,10 @@ _ICONS = {
     "leave": '<path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
     "talk": '<path d="M4 5h16v11H10l-5 4v-4H4Z"/><path d="M8 9h8M8 12h5"/>',
+    "lock": '<rect x="5" y="10.5" width="14" height="10" rx="2"/><path d="M8 10.5V7a4 4 0 0 1 8 0v3.5"/>',
+    "key": '<circle cx="8" cy="15.5" r="4.5"/><path d="m11.200 12.300 8.300-8.300M15.5 8l3.5 3.5"/>',
+    "shield": '<path d="M12 3 5 5.5V11c0 5 3 8.300 7 10 4-1.700 7-5 7-10V5.5Z"/>'
+    '<path d="m9 12 2.200 2.200L15.5 10"/>',
     "person": '<circle cx="12" cy="8" r="4"/><path d="M4.5 21c0-4 3.300-6.5 7.5-6.5s7.5 2.5 7.5 6.5"/>',
 }
 

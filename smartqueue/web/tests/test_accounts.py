@@ -2,12 +2,16 @@
 
 import ipaddress
 import re
+import time
 import uuid
+from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.test import Client
+from django.utils import timezone
 
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import Session, User
 from smartqueue.web.tests.pages import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,3 +86,48 @@ def test_signing_in_and_out(client: Client, form: Form) -> None:
 
 def test_a_second_factor_that_nobody_asked_for_leads_back(client: Client) -> None:
     assert client.get("/sign-in/confirm/").headers["Location"] == "/sign-in/"
+
+
+def _enter(client: Client, form: Form) -> User:
+    client.post("/register/", form)
+    client.post("/verify/", {"identifier": form["identifier"], "code": _code(client)})
+    return User.objects.get(email=form["identifier"])
+
+
+def _is_recent(user: User) -> bool:
+    return Session.objects.get(user=user).authenticated_at > timezone.now() - timedelta(minutes=10)
+
+
+def _grow_old(user: User) -> None:
+    Session.objects.filter(user=user).update(authenticated_at=timezone.now() - timedelta(hours=1))
+
+
+def test_the_password_is_asked_again_and_leads_back(client: Client, form: Form) -> None:
+    user = _enter(client, form)
+    _grow_old(user)
+    wrong = client.post("/account/confirm/", {"password": "x", "next": "/manage/"})
+    assert 'data-code="wrong_password"' in wrong.content.decode()
+    assert Page(wrong.content.decode()).fields["next"] == "/manage/"
+    assert not _is_recent(user)
+    right = client.post("/account/confirm/", {"password": PASSWORD, "next": "/manage/"})
+    assert right.headers["Location"] == "/manage/"
+    assert _is_recent(user)
+    away = client.post(
+        "/account/confirm/", {"password": PASSWORD, "next": "https://elsewhere.test/"}
+    )
+    assert away.headers["Location"] == "/"
+
+
+def test_a_second_factor_is_asked_again_too(client: Client, form: Form) -> None:
+    user = _enter(client, form)
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    _grow_old(user)
+    asked = client.post("/account/confirm/", {"password": PASSWORD, "next": "/manage/"})
+    assert asked.headers["Location"] == "/sign-in/confirm/"
+    assert client.post("/sign-in/confirm/", {"code": "000000"}).status_code == 400
+    assert not _is_recent(user)
+    code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    response = client.post("/sign-in/confirm/", {"code": code})
+    assert response.headers["Location"] == "/manage/"
+    assert _is_recent(user)

@@ -1,10 +1,11 @@
 """What every page needs: the caller, the time, a failure shown beside its field."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,10 +14,14 @@ from django.urls import reverse
 from django.utils.encoding import force_str
 from django.utils.translation import get_language
 
+from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.common.errors import Problem
 
 View = Callable[..., HttpResponse]
+
+# Below this people mind their own account.
+OWN_ACCOUNT = "/account/"
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -50,15 +55,52 @@ def page(
 
 
 def signed_in(view: View) -> View:
-    """Send a caller who is not signed in to the sign-in page, and back afterwards."""
+    """
+    Send a caller who is not signed in to the sign-in page, and back afterwards; and one who has to
+    add a second factor before working to where that is done.
+    """
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if actor_of(request).user_id is None:
+        actor = actor_of(request)
+        if actor.user_id is None:
             return to_sign_in(request)
+        is_own_account = request.path.startswith(OWN_ACCOUNT)
+        if not is_own_account and actor.needs_second_factor:
+            return to_security(request)
         return view(request, *args, **kwargs)
 
     return checked
+
+
+def recently_signed_in(view: View) -> View:
+    """Ask a signed-in caller for the password again, before the form of a dangerous change."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        policies.require_recent_sign_in(actor_of(request), now_of(request))
+        return view(request, *args, **kwargs)
+
+    return signed_in(checked)
+
+
+def to_confirm(request: HttpRequest) -> HttpResponse:
+    """Send the caller to confirm who they are, and back afterwards to the page they were on."""
+    here = request.get_full_path()
+    if request.method != "GET" or is_htmx(request):
+        here = urlsplit(request.headers.get("Referer", "")).path or reverse("web:account")
+    target = f"{reverse('web:confirm')}?{urlencode({'next': here})}"
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def to_security(request: HttpRequest) -> HttpResponse:
+    """Send the caller to where second factors are added."""
+    target = reverse("web:account-security")
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -79,6 +121,15 @@ def failure(problem: Problem) -> dict[str, Any]:
         "retry_after": problem.retry_after,
         "fields": {error.field: force_str(error.message) for error in problem.errors},
     }
+
+
+def credential_of(request: HttpRequest) -> dict[str, Any]:
+    """Return what a device answered to WebAuthn, as the page's script posts it; {} for rubbish."""
+    try:
+        given = json.loads(request.POST.get("credential", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
 def uuid_or_none(value: str | None) -> UUID | None:

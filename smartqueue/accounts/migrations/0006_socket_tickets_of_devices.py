@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_remove_throttlewindow"),
+        ("accounts", "0005_remove_throttlewindow"),
     ]
 
     operations = [
