@@ -17,15 +17,18 @@ Reach = frozenset[UUID] | None
 """Branches that somebody acts for; None is all of them."""
 
 _MEMBERSHIPS = """
-    SELECT membership.organization_id, membership.role, array_agg(reached.branch_id)
+    SELECT membership.organization_id, membership.role, array_agg(reached.branch_id),
+        bool_or(chosen.requires_second_factor) IS TRUE
     FROM business_membership AS membership
     JOIN business_organization AS organization
         ON organization.id = membership.organization_id AND organization.closed_at IS NULL
+    LEFT JOIN business_organizationsettings AS chosen
+        ON chosen.organization_id = membership.organization_id
     LEFT JOIN business_membership_branches AS reached ON reached.membership_id = membership.id
     WHERE membership.user_id = %(user)s
     GROUP BY membership.id
     UNION ALL
-    SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[]
+    SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[], false
     FROM business_supportaccess AS support
     JOIN accounts_user AS admin ON admin.id = support.admin_id AND admin.is_superuser
     JOIN business_organization AS organization
@@ -43,9 +46,12 @@ def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
     # What comes last is support access, which stands before a role in the same organization.
     found = {
         organization_id: ActorMembership(
-            organization_id, Role(role), None if branches == [None] else frozenset(branches)
+            organization_id,
+            Role(role),
+            None if branches == [None] else frozenset(branches),
+            needs_second_factor=needs_factor,
         )
-        for organization_id, role, branches in rows
+        for organization_id, role, branches, needs_factor in rows
     }
     return tuple(found.values())
 

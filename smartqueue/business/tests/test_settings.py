@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from smartqueue.accounts.enums import Role
+from smartqueue.accounts.errors import SecondFactorRequired
 from smartqueue.accounts.models import User
 from smartqueue.business import colours, operations, ports, queries, switches
 from smartqueue.business.enums import Switch
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.django_db
 
 NOW = make.NOW
 JSON = "application/json"
+
+
+@pytest.fixture(autouse=True)
+def everybody_has_a_factor(monkeypatch):
+    monkeypatch.setattr("smartqueue.accounts.actor._has_factor", lambda user_id: True)
 
 
 @pytest.fixture
@@ -151,10 +157,21 @@ def test_a_second_factor_is_required_of_staff_while_the_organization_says_so(own
 
     assert queries.requires_second_factor(agent.pk)
     assert queries.requires_second_factor(owner.pk)
+    assert queries.memberships_of(agent.pk)[0].needs_second_factor
     assert not queries.requires_second_factor(stranger.pk)
     membership = make.membership(agent, place)
     operations.remove_member(actor=make.actor_of(owner), membership_id=membership.pk, now=NOW)
     assert not queries.requires_second_factor(agent.pk)
+
+
+def test_whoever_lacks_the_factor_that_is_required_may_do_nothing_here(owner, place, monkeypatch):
+    agent = make.member(owner, place, Role.MANAGER)
+    change(owner, place, requires_second_factor=True)
+    monkeypatch.setattr("smartqueue.accounts.actor._has_factor", lambda user_id: False)
+
+    with pytest.raises(SecondFactorRequired):
+        change(agent, place, display_name="x")
+    assert queries.get_settings(place.pk).display_name == ""
 
 
 def test_a_change_from_an_old_version_is_refused(owner, place):
