@@ -201,6 +201,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "pair": {"address": "30/10 minutes"},
     "passkey": {"address": "200/5 minutes"},
     "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},
     "refresh": {"token": "30/minute", "address": "600/minute"},

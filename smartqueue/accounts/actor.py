@@ -62,7 +62,8 @@ class Actor:
     """
     The caller, with all memberships; they are read once, when first asked for.
 
-    `ticket_id` is set for the holder of a ticket's token, `branch_id` for a kiosk.
+    `ticket_id` is set for the holder of a ticket's token, `device_id` and `branch_id` for a kiosk
+    or a display.
     `is_admin_without_factor` is an administrator of the platform who has yet to enrol a second
     factor, and is none until then.
     """
@@ -73,6 +74,7 @@ class Actor:
     session_id: UUID | None = None
     ticket_id: UUID | None = None
     branch_id: UUID | None = None
+    device_id: UUID | None = None
     language: str = field(default="fr", compare=False)
     is_admin_without_factor: bool = False
 
@@ -143,14 +145,14 @@ class Actor:
 
     @property
     def label(self) -> str:
-        """A reference for events and the journal: "user:<id>", "ticket:<id>", "system"."""
+        """A reference for events and the journal: "user:<id>", "ticket:<id>", "kiosk:<id>", "system"."""
         match self.kind:
             case ActorKind.USER:
                 return f"user:{self.user_id}"
             case ActorKind.TICKET:
                 return f"ticket:{self.ticket_id}"
-            case ActorKind.KIOSK:
-                return f"kiosk:{self.branch_id}"
+            case ActorKind.KIOSK | ActorKind.DISPLAY:
+                return f"{self.kind.value}:{self.device_id}"
             case _:
                 return self.kind.value
 

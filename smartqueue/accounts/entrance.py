@@ -10,7 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 
-from smartqueue.accounts import queries, tokens
+from smartqueue.accounts import ports, queries, tokens
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
@@ -43,7 +43,7 @@ def register_token_reader(reader: TokenReader) -> None:
 
 def actor_of_ticket_token(token: str) -> Actor:
     """
-    Return the holder that a ticket (or kiosk) token stands for.
+    Return the ticket's holder or the device that a token stands for.
 
     :raises NotSignedIn: not a token of ours
     """
@@ -51,7 +51,10 @@ def actor_of_ticket_token(token: str) -> Actor:
         actor = reader(token)
         if actor is not None:
             return actor
-    raise NotSignedIn
+    device = ports.devices().actor_of(token)
+    if device is None:
+        raise NotSignedIn
+    return device
 
 
 def actor_of_user(
@@ -104,8 +107,10 @@ def renewed(actor: Actor) -> Actor:
     """
     Return the same caller with today's rights, for a connection that outlives a request.
 
-    :raises NotSignedIn: the session has ended, or the account is closed
+    :raises NotSignedIn: the session has ended, the account is closed, or the device is revoked
     """
+    if actor.device_id is not None and not ports.devices().is_trusted(actor.device_id):
+        raise NotSignedIn
     if actor.user_id is None or actor.session_id is None:
         return replace(actor)
     is_platform_admin, _ = _rights(actor.user_id, actor.session_id)

@@ -3,12 +3,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ActorKind(models.TextChoices):
-    """Who knocks. A kiosk acts for whoever stands before it, at one branch."""
+    """
+    Who knocks. A kiosk acts for whoever stands before it, at one branch; a display only shows what
+    is public there.
+    """
 
     ANONYMOUS = "anonymous"
     USER = "user"
     TICKET = "ticket"
     KIOSK = "kiosk"
+    DISPLAY = "display"
     SYSTEM = "system"
 
 

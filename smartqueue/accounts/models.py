@@ -282,6 +282,7 @@ class SocketTicket(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     session_id = models.UUIDField(null=True)
     ticket_id = models.UUIDField(null=True)
+    device_id = models.UUIDField(null=True)
     branch_id = models.UUIDField(null=True)
     language = models.CharField(max_length=2)
     expires_at = models.DateTimeField(db_index=True)

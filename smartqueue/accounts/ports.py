@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Channel, Template
 from smartqueue.accounts.models import User
 
@@ -80,3 +81,37 @@ def before_erasure(user: User, now: datetime) -> None:
     """Tell everybody concerned that this account is about to be emptied."""
     for step in _erasure_steps:
         step(user, now)
+
+
+class Devices(Protocol):
+    """Knows the kiosks and displays of branches by the tokens they keep."""
+
+    def actor_of(self, token: str) -> Actor | None:
+        """Return the device that a token proves; None for any other text, and once revoked."""
+        ...
+
+    def is_trusted(self, device_id: UUID) -> bool:
+        """Whether a device that was let in may still act."""
+        ...
+
+
+class _NoDevices:
+    def actor_of(self, token: str) -> Actor | None:
+        return None
+
+    def is_trusted(self, device_id: UUID) -> bool:
+        return False
+
+
+_devices: Devices = _NoDevices()
+
+
+def register_devices(devices: Devices) -> None:
+    """Fill the port through which devices are known; `business` does, when it is ready."""
+    global _devices
+    _devices = devices
+
+
+def devices() -> Devices:
+    """Return whoever knows the devices."""
+    return _devices

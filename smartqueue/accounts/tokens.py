@@ -104,9 +104,9 @@ class OpaqueToken:
     text: str
 
 
-def make_opaque_token() -> OpaqueToken:
-    """Return a new token of 256 random bits."""
-    return _opaque(new_id().bytes + secrets.token_bytes(SECRET_BYTES))
+def make_opaque_token(row_id: UUID | None = None) -> OpaqueToken:
+    """Return a new token of 256 random bits, for a row of this id or one that is yet to be made."""
+    return _opaque((row_id or new_id()).bytes + secrets.token_bytes(SECRET_BYTES))
 
 
 def random_bytes() -> bytes:

@@ -104,6 +104,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.Passkey": ("credential_id", "credential"),
     "account.EmailConfirmation": ("key",),
     "mfa.Authenticator": ("data",),
+    "business.BranchCredential": ("digest", "code_digest"),
     "idempotency.IdempotencyKey": ("digest", "body_digest", "answer"),
 }
 

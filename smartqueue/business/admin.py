@@ -11,9 +11,11 @@ from django.utils.encoding import force_str
 from django.utils.translation import gettext_lazy as _
 from django_scopes import scopes_disabled
 
+from smartqueue.accounts.actor import Actor
 from smartqueue.business import operations
 from smartqueue.business.models import (
     Branch,
+    BranchCredential,
     Counter,
     HolidayOverride,
     Invitation,
@@ -21,15 +23,22 @@ from smartqueue.business.models import (
     OpeningException,
     OpeningHours,
     Organization,
+    OrganizationSettings,
     Service,
+    SettingsVersion,
+    SupportAccess,
 )
 from smartqueue.common.errors import Problem
+from smartqueue.common.models import TenantModel
 
 Call = Callable[..., object]
 
 
 class ReadingAdmin(ModelAdmin[Any]):
-    """Platform administrators look across organizations; rows change by actions only."""
+    """
+    Platform administrators see the rows of organizations to which they have opened support access;
+    rows change by actions only.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -47,7 +56,11 @@ class ReadingAdmin(ModelAdmin[Any]):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         with scopes_disabled():
-            return super().get_queryset(request)
+            rows = super().get_queryset(request)
+        if not issubclass(self.model, TenantModel):
+            return rows
+        actor: Actor = request.actor  # type: ignore[attr-defined]  # set by the entrance
+        return rows.filter(organization__in=[m.organization_id for m in actor.memberships])
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with scopes_disabled():
@@ -189,3 +202,52 @@ class HolidayOverrideAdmin(ReadingAdmin):
     @admin.action(description=_("Follow the calendar again"), permissions=["view"])
     def remove(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
         for_each(operations.remove_holiday_override, "override_id")(self, request, queryset)
+
+
+@admin.register(BranchCredential)
+class BranchCredentialAdmin(ReadingAdmin):
+    list_display = ["name", "kind", "branch", "paired_at", "last_used_at", "revoked_at"]
+    list_select_related = ["branch"]
+    search_fields = ["name", "branch__name"]
+    exclude = ["digest", "code_digest"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Digests prove devices; they are shown to nobody."""
+        return [name for name in super().get_fields(request, obj) if name not in self.exclude]
+
+    @admin.action(description=_("Revoke"), permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        for_each(operations.revoke_device, "credential_id")(self, request, queryset)
+
+
+@admin.register(OrganizationSettings)
+class OrganizationSettingsAdmin(ReadingAdmin):
+    list_display = ["organization", "display_name", "requires_second_factor", "updated_at"]
+    list_select_related = ["organization"]
+    search_fields = ["organization__name", "display_name"]
+
+
+@admin.register(SettingsVersion)
+class SettingsVersionAdmin(ReadingAdmin):
+    list_display = ["organization", "version", "at", "by"]
+    list_select_related = ["organization", "by"]
+    search_fields = ["organization__name"]
+
+
+@admin.register(SupportAccess)
+class SupportAccessAdmin(ReadingAdmin):
+    """Every access there was; it says nothing of what is inside an organization."""
+
+    list_display = ["organization", "admin", "reason", "opened_at", "expires_at", "closed_at"]
+    list_select_related = ["organization", "admin"]
+    search_fields = ["organization__name", "admin__email", "reason"]
+    actions = ["end"]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        with scopes_disabled():
+            return super(ReadingAdmin, self).get_queryset(request)
+
+    @admin.action(description=_("End it"), permissions=["view"])
+    def end(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        for_each(operations.close_support_access, "access_id")(self, request, queryset)

@@ -24,6 +24,28 @@ ROLES_WITH: Final[dict[Ability, frozenset[Role]]] = {
 }
 
 
+class DeviceKind(models.TextChoices):
+    """What a branch's device is for; each may do that and nothing else."""
+
+    KIOSK = "kiosk", _("Kiosk")
+    DISPLAY = "display", _("Display")
+
+
+class DisplayDetail(models.TextChoices):
+    """What a wall display says of a call."""
+
+    NUMBERS = "numbers", _("Numbers only")
+    NUMBERS_AND_COUNTERS = "numbers_and_counters", _("Numbers and counters")
+
+
+class Switch(StrEnum):
+    """A feature that an organization turns on and off; `switches.REGISTRY` says what each does."""
+
+    JOINING_BY_WEB = "joining_by_web"
+    JOINING_WITHOUT_ACCOUNT = "joining_without_account"
+    KIOSK_NAMES = "kiosk_names"
+
+
 class Category(models.TextChoices):
     """What kind of place an organization runs."""
 

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.common.errors import Conflict
+from smartqueue.common.errors import Conflict, InvalidInput
 
 
 class PeopleWaiting(Conflict):
@@ -18,6 +18,40 @@ class LastOwner(Conflict):
 class AlreadyMember(Conflict):
     code = "already_member"
     title = _("This person is already a member: change their role instead.")
+
+
+class InvitationForAnother(Conflict):
+    code = "invitation_for_another"
+    title = _("This invitation is for somebody else.")
+    detail = _("Sign in with the address or number it was sent to, or ask for one for yourself.")
+
+
+class SentJustNow(Conflict):
+    code = "sent_just_now"
+    title = _("This invitation was sent a moment ago. Give it some minutes to arrive.")
+
+
+class SentTooOften(Conflict):
+    code = "sent_too_often"
+    title = _("This invitation was sent too often. Withdraw it and check the address or number.")
+
+
+class PairingCodeWrong(InvalidInput):
+    code = "pairing_code_wrong"
+    title = _("This code is not valid any more.")
+    detail = _("Ask the manager of the branch for a new one.")
+
+
+class SupportAlreadyOpen(Conflict):
+    code = "support_already_open"
+    title = _("You already have support access to this organization.")
+
+
+class SettingsChanged(Conflict):
+    """`version` is the one to start from."""
+
+    code = "settings_changed"
+    title = _("Somebody else has changed the settings. Look at them again.")
 
 
 class InvitationOver(Conflict):

@@ -1,6 +1,7 @@
 """Facts about organizations, their places, services and people; ids only, no personal data."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -137,13 +138,38 @@ class CounterRetired(CounterEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberInvited(Event):
-    """Somebody without an account was offered a role; the message goes out from here."""
+class InvitationSent(Event):
+    """The base of what makes a message of invitation go out."""
 
-    name: ClassVar[str] = "business.member.invited"
     subject: ClassVar[str] = "invitation"
 
     invitation_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberInvited(InvitationSent):
+    """Somebody without an account was offered a role; the message goes out from here."""
+
+    name: ClassVar[str] = "business.member.invited"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationResent(InvitationSent):
+    """The invitation goes out again with a new link and a new term; the old link is void."""
+
+    name: ClassVar[str] = "business.invitation.resent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationAccepted(Event):
+    """Whoever was invited has joined; the owners are told."""
+
+    name: ClassVar[str] = "business.invitation.accepted"
+    subject: ClassVar[str] = "invitation"
+
+    invitation_id: UUID
+    user_id: UUID
+    role: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,3 +209,71 @@ class MemberChanged(MemberEvent):
 @dataclass(frozen=True, kw_only=True)
 class MemberRemoved(MemberEvent):
     name: ClassVar[str] = "business.member.removed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsChanged(OrganizationEvent):
+    """`fields` names what changed; the values are in the history of the settings."""
+
+    name: ClassVar[str] = "business.settings.changed"
+
+    fields: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceEvent(Event):
+    """The base of what happens to a kiosk or a display of a branch."""
+
+    subject: ClassVar[str] = "credential"
+
+    credential_id: UUID
+    branch_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceAdded(DeviceEvent):
+    """A manager has made a pairing code, or a new one for a device that is to be paired again."""
+
+    name: ClassVar[str] = "business.device.added"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicePaired(DeviceEvent):
+    """The code was typed on a device, which now has its token."""
+
+    name: ClassVar[str] = "business.device.paired"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRevoked(DeviceEvent):
+    """The token opens nothing any more."""
+
+    name: ClassVar[str] = "business.device.revoked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportEvent(Event):
+    """The base of what happens to platform staff's access to an organization."""
+
+    subject: ClassVar[str] = "support_access"
+
+    support_access_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportOpened(SupportEvent):
+    """A platform administrator has let themselves in, and said why; the owners are told."""
+
+    name: ClassVar[str] = "business.support.opened"
+
+    reason: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportClosed(SupportEvent):
+    """It was ended before its time, by the administrator or by an owner."""
+
+    name: ClassVar[str] = "business.support.closed"

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,11 +13,13 @@ from django.db.models.functions import Concat
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.enums import Language, Role
-from smartqueue.business.enums import Category
+from smartqueue.business import switches
+from smartqueue.business.enums import Category, DeviceKind, DisplayDetail, Switch
 from smartqueue.common.models import IdModel, TenantModel
 from smartqueue.common.search import Plain
 
 MIDNIGHT = "00:00"
+LONGEST_SUPPORT = timedelta(hours=4)
 
 
 def _searched(*columns: str) -> Plain:
@@ -114,6 +117,8 @@ class Invitation(TenantModel):
     )
     language = models.CharField(max_length=2, choices=Language.choices, default=Language.FRENCH)
     created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    times_sent = models.PositiveSmallIntegerField(default=1)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
 
@@ -318,3 +323,140 @@ class Counter(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+def all_languages() -> list[str]:
+    """Return every language the pages are in."""
+    return list(Language.values)
+
+
+class OrganizationSettings(TenantModel):
+    """
+    What an organization decides about itself; without a row everything is as the fields default.
+
+    `primary_color` is #rrggbb or empty. `retention_days` maps a kind of data to days, only where
+    they are fewer than the platform's; `switches` maps a `Switch` to on or off.
+    """
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, related_name="settings"
+    )
+    display_name = models.CharField(max_length=120, blank=True)
+    logo = models.CharField(max_length=120, blank=True)
+    primary_color = models.CharField(max_length=7, blank=True)
+    languages = ArrayField(
+        models.CharField(max_length=2, choices=Language.choices), default=all_languages
+    )
+    default_language = models.CharField(
+        max_length=2, choices=Language.choices, default=Language.FRENCH
+    )
+    display_detail = models.CharField(
+        max_length=20, choices=DisplayDetail.choices, default=DisplayDetail.NUMBERS_AND_COUNTERS
+    )
+    shows_waiting_count = models.BooleanField(default=True)
+    shows_estimate = models.BooleanField(default=True)
+    requires_second_factor = models.BooleanField(default=False)
+    retention_days = models.JSONField(default=dict, blank=True)
+    switches = models.JSONField(default=dict, blank=True)
+    updated_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=0)
+
+    def is_on(self, switch: Switch) -> bool:
+        """Whether a feature is on here."""
+        return switches.is_on(self.switches, switch)
+
+
+class SettingsVersion(TenantModel):
+    """The settings as somebody left them, and the names of what they changed."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="settings_versions"
+    )
+    version = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    before = models.JSONField()
+    after = models.JSONField()
+    restored_version = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "version"], name="settings_version_once"
+            ),
+        ]
+
+
+class BranchCredential(TenantModel):
+    """
+    A device of a branch. Until it is paired `code_digest` waits for the code to be typed on it;
+    from then on `digest` proves its token. A revoked one opens nothing.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="credentials")
+    kind = models.CharField(max_length=8, choices=DeviceKind.choices)
+    name = models.CharField(max_length=60)
+    code_digest = models.BinaryField(null=True, blank=True)
+    code_expires_at = models.DateTimeField(null=True, blank=True)
+    digest = models.BinaryField(null=True, blank=True)
+    is_demonstration = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    paired_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "name"],
+                condition=Q(revoked_at__isnull=True),
+                name="credential_name_in_branch",
+            ),
+            models.UniqueConstraint(
+                fields=["code_digest"],
+                condition=Q(code_digest__isnull=False),
+                name="credential_code_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SupportAccess(TenantModel):
+    """A platform administrator's time inside an organization, and why."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="support_accesses"
+    )
+    admin = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="support_accesses"
+    )
+    reason = models.CharField(max_length=300)
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    expires_at__gt=F("opened_at"), expires_at__lte=F("opened_at") + LONGEST_SUPPORT
+                ),
+                name="support_access_short",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["admin"], condition=Q(closed_at__isnull=True), name="support_access_open"
+            ),
+            models.Index(fields=["organization", "-opened_at"], name="support_by_organization"),
+        ]

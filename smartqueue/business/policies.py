@@ -8,6 +8,7 @@ from smartqueue.accounts.enums import Role
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import (
     Branch,
+    BranchCredential,
     Counter,
     HolidayOverride,
     Invitation,
@@ -15,6 +16,7 @@ from smartqueue.business.models import (
     OpeningException,
     Organization,
     Service,
+    SupportAccess,
 )
 from smartqueue.business.queries import Reach
 from smartqueue.common import tenancy
@@ -24,10 +26,12 @@ from smartqueue.common.errors import NotFound
 def can(
     actor: Actor, organization_id: UUID, ability: Ability, branch_id: UUID | None = None
 ) -> bool:
-    """Whether the actor has the ability in an organization, at a branch where one is given."""
-    return actor.is_platform_admin or actor.has_role(
-        organization_id, ROLES_WITH[ability], branch_id
-    )
+    """
+    Whether the actor has the ability in an organization, at a branch where one is given.
+
+    A platform administrator has none of their own: an open support access counts as a role.
+    """
+    return actor.has_role(organization_id, ROLES_WITH[ability], branch_id)
 
 
 def require(
@@ -59,6 +63,75 @@ def access_organization(
         raise NotFound
     require(actor, organization.pk, ability)
     return organization
+
+
+def access_organization_to_close(actor: Actor, organization_id: UUID) -> Organization:
+    """
+    Return a live organization, locked, that the actor owns or that the platform may close.
+
+    :raises NotFound: unknown, closed, or not the actor's
+    """
+    if not actor.is_platform_admin:
+        return access_organization(actor, organization_id, Ability.OWN, lock=True)
+    rows = Organization.objects.filter(pk=organization_id, closed_at=None)
+    organization = rows.select_for_update(of=("self",), no_key=True).first()
+    if organization is None:
+        raise NotFound
+    tenancy.enter(organization.pk)
+    return organization
+
+
+def access_support(actor: Actor, access_id: UUID) -> SupportAccess:
+    """
+    Return an open support access that the actor may end, its organization locked: an owner any of
+    the organization, an administrator their own.
+
+    :raises NotFound: unknown, closed, or not the actor's
+    """
+    found = SupportAccess.objects.with_scopes_disabled().filter(pk=access_id, closed_at=None)
+    organization_id = found.values_list("organization", flat=True).first()
+    if organization_id is None:
+        raise NotFound
+    Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization_id)
+    access: SupportAccess | None = found.first()
+    if access is None:
+        raise NotFound
+    if access.admin_id != actor.user_id:
+        require(actor, organization_id, Ability.OWN)
+    tenancy.enter(organization_id)
+    return access
+
+
+def access_supported_organization(actor: Actor, organization_id: UUID) -> Organization:
+    """
+    Return a live organization, locked, into which a platform administrator may ask to be let.
+
+    :raises NotFound: unknown, closed, or the actor is no platform administrator
+    """
+    if not actor.is_platform_admin:
+        raise NotFound
+    rows = Organization.objects.filter(pk=organization_id, closed_at=None)
+    organization = rows.select_for_update(of=("self",), no_key=True).first()
+    if organization is None:
+        raise NotFound
+    tenancy.enter(organization.pk)
+    return organization
+
+
+def access_credential(actor: Actor, credential_id: UUID, *, lock: bool = False) -> BranchCredential:
+    """
+    Return a device's credential that was not revoked, at a branch that the actor manages.
+
+    :raises NotFound: unknown, revoked, or not the actor's
+    """
+    rows = BranchCredential.objects.with_scopes_disabled().filter(pk=credential_id, revoked_at=None)
+    if lock:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    credential: BranchCredential | None = rows.first()
+    if credential is None:
+        raise NotFound
+    require(actor, credential.organization_id, Ability.MANAGE, credential.branch_id)
+    return credential
 
 
 def access_branch(actor: Actor, branch_id: UUID, ability: Ability, *, lock: bool = False) -> Branch:
@@ -140,12 +213,9 @@ def access_staff(actor: Actor, organization_id: UUID, *, lock: bool = False) -> 
     if organization is None:
         raise NotFound
     membership = actor.membership_in(organization.pk)
-    if actor.is_platform_admin:
-        right = StaffRight(organization, None, is_owner=True)
-    elif membership is None or membership.role not in ROLES_WITH[Ability.MANAGE]:
+    if membership is None or membership.role not in ROLES_WITH[Ability.MANAGE]:
         raise NotFound
-    else:
-        right = StaffRight(organization, membership.branch_ids, membership.role == Role.OWNER)
+    right = StaffRight(organization, membership.branch_ids, membership.role == Role.OWNER)
     tenancy.enter(organization.pk)
     return right
 

@@ -1,6 +1,6 @@
 """What the apps above do for this one; they fill these ports when they are ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
@@ -33,3 +33,26 @@ def register_retirement_guard(guard: RetirementGuard) -> None:
 def people_held_up(thing: Retirable, thing_id: UUID) -> int:
     """Return how many people every guard together counts."""
     return sum(guard(thing, thing_id) for guard in _guards)
+
+
+RetentionPeriods: TypeAlias = Callable[[], Mapping[str, int]]
+"""Returns the platform's longest time for each kind of data that an organization may keep less
+long, in days."""
+
+
+def _no_periods() -> Mapping[str, int]:
+    return {}
+
+
+_periods: RetentionPeriods = _no_periods
+
+
+def register_retention_periods(periods: RetentionPeriods) -> None:
+    """Fill the port through which the kinds of data are known; `privacy` does, when it is ready."""
+    global _periods
+    _periods = periods
+
+
+def retention_periods() -> Mapping[str, int]:
+    """Return the kinds of data whose time an organization may shorten, and the longest in days."""
+    return _periods()

@@ -11,12 +11,12 @@ from typing import Any
 
 import structlog
 
-# The tokens of tickets and kiosks stand in the addresses of their pages, and open them.
-_TOKEN = re.compile(r"/([tk])/[\w-]{30,}")
+# The tokens of tickets, kiosks and displays stand in the addresses of their pages, and open them.
+_TOKEN = re.compile(r"/([tkw])/[\w-]{30,}")
 
 
 def without_tokens(text: str) -> str:
-    """Return a text in which no address of a ticket's or a kiosk's page opens it."""
+    """Return a text in which no address of a ticket's or a device's page opens it."""
     return _TOKEN.sub(r"/\1/*", text)
 
 

@@ -137,6 +137,16 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         innocent=("name", "description", "required_papers", "search_text")
     ),
     "business.Counter": Personal(innocent=("name",)),
+    # Named by where a device stands.
+    "business.BranchCredential": Personal(people=("created_by_id",), innocent=("name",)),
+    "business.OrganizationSettings": Personal(
+        innocent=("display_name", "retention_days", "switches")
+    ),
+    "business.SettingsVersion": Personal(people=("by_id",), innocent=("before", "after")),
+    # Written by platform staff for the owners; it stays with the organization's journal.
+    "business.SupportAccess": Personal(
+        fields=("reason",), people=("admin_id",), sealed_for="admin_id"
+    ),
     "agents.Skill": Personal(people=("user_id",)),
     # --- Queues -----------------------------------------------------------------------------------
     "queues.Queue": Personal(innocent=("name", "live", "state_reason")),

@@ -5,7 +5,7 @@ class QueuesConfig(AppConfig):
     name = "smartqueue.queues"
 
     def ready(self) -> None:
-        """Register handlers, the reader of ticket and kiosk tokens, and the word on retiring."""
+        """Register handlers, the reader of tickets' tokens, and the word on retiring."""
         from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
         from smartqueue.business.ports import register_retirement_guard  # noqa: PLC0415
         from smartqueue.queues import handlers  # noqa: F401, PLC0415

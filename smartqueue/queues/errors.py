@@ -90,3 +90,14 @@ class PeopleWaiting(Conflict):
 class PriorityNotOpen(InvalidInput):
     code = "priority_not_open"
     title = _("This priority is given by the staff, not declared.")
+
+
+class JoiningByWebOff(Conflict):
+    code = "joining_by_web_off"
+    title = _("Tickets for this queue are taken at the place.")
+    detail = _("Use the kiosk there, or ask the staff.")
+
+
+class AccountRequired(Conflict):
+    code = "account_required"
+    title = _("Sign in to take a ticket here.")

@@ -3,7 +3,14 @@
 from uuid import UUID
 
 from smartqueue.accounts.events import UserErased
-from smartqueue.business.events import BranchClosed, OrganizationClosed
+from smartqueue.business.events import (
+    BranchClosed,
+    MemberChanged,
+    MemberEvent,
+    MemberRemoved,
+    OrganizationClosed,
+    SupportClosed,
+)
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.events import Event
 from smartqueue.outbox.registry import subscribe
@@ -46,6 +53,24 @@ def on_organization_closed_retire_queues(event: OrganizationClosed) -> None:
     _retire_all(event, queries.queues_at(organization_id=_organization(event)))
 
 
+@subscribe(MemberChanged, MemberRemoved)
+def on_role_lost_end_sessions(event: MemberEvent) -> None:
+    """Free the counter of somebody who may not serve there any more."""
+    _end_sessions(event, event.user_id)
+
+
+@subscribe(SupportClosed)
+def on_support_closed_end_sessions(event: SupportClosed) -> None:
+    """Free the counter at which platform staff sat."""
+    _end_sessions(event, event.user_id)
+
+
+def _end_sessions(event: Event, user_id: UUID) -> None:
+    operations.end_sessions_without_right(
+        user_id=user_id, organization_id=_organization(event), now=event.occurred_at
+    )
+
+
 @subscribe(UserErased)
 def on_user_erased_forget(event: UserErased) -> None:
     """Take a person who is gone off their tickets."""
@@ -53,7 +78,7 @@ def on_user_erased_forget(event: UserErased) -> None:
 
 
 def _organization(event: Event) -> UUID:
-    assert event.organization_id is not None  # noqa: S101  # both events belong to one
+    assert event.organization_id is not None  # noqa: S101  # these events belong to one
     return event.organization_id
 
 

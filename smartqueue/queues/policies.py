@@ -1,6 +1,7 @@
 """Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +46,9 @@ _SELECT_QUEUE_TO_JOIN = f"""
     SELECT {_ENTER_QUEUE}, {_QUEUE.columns("queue")}, {_BRANCH.columns("branch")}, ARRAY(
         SELECT offered.service_id FROM queues_queueservice AS offered
         JOIN business_service AS service ON service.id = offered.service_id
-        WHERE offered.queue_id = queue.id AND service.retired_at IS NULL)
+        WHERE offered.queue_id = queue.id AND service.retired_at IS NULL),
+        (SELECT chosen.switches FROM business_organizationsettings AS chosen
+         WHERE chosen.organization_id = queue.organization_id)
     FROM queues_queue AS queue JOIN business_branch AS branch ON branch.id = queue.branch_id
     WHERE queue.id = %s AND queue.retired_at IS NULL AND branch.closed_at IS NULL
 """  # noqa: S608  # names from the models
@@ -115,20 +118,24 @@ def access_queue(actor: Actor, queue_id: UUID, ability: Ability, *, lock: bool =
     return queue
 
 
-def access_queue_to_join(actor: Actor, queue_id: UUID) -> tuple[Queue, list[UUID]]:
+def access_queue_to_join(
+    actor: Actor, queue_id: UUID
+) -> tuple[Queue, list[UUID], Mapping[str, bool]]:
     """
-    Return the locked queue that anybody may join, and the ids of its services.
+    Return the locked queue that anybody may join, the ids of its services, and the features that
+    its organization has switched.
 
-    :raises NotFound: unknown or retired, or a kiosk of another branch
+    :raises NotFound: unknown or retired, a kiosk of another branch, or a display
     """
     _, rows = fetch_entering(_SELECT_QUEUE_TO_JOIN + _LOCK, [queue_id])
     if not rows:
         raise NotFound
-    queue = _queue_of(rows[0])
-    if actor.kind is ActorKind.KIOSK and actor.branch_id != queue.branch_id:
+    row = rows[0]
+    queue = _queue_of(row)
+    if actor.kind is ActorKind.DISPLAY or actor.branch_id not in (None, queue.branch_id):
         raise NotFound
     tenancy.enter(queue.organization_id)
-    return queue, rows[0][-1]
+    return queue, row[-2], json.loads(row[-1] or "{}")
 
 
 def is_holder(actor: Actor, ticket: Ticket) -> bool:
@@ -139,7 +146,9 @@ def is_holder(actor: Actor, ticket: Ticket) -> bool:
 
 
 def serves(actor: Actor, ticket: Ticket) -> bool:
-    """Whether the actor is staff who serves at the ticket's branch."""
+    """Whether the actor is staff who serves at the ticket's branch, or the system itself."""
+    if actor.kind is ActorKind.SYSTEM:
+        return True
     return can(actor, ticket.organization_id, Ability.SERVE, ticket.branch_id)
 
 

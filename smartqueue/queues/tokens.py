@@ -1,5 +1,5 @@
 """
-Tokens that stand for one ticket or one kiosk: its id and a MAC, so none is stored.
+Tokens that stand for one ticket: its id and a MAC, so none is stored.
 
 Form: URL-safe base64 of 16 bytes of id and the first 12 bytes of HMAC-SHA256, 38 characters.
 """
@@ -37,7 +37,7 @@ def _read(purpose: str, token: str) -> UUID | None:
     if len(raw) != 16 + MAC_BYTES:
         return None
     identifier, mac = raw[:16], raw[16:]
-    # Links and kiosks made under an earlier key go on while it is accepted.
+    # Links made under an earlier key go on while it is accepted.
     keys = (settings.TOKEN_KEY, *settings.TOKEN_KEY_FALLBACKS)
     known = any(hmac.compare_digest(mac, _mac(key, purpose, identifier)) for key in keys)
     return UUID(bytes=identifier) if known else None
@@ -53,20 +53,8 @@ def ticket_id_of(token: str) -> UUID | None:
     return _read("ticket", token)
 
 
-def kiosk_token_of(branch_id: UUID) -> str:
-    """Return the token that lets a device issue tickets at one branch."""
-    return _sign("kiosk", branch_id)
-
-
-def branch_id_of(kiosk_token: str) -> UUID | None:
-    """Return the branch of a kiosk's token; None for a token that is not ours."""
-    return _read("kiosk", kiosk_token)
-
-
 def actor_of_token(token: str) -> Actor | None:
-    """Return the ticket's holder or the kiosk that a token stands for."""
+    """Return the ticket's holder that a token stands for; None for a token that is not ours."""
     if ticket_id := ticket_id_of(token):
         return Actor(kind=ActorKind.TICKET, ticket_id=ticket_id)
-    if branch_id := branch_id_of(token):
-        return Actor(kind=ActorKind.KIOSK, branch_id=branch_id)
     return None

@@ -513,7 +513,8 @@ class Connection:
 
     def revoke(self, kind: str, identifier: str) -> None:
         """Close a socket whose session is over; look again at the rights of one whose roles changed."""
-        if kind == "session" and identifier == str(self.actor.session_id):
+        own = {"session": self.actor.session_id, "device": self.actor.device_id}
+        if kind in own and identifier == str(own[kind]):
             self.end(NOT_SIGNED_IN)
         elif kind == "user" and identifier == str(self.actor.user_id):
             self._hub.do(review([self]))

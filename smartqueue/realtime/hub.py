@@ -58,7 +58,7 @@ class Member(Protocol):
         ...
 
     def revoke(self, kind: str, identifier: str) -> None:
-        """Something that its rights rest on has changed: a "session", a "user"."""
+        """Something that its rights rest on has changed: a "session", a "user", a "device"."""
         ...
 
 

@@ -58,3 +58,8 @@ def version_key(topic: str) -> str:
 def review_user_after_commit(user_id: UUID) -> None:
     """Look again, after the commit, at the rights of a person's sockets: their roles have changed."""
     wake.after_commit(wake.REVOCATION_CHANNEL, f"user {user_id}")
+
+
+def close_device_after_commit(device_id: UUID) -> None:
+    """Close, after the commit, the sockets of a device that was revoked."""
+    wake.after_commit(wake.REVOCATION_CHANNEL, f"device {device_id}")

@@ -105,6 +105,7 @@ def get_organization(slug: str) -> Organization:
         )
         organization = (
             Organization.objects.filter(slug=slug, closed_at=None)
+            .select_related("settings")
             .prefetch_related(Prefetch("branches", queryset=branches, to_attr="live_branches"))
             .first()
         )
@@ -120,7 +121,7 @@ def _branches_in_full() -> "QuerySet[Branch]":
     )
     rows: QuerySet[Branch] = Branch.objects.filter(
         closed_at=None, organization__closed_at=None
-    ).select_related("organization", "commune")
+    ).select_related("organization__settings", "commune")
     return rows.prefetch_related(Prefetch("queues", queryset=queues, to_attr="live_queues"))
 
 
@@ -193,7 +194,7 @@ def get_queue_to_join(queue_id: UUID) -> Queue:
         queue = (
             _queues()
             .filter(pk=queue_id, branch__closed_at=None)
-            .select_related("branch", "branch__organization")
+            .select_related("branch", "branch__organization__settings")
             .prefetch_related(
                 Prefetch("services", queryset=_services(), to_attr="live_services"),
                 "priorities",
@@ -257,14 +258,29 @@ def list_branches_with(actor: Actor, ability: Ability) -> list[Branch]:
             here &= Q(pk__in=membership.branch_ids)
         reached |= here
     rows: QuerySet[Branch] = Branch.objects.with_scopes_disabled().filter(closed_at=None)
-    if not actor.is_platform_admin:
-        rows = rows.filter(reached)
+    rows = rows.filter(reached)
     queues = Queue.objects.with_scopes_disabled().filter(retired_at=None).order_by("prefix")
     return list(
         rows.select_related("organization", "commune")
         .prefetch_related(Prefetch("queues", queryset=queues, to_attr="live_queues"))
         .order_by("organization__name", "name")[:BRANCHES_SHOWN]
     )
+
+
+def list_branches_of(organization_id: UUID, reach: frozenset[UUID] | None) -> list[Branch]:
+    """Return an organization's live branches by name, those within reach; None is all of them."""
+    rows = business_queries.list_branches(organization=organization_id)
+    return list(rows if reach is None else rows.filter(pk__in=reach))
+
+
+def organization_of(organization_id: UUID) -> Organization:
+    """Return an organization with its settings, closed or not."""
+    return Organization.objects.select_related("settings").get(pk=organization_id)
+
+
+def list_organizations_named(search: str) -> list[Organization]:
+    """Return the first live organizations that fit some words."""
+    return list(business_queries.list_organizations(search=search)[:BRANCHES_SHOWN])
 
 
 @dataclass(frozen=True, slots=True)

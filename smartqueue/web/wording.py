@@ -8,6 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from smartqueue.accounts.enums import Language
+from smartqueue.business.enums import DisplayDetail
+from smartqueue.business.switches import REGISTRY
+
 _LAST_FIGURES = re.compile(r"(\d+)\s*$")
 _USUAL_COUNTER = re.compile(r"^(guichet|counter|comptoir|desk)\b", re.IGNORECASE)
 
@@ -81,3 +85,45 @@ def announcement(number: str, counter: str) -> str:
         "number": spoken_number(number),
         "place": place,
     }
+
+
+def settings_word(name: str) -> str:
+    """Return what an organization's setting is called."""
+    return {
+        "display_name": _("Name shown to people"),
+        "logo": _("Logo"),
+        "primary_color": _("Colour"),
+        "languages": _("Languages"),
+        "default_language": _("Default language"),
+        "display_detail": _("The wall display shows"),
+        "shows_waiting_count": _("Show how many people wait"),
+        "shows_estimate": _("Show the expected wait before somebody joins"),
+        "requires_second_factor": _("Second factor for all staff"),
+        "retention_days": _("Days that data are kept"),
+        "switches": _("Features"),
+    }[name]
+
+
+def settings_words(name: str, value: Any) -> str:
+    """Return the value of an organization's setting as its history shows it."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(_language(code) for code in value)
+    if isinstance(value, dict):
+        parts = [f"{_part(name, key)}: {settings_words(name, one)}" for key, one in value.items()]
+        return "; ".join(parts) or _("as at first")
+    if name == "default_language":
+        return _language(value)
+    if name == "display_detail":
+        return str(DisplayDetail(value).label)
+    return str(value) if value not in ("", None) else "\N{EN DASH}"
+
+
+def _language(code: str) -> str:
+    return str(Language(code).label) if code in Language.values else code
+
+
+def _part(name: str, key: str) -> str:
+    known = {switch.value: feature.title for switch, feature in REGISTRY.items()}
+    return str(known.get(key, key)) if name == "switches" else key

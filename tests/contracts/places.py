@@ -16,11 +16,15 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
+from smartqueue.business import operations as business
+from smartqueue.business.enums import DeviceKind
 from smartqueue.business.models import (
+    BranchCredential,
     HolidayOverride,
     Invitation,
     Membership,
     OpeningException,
+    SupportAccess,
 )
 from smartqueue.business.tests.factories import commune
 from smartqueue.common import clock
@@ -34,6 +38,7 @@ from smartqueue.queues.tests.factories import (
     make_actor,
     make_branch,
     make_counter,
+    make_device,
     make_member,
     make_place,
     make_queue,
@@ -41,7 +46,7 @@ from smartqueue.queues.tests.factories import (
     make_user,
     sit_down,
 )
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tokens import token_of
 from smartqueue.support import operations as support
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment
@@ -65,6 +70,7 @@ class World:
     other: Place
     people: dict[str, Actor]
     ids: dict[str, Any] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
 
 
 def make_world() -> World:
@@ -118,6 +124,24 @@ def make_world() -> World:
     message = write_with_file(case, people["customer_a"])
     attachment = CaseAttachment.objects.with_scopes_disabled().get(message=message)
     of = {"organization": place.organization}
+    # A version of the settings to go back to; another administrator's access to the organization.
+    for name in ("Mairie", ""):
+        business.update_settings(
+            actor=place.owner,
+            organization_id=place.organization.pk,
+            changes={"display_name": name},
+            now=now,
+        )
+    access = SupportAccess.objects.with_scopes_disabled().create(
+        **of,
+        admin=make_user(is_superuser=True),
+        reason="The kiosk prints nothing",
+        opened_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+    world.tokens = {kind.value: make_device(place.branch, kind) for kind in DeviceKind}
+    # Seen a moment ago, so that a request does not note its use.
+    BranchCredential.objects.with_scopes_disabled().update(last_used_at=now)
     customer = User.objects.get(pk=people["customer_a"].user_id)
     started = accounts.sign_in(user=customer, device=Device(), now=now).session_id
     change = ContactChange.objects.create(
@@ -134,6 +158,11 @@ def make_world() -> World:
         "services": make_service(place.organization).pk,
         "counters": make_counter(place.branch).pk,
         "members": member.pk,
+        "devices": BranchCredential.objects.with_scopes_disabled()
+        .get(branch=place.branch, kind=DeviceKind.KIOSK)
+        .pk,
+        "support-accesses": access.pk,
+        "support": access.pk,
         "queues": place.queue.pk,
         "tickets": waiting.pk,
         "sessions": session.pk,
@@ -232,8 +261,8 @@ class Caller:
             headers["Authorization"] = f"Bearer {self.access}"
         elif self.name == "holder":
             headers["X-Ticket-Token"] = token_of(self.world.ids["tickets"])
-        elif self.name == "kiosk":
-            headers["X-Ticket-Token"] = kiosk_token_of(self.world.place.branch.pk)
+        elif self.name in self.world.tokens:
+            headers["X-Ticket-Token"] = self.world.tokens[self.name]
         return Client(headers=headers)
 
     def browser(self) -> Client:
@@ -291,6 +320,18 @@ PAGE_METHODS = {
         "t/<str:token>/support/new/",
         "t/<str:token>/support/cases/<uuid:case_id>/messages/",
         "t/<str:token>/support/cases/<uuid:case_id>/<str:action>/",
+        "manage/branches/<uuid:branch_id>/devices/",
+        "manage/branches/<uuid:branch_id>/devices/<uuid:device_id>/<str:action>/",
+        "manage/support/",
+        "manage/support/<uuid:access_id>/close/",
+        "manage/<uuid:organization_id>/members/",
+        "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
+        "manage/<uuid:organization_id>/invitations/<uuid:invitation_id>/<str:action>/",
+        "manage/<uuid:organization_id>/settings/",
+        "manage/<uuid:organization_id>/settings/logo/",
+        "manage/<uuid:organization_id>/settings/history/<int:version>/restore/",
+        "invitation/",
+        "device/",
         "sign-in/",
         "sign-in/confirm/",
         "sign-in/code/",
@@ -376,13 +417,18 @@ def address(world: World, route: str) -> str:
                 "d": place.branch.slug,
                 "q": str(place.queue.pk),
                 "t": token_of(ids["tickets"]),
-                "k": kiosk_token_of(place.branch.pk),
+                "k": world.tokens["kiosk"],
+                "w": world.tokens["display"],
+                "manage": str(ids["organizations"]),
+                str(ids["members"]): "change",
+                str(ids["invitations"]): "withdraw",
+                str(ids["devices"]): "code",
+                "history": "1",
                 "session": "break",
                 "public": str(ids["organizations"]),
                 str(ids["organizations"]): "unknown.png",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
-                "manage": str(ids["organizations"]),
                 str(ids["cases"]): "close",
                 str(ids["held"]): "close",
             }[before]
@@ -394,6 +440,7 @@ QUERIES = {
     "api/business/holiday-overrides/": "organization",
     "api/business/members/": "organization",
     "api/business/invitations/": "organization",
+    "api/business/devices/": "branch",
     "api/agents/skills/": "organization",
     "api/agents/agents/": "organization",
     "api/audit/entries/": "organization",
@@ -543,6 +590,19 @@ REST_BODIES: dict[str, Body] = {
     "PUT api/business/members/<uuid:pk>/": lambda w: {"role": "agent", "branches": []},
     "PATCH api/business/members/<uuid:pk>/": lambda w: {"role": "viewer"},
     "POST api/business/invitations/accept/": lambda w: {"token": "x"},
+    "PUT api/business/organizations/<uuid:pk>/settings/": lambda w: {"shows_estimate": False},
+    "PATCH api/business/organizations/<uuid:pk>/settings/": lambda w: {"shows_estimate": False},
+    "POST api/business/organizations/<uuid:pk>/settings/restore/": lambda w: {"version": 1},
+    "POST api/business/devices/": lambda w: {
+        "branch": _text(w, "branches"),
+        "kind": "kiosk",
+        "name": "Entrance",
+    },
+    "POST api/business/devices/pair/": lambda w: {"code": "AAAAAAAA"},
+    "POST api/business/support-accesses/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "reason": "The kiosk prints nothing",
+    },
     "POST api/agents/skills/": lambda w: {
         "organization": _text(w, "organizations"),
         "user": str(w.place.agents[1].user_id),
@@ -620,6 +680,26 @@ FORMS: dict[str, Body] = {
     "manage/privacy/<uuid:organization_id>/entries/": lambda w: REGISTER_ENTRY,
     "q/<uuid:queue_id>/": lambda w: {"service": str(w.place.service.pk), "once": str(uuid4())},
     "k/<str:token>/tickets/": lambda w: {"queue": _text(w, "queues"), "once": str(uuid4())},
+    "manage/branches/<uuid:branch_id>/devices/": lambda w: {"kind": "kiosk", "name": "Entrance"},
+    "manage/support/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "reason": "The kiosk prints nothing",
+        "minutes": "60",
+    },
+    "manage/<uuid:organization_id>/members/": lambda w: {
+        "identifier": f"new-{uuid4().hex}@example.test",
+        "role": "agent",
+    },
+    "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/": lambda w: {
+        "role": "viewer"
+    },
+    "manage/<uuid:organization_id>/settings/": lambda w: {
+        "languages": ["fr"],
+        "default_language": "fr",
+        "display_detail": "numbers",
+    },
+    "device/": lambda w: {"code": "AAAAAAAA"},
+    "invitation/": lambda w: {"token": "x"},
     "agent/open/": lambda w: {"counter": _text(w, "counters"), "queues": [_text(w, "queues")]},
     "sign-in/": lambda w: {
         "identifier": f"nobody-{uuid4().hex}@example.test",

@@ -17,6 +17,7 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from config.topics import TOPICS
+from smartqueue.accounts import entrance
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.common.errors import Problem
@@ -147,7 +148,7 @@ def actor_of(name: str, world: World) -> Actor:
     if name == "holder":
         return Actor(kind=ActorKind.TICKET, ticket_id=world.ids["tickets"])
     if name == "kiosk":
-        return Actor(kind=ActorKind.KIOSK, branch_id=world.place.branch.pk)
+        return entrance.actor_of_ticket_token(world.tokens["kiosk"])
     return world.people.get(name, ANONYMOUS)
 
 
@@ -218,3 +219,32 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
 @pytest.mark.parametrize("token", ["", "other", "\xe9", "Bearer metrics-token "])
 def test_figures_are_for_whoever_has_the_token(client, token):
     assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 404
+
+
+@pytest.mark.parametrize("area", sorted(areas()))
+@pytest.mark.parametrize("kind", ["display", "kiosk"])
+def test_a_device_gets_what_anybody_gets_but_for_what_it_is_there_for(asked, kind, area):
+    """A display has no column, because it has no right; nor has a kiosk beyond its tickets."""
+    anybody = Caller("anonymous", asked.world)
+    device = Caller(kind, asked.world)
+    allowed = {
+        # A socket's ticket, which opens no more topics than the device may follow.
+        ("POST", "api/accounts/auth/socket-ticket/"),
+        *({("POST", "api/queues/tickets/")} if kind == "kiosk" else ()),
+    }
+    more = []
+    for method, path in areas()[area]:
+        cells = []
+        for caller in (anybody, device):
+            with transaction.atomic():
+                cells.append(cell_of(ask(caller, method, path)))
+                transaction.set_rollback(True)
+        if cells[0] != cells[1] and (method, path) not in allowed:
+            more.append((method, path, *cells))
+    # A display takes no ticket, not even as the anonymous person in front of it could.
+    expected = (
+        [("POST", "api/queues/tickets/", "201", "404")]
+        if (kind, area) == ("display", "api/queues/tickets")
+        else []
+    )
+    assert more == expected

@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from smartqueue.business.enums import DeviceKind
+from smartqueue.queues.management.commands._demonstration import device_token
 from smartqueue.queues.tokens import token_of
 from tests.e2e.codes import shape_for, shape_of
 from tests.e2e.conftest import PHONE, Visit
@@ -76,10 +78,9 @@ def test_the_kiosk_prints_a_ticket_in_two_touches(site: Site, visit: Visit) -> N
     annex = line(site, "Annexe de Sor", "S")
     manager = visit(f"/manage/branches/{annex.branch}/")
     sign_in(manager, "manager")
-    kiosk_path = manager.get_by_test_id("kiosk-link").get_attribute("href")
 
     kiosk = visit(
-        kiosk_path or "",
+        f"/k/{device_token(DeviceKind.KIOSK, 'Annexe de Sor')}/",
         script="window.prints = 0; window.print = () => { window.prints += 1; };",
         viewport={"width": 1080, "height": 1920},
         has_touch=True,
@@ -269,10 +270,13 @@ def test_axe_finds_no_serious_fault_on_the_staffs_pages(
     ward = line(site, "Consultations externes", "K")
     manager = visit(f"/manage/branches/{ward.branch}/")
     sign_in(manager, "manager")
-    kiosk = manager.get_by_test_id("kiosk-link").get_attribute("href")
+    kiosk = f"/k/{device_token(DeviceKind.KIOSK, 'Consultations externes')}/"
+    organization = manager.get_by_test_id("members-link").get_attribute("href") or ""
+    own = [f"/manage/branches/{ward.branch}/devices/", organization]
+    own += [organization.replace("members", more) for more in ("settings", "settings/history")]
     speak(manager, language)
     faults: dict[str, list[str]] = {}
-    for path in ["/manage/", f"/manage/branches/{ward.branch}/", f"{kiosk}?lang={language}"]:
+    for path in ["/manage/", f"/manage/branches/{ward.branch}/", *own, f"{kiosk}?lang={language}"]:
         manager.goto(path)
         expect(manager.locator("html")).to_have_attribute("lang", language)
         faults[path] = serious_faults(manager)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from smartqueue.accounts import queries, tokens
+from smartqueue.accounts import entrance, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
@@ -19,7 +19,7 @@ _REDEEM = """
     WITH taken AS (
         DELETE FROM accounts_socketticket WHERE id = %s AND digest = %s RETURNING *
     )
-    SELECT t.kind, t.user_id, t.session_id, t.ticket_id, t.branch_id, t.language, t.expires_at,
+    SELECT t.kind, t.user_id, t.session_id, t.ticket_id, t.branch_id, t.device_id, t.language, t.expires_at,
            u.is_superuser
     FROM taken AS t
     LEFT JOIN accounts_user AS u ON u.id = t.user_id
@@ -47,6 +47,7 @@ def make_socket_ticket(*, actor: Actor, now: datetime) -> str:
         session_id=actor.session_id,
         ticket_id=actor.ticket_id,
         branch_id=actor.branch_id,
+        device_id=actor.device_id,
         language=actor.language,
         expires_at=wall_now() + timedelta(seconds=SOCKET_TICKET_SECONDS),
     )
@@ -68,13 +69,13 @@ def redeem_socket_ticket(ticket: str) -> Actor:
         row = cursor.fetchone()
     if row is None:
         raise NotSignedIn
-    kind, user_id, session_id, ticket_id, branch_id, language, expires_at, is_admin = row
+    kind, user_id, session_id, ticket_id, branch_id, device_id, language, expires_at, is_admin = row
     if expires_at <= wall_now():
         raise NotSignedIn
     lacks_factor = user_id is not None and queries.lacks_needed_factor(
         user_id, is_platform_admin=bool(is_admin)
     )
-    return Actor(
+    asked_as = Actor(
         kind=ActorKind(kind),
         user_id=user_id,
         is_platform_admin=bool(is_admin) and not lacks_factor,
@@ -82,5 +83,7 @@ def redeem_socket_ticket(ticket: str) -> Actor:
         session_id=session_id,
         ticket_id=ticket_id,
         branch_id=branch_id,
+        device_id=device_id,
         language=language,
     )
+    return entrance.renewed(asked_as) if device_id else asked_as

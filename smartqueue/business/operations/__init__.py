@@ -13,6 +13,13 @@ from smartqueue.business.operations._branches import (
     retire_counter,
     update_branch,
 )
+from smartqueue.business.operations._devices import (
+    add_demonstration_device,
+    add_device,
+    pair_device,
+    renew_pairing_code,
+    revoke_device,
+)
 from smartqueue.business.operations._members import (
     accept_if_known,
     accept_invitation,
@@ -22,6 +29,7 @@ from smartqueue.business.operations._members import (
     invitation_token,
     remove_erased_person,
     remove_member,
+    resend_invitation,
     withdraw_invitation,
 )
 from smartqueue.business.operations._organizations import (
@@ -37,12 +45,16 @@ from smartqueue.business.operations._services import (
     retire_service,
     update_service,
 )
+from smartqueue.business.operations._settings import restore_settings, update_settings
+from smartqueue.business.operations._support import close_support_access, open_support_access
 
 __all__ = [
     "WeekHours",
     "accept_if_known",
     "accept_invitation",
     "accept_open_invitations",
+    "add_demonstration_device",
+    "add_device",
     "add_member",
     "add_opening_exception",
     "change_holiday_override",
@@ -50,22 +62,30 @@ __all__ = [
     "change_opening_exception",
     "close_branch",
     "close_organization",
+    "close_support_access",
     "create_branch",
     "create_counter",
     "create_organization",
     "create_service",
     "invitation_token",
+    "open_support_access",
+    "pair_device",
     "remove_erased_person",
     "remove_holiday_override",
     "remove_member",
     "remove_opening_exception",
     "rename_counter",
+    "renew_pairing_code",
     "replace_opening_hours",
+    "resend_invitation",
+    "restore_settings",
     "retire_counter",
     "retire_service",
+    "revoke_device",
     "set_holiday_override",
     "update_branch",
     "update_organization",
     "update_service",
+    "update_settings",
     "withdraw_invitation",
 ]

@@ -19,8 +19,17 @@ from smartqueue.accounts.enums import Language, Role
 from smartqueue.accounts.identifiers import Identifier
 from smartqueue.accounts.models import User
 from smartqueue.business import policies, queries
-from smartqueue.business.errors import AlreadyMember, InvitationOver, LastOwner
+from smartqueue.business.errors import (
+    AlreadyMember,
+    InvitationForAnother,
+    InvitationOver,
+    LastOwner,
+    SentJustNow,
+    SentTooOften,
+)
 from smartqueue.business.events import (
+    InvitationAccepted,
+    InvitationResent,
     InvitationWithdrawn,
     MemberChanged,
     MemberInvited,
@@ -33,8 +42,11 @@ from smartqueue.common import tenancy
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn
 from smartqueue.outbox import operations as outbox
+from smartqueue.realtime import operations as realtime
 
-INVITATION_LIFE: Final = timedelta(days=14)
+INVITATION_LIFE: Final = timedelta(days=7)
+RESEND_AFTER: Final = timedelta(minutes=1)
+MOST_SENT: Final = 5
 _UUID_BYTES: Final = 16
 
 
@@ -103,6 +115,7 @@ def _join(
         organization_id=organization_id, user_id=user_id, role=role, created_at=now
     )
     _limit(membership, branches)
+    realtime.review_user_after_commit(user_id)
     outbox.publish(
         MemberJoined(
             organization_id=organization_id,
@@ -134,7 +147,8 @@ def _invite(
     invitation.language = (
         actor.language if actor.language in Language.values else Language.FRENCH.value
     )
-    invitation.created_at = now
+    invitation.created_at = invitation.sent_at = now
+    invitation.times_sent = 1
     invitation.expires_at = now + INVITATION_LIFE
     invitation.save()
     _limit(invitation, branches)
@@ -187,6 +201,12 @@ def _refuse_last_owner(membership: Membership) -> None:
         raise LastOwner
 
 
+def _look_again(actor: Actor, user_id: UUID) -> None:
+    """Let a changed role count at once: in this request, and on the person's open sockets."""
+    actor.forget_memberships()
+    realtime.review_user_after_commit(user_id)
+
+
 @operation
 def change_member(
     *,
@@ -218,7 +238,7 @@ def change_member(
     membership.version += 1
     membership.save(update_fields=["role", "version"])
     _limit(membership, reached)
-    actor.forget_memberships()
+    _look_again(actor, membership.user_id)
     outbox.publish(
         MemberChanged(
             organization_id=right.organization.pk,
@@ -255,8 +275,38 @@ def remove_member(*, actor: Actor, membership_id: UUID, now: datetime) -> None:
         actor=actor.label,
     )
     membership.delete()
-    actor.forget_memberships()
+    _look_again(actor, gone.user_id)
     outbox.publish(gone)
+
+
+@operation
+def resend_invitation(*, actor: Actor, invitation_id: UUID, now: datetime) -> Invitation:
+    """
+    Send an invitation again with a new term and a new link; the link sent before is void.
+
+    :raises NotFound: unknown, accepted, or outside the actor's reach
+    :raises SentJustNow: sent less than a minute ago
+    :raises SentTooOften: sent five times
+    """
+    invitation = policies.access_invitation(actor, invitation_id)
+    if invitation.sent_at is not None and now - invitation.sent_at < RESEND_AFTER:
+        raise SentJustNow
+    if invitation.times_sent >= MOST_SENT:
+        raise SentTooOften
+    invitation.times_sent += 1
+    invitation.sent_at = now
+    invitation.expires_at = now + INVITATION_LIFE
+    invitation.save(update_fields=["times_sent", "sent_at", "expires_at"])
+    outbox.publish(
+        InvitationResent(
+            organization_id=invitation.organization_id,
+            invitation_id=invitation.pk,
+            subject_version=invitation.times_sent,
+            occurred_at=now,
+            actor=actor.label,
+        )
+    )
+    return invitation
 
 
 @operation
@@ -270,7 +320,7 @@ def withdraw_invitation(*, actor: Actor, invitation_id: UUID, now: datetime) -> 
     gone = InvitationWithdrawn(
         organization_id=invitation.organization_id,
         invitation_id=invitation.pk,
-        subject_version=2,
+        subject_version=invitation.times_sent + 1,
         occurred_at=now,
         actor=actor.label,
     )
@@ -297,16 +347,30 @@ def _accept(
     if present is not None:
         return present
     named = policies.branches_of(invitation)
-    return _join(organization_id, user_id, invitation.role, named, actor, now)
+    joined = _join(organization_id, user_id, invitation.role, named, actor, now)
+    outbox.publish(
+        InvitationAccepted(
+            organization_id=organization_id,
+            invitation_id=invitation.pk,
+            user_id=user_id,
+            role=invitation.role,
+            subject_version=invitation.times_sent + 1,
+            occurred_at=now,
+            actor=actor.label,
+        )
+    )
+    return joined
 
 
 @operation
 def accept_invitation(*, actor: Actor, token: str, now: datetime) -> Membership:
     """
-    Join by the token of an invitation's message, with whatever account is signed in.
+    Join by the token of an invitation's message, with an account that has proven the identifier
+    it was sent to: a forwarded link lets nobody else in.
 
     :raises NotSignedIn: nobody who could join
     :raises NotFound: not a token of an invitation
+    :raises InvitationForAnother: the account has not proven the invited address or number
     :raises InvitationOver: accepted, expired, or the organization has closed
     """
     if actor.user_id is None:
@@ -317,6 +381,9 @@ def accept_invitation(*, actor: Actor, token: str, now: datetime) -> Membership:
         invitation_token(invitation).encode(), token.encode("utf-8", "replace")
     ):
         raise NotFound
+    user = get_user_model().objects.get(pk=actor.user_id)
+    if invitation.identifier not in (user.email, user.phone):
+        raise InvitationForAnother
     membership = _accept(invitation.pk, invitation.organization_id, actor.user_id, actor, now)
     actor.forget_memberships()
     return membership
@@ -368,4 +435,5 @@ def remove_erased_person(*, user_id: UUID, now: datetime) -> None:
             )
         )
         membership.delete()
+        realtime.review_user_after_commit(user_id)
     Invitation.objects.with_scopes_disabled().filter(invited_by=user_id).update(invited_by=None)

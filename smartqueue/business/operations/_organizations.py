@@ -10,7 +10,7 @@ from django.db.models import F
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Role
-from smartqueue.business import policies
+from smartqueue.business import policies, queries
 from smartqueue.business.enums import Ability, Category
 from smartqueue.business.events import (
     HolidaysChanged,
@@ -40,6 +40,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.db import operation
 from smartqueue.common.errors import NotSignedIn
 from smartqueue.outbox import operations as outbox
+from smartqueue.realtime import operations as realtime
 
 CHANGEABLE: Final = ("name", "category", "phone", "website", *translated("description"))
 
@@ -133,7 +134,7 @@ def close_organization(*, actor: Actor, organization_id: UUID, now: datetime) ->
     :raises NotFound: unknown, or not owned by the actor
     :raises PeopleWaiting: people still wait somewhere in it
     """
-    organization = policies.access_organization(actor, organization_id, Ability.OWN, lock=True)
+    organization = policies.access_organization_to_close(actor, organization_id)
     refuse_if_held(Retirable.ORGANIZATION, organization.pk)
     organization.closed_at = now
     organization.version += 1
@@ -142,6 +143,8 @@ def close_organization(*, actor: Actor, organization_id: UUID, now: datetime) ->
     Branch.objects.filter(closed_at=None).update(closed_at=now, version=bump)
     Service.objects.filter(retired_at=None).update(retired_at=now, version=bump)
     Counter.objects.filter(retired_at=None).update(retired_at=now, version=bump)
+    for user_id in queries.members_of(organization.pk):
+        realtime.review_user_after_commit(user_id)
     outbox.publish(
         OrganizationClosed(
             organization_id=organization.pk,

@@ -9,34 +9,52 @@ from django.db.models import OuterRef, Q, QuerySet
 
 from smartqueue.accounts.actor import Membership as ActorMembership
 from smartqueue.accounts.enums import Role
-from smartqueue.business.models import Invitation, Membership
-from smartqueue.common import tenancy
+from smartqueue.business.models import Invitation, Membership, SupportAccess
+from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
 
 Reach = frozenset[UUID] | None
 """Branches that somebody acts for; None is all of them."""
 
 _MEMBERSHIPS = """
-    SELECT membership.organization_id, membership.role, array_agg(reached.branch_id)
+    SELECT membership.organization_id, membership.role, array_agg(reached.branch_id),
+        bool_or(chosen.requires_second_factor) IS TRUE
     FROM business_membership AS membership
     JOIN business_organization AS organization
         ON organization.id = membership.organization_id AND organization.closed_at IS NULL
+    LEFT JOIN business_organizationsettings AS chosen
+        ON chosen.organization_id = membership.organization_id
     LEFT JOIN business_membership_branches AS reached ON reached.membership_id = membership.id
-    WHERE membership.user_id = %s
+    WHERE membership.user_id = %(user)s
     GROUP BY membership.id
+    UNION ALL
+    SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[], false
+    FROM business_supportaccess AS support
+    JOIN accounts_user AS admin ON admin.id = support.admin_id AND admin.is_superuser
+    JOIN business_organization AS organization
+        ON organization.id = support.organization_id AND organization.closed_at IS NULL
+    WHERE support.admin_id = %(user)s AND support.closed_at IS NULL AND support.expires_at > %(now)s
 """
 
 
 def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
-    """Return a person's roles in organizations that are not closed, in one query."""
+    """
+    Return a person's roles in organizations that are not closed, in one query; a platform
+    administrator counts as owner where support access is open, whatever role they have there.
+    """
     with tenancy.with_key_of(user_id):
-        rows = fetch_all(_MEMBERSHIPS, [user_id])
-    return tuple(
-        ActorMembership(
-            organization_id, Role(role), None if branches == [None] else frozenset(branches)
+        rows = fetch_all(_MEMBERSHIPS, {"user": user_id, "now": clock.now()})
+    # What comes last is support access, which stands before a role in the same organization.
+    found = {
+        organization_id: ActorMembership(
+            organization_id,
+            Role(role),
+            None if branches == [None] else frozenset(branches),
+            needs_second_factor=needs_factor,
         )
-        for organization_id, role, branches in rows
-    )
+        for organization_id, role, branches, needs_factor in rows
+    }
+    return tuple(found.values())
 
 
 def _branch_ids(through: "type[Any]", owner: str) -> ArraySubquery:
@@ -98,3 +116,29 @@ def open_invitations_for(identifiers: list[str], now: datetime) -> "QuerySet[Inv
         organization__closed_at=None,
     )
     return rows.order_by("organization_id")
+
+
+def owners_of(organization_id: UUID) -> list[UUID]:
+    """Return the accounts of an organization's owners."""
+    rows = Membership.objects.with_scopes_disabled().filter(
+        organization=organization_id, role=Role.OWNER, user__is_active=True
+    )
+    return list(rows.order_by("user_id").values_list("user_id", flat=True))
+
+
+def members_of(organization_id: UUID) -> list[UUID]:
+    """Return the accounts of everybody with a role in an organization."""
+    rows = Membership.objects.with_scopes_disabled().filter(organization=organization_id)
+    return list(rows.order_by("user_id").values_list("user_id", flat=True))
+
+
+def list_support(
+    *, organization: UUID | None = None, admin: UUID | None = None
+) -> "QuerySet[SupportAccess]":
+    """Return support accesses, newest first: of an organization, of an administrator, or both."""
+    rows: QuerySet[SupportAccess] = SupportAccess.objects.with_scopes_disabled()
+    if organization is not None:
+        rows = rows.filter(organization=organization)
+    if admin is not None:
+        rows = rows.filter(admin=admin)
+    return rows.select_related("admin", "organization").order_by("-opened_at", "-id")

@@ -16,7 +16,7 @@ from smartqueue.accounts.events import UserErased, UserVerified
 from smartqueue.accounts.models import User
 from smartqueue.business import errors, handlers, operations, policies, ports, queries
 from smartqueue.business.enums import Ability
-from smartqueue.business.events import MemberInvited, MemberJoined
+from smartqueue.business.events import InvitationAccepted, MemberInvited, MemberJoined
 from smartqueue.business.models import Invitation, Membership, Organization
 from smartqueue.business.ports import Retirable
 from smartqueue.business.tests import factories as make
@@ -156,11 +156,13 @@ def test_an_invitation_ends_and_inviting_again_renews_it() -> None:
     place = make.organization(owner)
     first = add(owner, place, "new@example.org")
     token = operations.invitation_token(first)
-    late = NOW + timedelta(days=15)
+    late = NOW + timedelta(days=7)
     actor = make.actor_of(person)
 
+    User.objects.filter(pk=person.pk).update(email="new@example.org")
     with pytest.raises(errors.InvitationOver):
         operations.accept_invitation(actor=actor, token=token, now=late)
+    User.objects.filter(pk=person.pk).update(email="other@example.org")
     again = operations.add_member(
         actor=make.actor_of(owner),
         organization_id=place.pk,
@@ -172,10 +174,62 @@ def test_an_invitation_ends_and_inviting_again_renews_it() -> None:
     with pytest.raises(NotFound):
         operations.accept_invitation(actor=actor, token=token, now=late)
     renewed = operations.invitation_token(again)
+    # A forwarded link lets in nobody but whoever has proven the address.
+    with pytest.raises(errors.InvitationForAnother):
+        operations.accept_invitation(actor=actor, token=renewed, now=late)
+    User.objects.filter(pk=person.pk).update(email="new@example.org")
     joined = operations.accept_invitation(actor=actor, token=renewed, now=late)
     assert (joined.user_id, joined.role) == (person.pk, Role.VIEWER)
     with pytest.raises(errors.InvitationOver):
-        operations.accept_invitation(actor=make.actor_of(make.user()), token=renewed, now=late)
+        operations.accept_invitation(actor=actor, token=renewed, now=late)
+
+
+def test_an_invitation_is_sent_again_a_few_times_and_the_old_link_is_void() -> None:
+    owner, person = make.user(), make.user()
+    place = make.organization(owner)
+    first = add(owner, place, "new@example.org")
+    old = operations.invitation_token(first)
+    again = {"actor": make.actor_of(owner), "invitation_id": first.pk}
+
+    with pytest.raises(errors.SentJustNow):
+        operations.resend_invitation(**again, now=NOW + timedelta(seconds=59))
+    for turn in range(1, 5):
+        sent = operations.resend_invitation(**again, now=NOW + timedelta(minutes=turn))
+    with pytest.raises(errors.SentTooOften):
+        operations.resend_invitation(**again, now=NOW + timedelta(hours=1))
+
+    assert sent.expires_at == NOW + timedelta(minutes=4, days=7)
+    User.objects.filter(pk=person.pk).update(email="new@example.org")
+    with pytest.raises(NotFound):
+        operations.accept_invitation(actor=make.actor_of(person), token=old, now=NOW)
+    assert DomainEvent.objects.filter(type="business.invitation.resent.v1").count() == 4
+
+
+def test_the_owners_are_told_of_an_acceptance_once() -> None:
+    owner, person = make.user(), make.user()
+    place = make.organization(owner)
+    second = make.member(owner, place, Role.OWNER)
+    invitation = add(owner, place, "new@example.org")
+    User.objects.filter(pk=person.pk).update(email="new@example.org")
+    token = operations.invitation_token(invitation)
+    operations.accept_invitation(actor=make.actor_of(person), token=token, now=NOW)
+    event = InvitationAccepted(
+        organization_id=place.pk,
+        invitation_id=invitation.pk,
+        user_id=person.pk,
+        role=Role.AGENT,
+        subject_version=2,
+        occurred_at=NOW,
+        actor=f"user:{person.pk}",
+    )
+
+    handlers.on_invitation_accepted_tell_owners(event)
+    handlers.on_invitation_accepted_tell_owners(event)
+
+    assert DomainEvent.objects.filter(type="business.invitation.accepted.v1").count() == 1
+    told = Notification.objects.filter(code=handlers.INVITATION_ACCEPTED)
+    assert {row.user_id for row in told} == {owner.pk, second.pk}
+    assert told.count() == 2
 
 
 @pytest.mark.parametrize("token", ["", "x", "a" * 60, "é", "\x00", "A" * 43])
@@ -199,6 +253,7 @@ def test_an_invitation_is_accepted_and_withdrawn_over_rest() -> None:
     listed = client.get(f"{API}/invitations/", {"organization": str(place.pk)}).json()
     assert [row["id"] for row in listed["results"]] == [made["id"]]
     token = operations.invitation_token(Invitation.objects.with_scopes_disabled().get())
+    User.objects.filter(pk=person.pk).update(email="a@example.org")
     accepted = make.signed_in(person).post(
         f"{API}/invitations/accept/", {"token": token}, content_type=JSON
     )

@@ -6,19 +6,25 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from smartqueue.accounts.tokens import make_opaque_token
 from smartqueue.common.logging import configure
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tokens import token_of
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("path", "shown"),
-    [("/t/{ticket}/", "/t/*/"), ("/t/{ticket}/state/", "/t/*/state/"), ("/k/{kiosk}/", "/k/*/")],
+    [
+        ("/t/{ticket}/", "/t/*/"),
+        ("/t/{ticket}/state/", "/t/*/state/"),
+        ("/k/{device}/", "/k/*/"),
+        ("/w/{device}/", "/w/*/"),
+    ],
 )
 def test_the_token_in_an_address_is_not_logged(
     capsys: pytest.CaptureFixture[str], path: str, shown: str
 ) -> None:
-    tokens = {"ticket": token_of(uuid4()), "kiosk": kiosk_token_of(uuid4())}
+    tokens = {"ticket": token_of(uuid4()), "device": make_opaque_token().text}
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure({"level": "INFO"})

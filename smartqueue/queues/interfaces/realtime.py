@@ -16,13 +16,15 @@ ESTIMATE_SECONDS = 5.0
 
 
 class QueueTopic:
-    """The public state of one queue; anybody may follow it."""
+    """The public state of one queue; anybody may follow it, a branch's device those of its branch."""
 
     prefix: ClassVar[str] = "queue"
     estimate_seconds: ClassVar[float] = ESTIMATE_SECONDS
 
     def authorize(self, actor: Actor, id: str) -> None:  # noqa: A002
-        queries.get_queue(UUID(id))
+        queue = queries.get_queue(UUID(id))
+        if actor.branch_id not in (None, queue.branch_id):
+            raise NotFound
 
     def snapshot(self, actor: Actor, id: str) -> tuple[int, Any]:  # noqa: A002
         status = queries.queue_status(UUID(id), clock.now())

@@ -30,6 +30,7 @@ from smartqueue.queues.operations.serving import (
 from smartqueue.queues.operations.sessions import (
     close_forgotten_session,
     end_session,
+    end_sessions_without_right,
     open_session,
     resume_session,
     take_break,
@@ -47,6 +48,7 @@ __all__ = [
     "count_joining",
     "create_queue",
     "end_session",
+    "end_sessions_without_right",
     "expire_tickets",
     "follow_opening_hours",
     "forget_person",

@@ -1,5 +1,6 @@
 """Getting a place in line."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,15 +10,18 @@ from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
-from smartqueue.business.enums import Ability
+from smartqueue.business.enums import Ability, Switch
 from smartqueue.business.policies import can
+from smartqueue.business.switches import is_on
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
 from smartqueue.common.ids import new_id
 from smartqueue.queues import events, policies, queries
 from smartqueue.queues.enums import ACTIVE, ORDINARY, JoinChannel, QueueState, TicketState
 from smartqueue.queues.errors import (
+    AccountRequired,
     AlreadyWaiting,
+    JoiningByWebOff,
     NotYetOpen,
     PriorityNotOpen,
     QueueClosed,
@@ -53,12 +57,16 @@ def issue_ticket(
 
     :raises NotFound: unknown queue
     :raises QueueClosed, QueuePaused, QueueFull, NotYetOpen: nobody can join now
+    :raises JoiningByWebOff: the organization gives tickets at the place only
+    :raises AccountRequired: it takes people with an account only
     :raises AlreadyWaiting: the same named person of this account or phone is in the queue
     :raises InvalidInput: a service, priority or vehicle category that the queue does not take
     :raises PriorityNotOpen: a priority that only the staff gives
     """
-    queue, offered = policies.access_queue_to_join(actor, queue_id)
+    queue, offered, switched = policies.access_queue_to_join(actor, queue_id)
     is_staff = can(actor, queue.organization_id, Ability.SERVE, queue.branch_id)
+    if not is_staff and actor.kind is not ActorKind.KIOSK:
+        _check_door(actor, switched)
     service_date = _lifecycle.today(queue, now)
     new_day = _begin_day(queue, service_date)
     _check_joinable(queue, now)
@@ -104,6 +112,14 @@ def issue_ticket(
             new_day=new_day,
         )
     )
+
+
+def _check_door(actor: Actor, switched: Mapping[str, bool]) -> None:
+    """Let in who does not come by the kiosk or the staff as far as the organization wants it."""
+    if not is_on(switched, Switch.JOINING_BY_WEB):
+        raise JoiningByWebOff
+    if actor.user_id is None and not is_on(switched, Switch.JOINING_WITHOUT_ACCOUNT):
+        raise AccountRequired
 
 
 def _begin_day(queue: Queue, date: date) -> bool:

@@ -9,17 +9,19 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
-from smartqueue.business.enums import Ability
+from smartqueue.business import queries as business_queries
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Counter
 from smartqueue.business.policies import access_counter
 from smartqueue.common.db import operation
-from smartqueue.common.errors import InvalidInput
+from smartqueue.common.errors import Busy, InvalidInput
 from smartqueue.common.tenancy import enter
 from smartqueue.queues import events, policies
 from smartqueue.queues.enums import AT_COUNTER, SessionState
 from smartqueue.queues.errors import AgentElsewhere, CounterBusy, CounterTaken, SessionNotOpen
 from smartqueue.queues.models import CounterSession, Queue, SessionBreak, Ticket
 from smartqueue.queues.operations import _queue_changes
+from smartqueue.queues.operations.serving import return_ticket
 
 
 @operation
@@ -137,6 +139,45 @@ def close_forgotten_session(*, session_id: UUID, now: datetime) -> None:
     if Ticket.objects.filter(session=session, state__in=AT_COUNTER).exists():
         return
     _end(session, queues, SYSTEM, now)
+
+
+@operation
+def end_sessions_without_right(*, user_id: UUID, organization_id: UUID, now: datetime) -> None:
+    """
+    End the sessions of somebody who may not serve at their counter any more. Whoever stands there
+    goes back to the front of the line, so that another counter calls them next.
+    """
+    rows = CounterSession.objects.with_scopes_disabled().exclude(state=SessionState.ENDED)
+    sessions = rows.filter(agent=user_id, organization=organization_id)
+    roles = business_queries.memberships_of(user_id)
+    enter(organization_id)
+    for session in list(sessions):
+        if not any(
+            role.organization_id == organization_id
+            and role.role in ROLES_WITH[Ability.SERVE]
+            and role.covers(session.branch_id)
+            for role in roles
+        ):
+            _empty_and_end(session.pk, session.queue_ids, now)
+
+
+def _empty_and_end(session_id: UUID, served: list[UUID], now: datetime) -> None:
+    at_counter = Ticket.objects.filter(session=session_id, state__in=AT_COUNTER)
+    needed = {*served, *at_counter.values_list("queue", flat=True)}
+    queues = {q.pk: q for q in _in_lock_order(Queue.objects.filter(pk__in=needed))}
+    rows = CounterSession.objects.select_related("counter").exclude(state=SessionState.ENDED)
+    session = rows.select_for_update(of=("self",), no_key=True).filter(pk=session_id).first()
+    # Its agent may have ended it meanwhile.
+    if session is None:
+        return
+    tickets = list(at_counter.values_list("pk", "queue"))
+    for ticket_id, queue_id in tickets:
+        # Called from a queue that was not locked in time: the delivery is tried again.
+        if queue_id not in queues:
+            raise Busy
+        return_ticket(actor=SYSTEM, ticket_id=ticket_id, now=now)
+    present = list(Queue.objects.filter(pk__in=served).order_by("pk"))
+    _end(session, present, SYSTEM, now)
 
 
 def _end(session: CounterSession, queues: list[Queue], actor: Actor, now: datetime) -> None:

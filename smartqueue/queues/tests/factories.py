@@ -9,7 +9,9 @@ from smartqueue.accounts.actor import Actor, Membership
 from smartqueue.accounts.entrance import actor_of_user
 from smartqueue.accounts.enums import ActorKind, Role
 from smartqueue.accounts.models import User
+from smartqueue.accounts.tokens import make_opaque_token
 from smartqueue.business import models as business
+from smartqueue.business.enums import DeviceKind
 from smartqueue.common import tenancy
 from smartqueue.common.geo import point
 from smartqueue.queues import operations
@@ -131,6 +133,22 @@ def make_place(*, agents: int = 2, timezone: str = "Africa/Dakar", **settings: A
     )
     place.queue = make_queue(place, "A", **settings)
     return place
+
+
+def make_device(branch: business.Branch, kind: DeviceKind = DeviceKind.KIOSK) -> str:
+    """Return the token of another device of a branch."""
+    token = make_opaque_token()
+    business.BranchCredential.objects.with_scopes_disabled().create(
+        id=token.id,
+        organization_id=branch.organization_id,
+        branch=branch,
+        kind=kind,
+        name=f"{kind} {next(_numbers)}",
+        digest=token.digest,
+        created_at=NOW,
+        paired_at=NOW,
+    )
+    return token.text
 
 
 def join(place: Place, *, now: datetime = NOW, actor: Actor | None = None, **values: Any) -> Ticket:

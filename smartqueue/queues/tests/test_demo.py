@@ -12,6 +12,7 @@ from django.test import Client
 from smartqueue.accounts.entrance import actor_of_user
 from smartqueue.accounts.models import User
 from smartqueue.agents.models import Skill
+from smartqueue.business.enums import DeviceKind
 from smartqueue.business.models import Branch, Membership, Organization, Service
 from smartqueue.outbox.models import DomainEvent
 from smartqueue.queues import operations
@@ -60,6 +61,19 @@ def test_the_demonstration_is_loaded_once() -> None:
     ]
     assert untranslated == []
     assert not Branch.objects.with_scopes_disabled().filter(commune=None).exists()
+
+
+@pytest.mark.parametrize(("kind", "start"), [(DeviceKind.KIOSK, "k"), (DeviceKind.DISPLAY, "w")])
+def test_the_addresses_that_the_server_prints_open_devices(
+    client: Client, settings: Any, kind: DeviceKind, start: str
+) -> None:
+    load()
+    path = f"/{start}/{demo.device_token(kind, 'Hôtel de ville')}/"
+    assert f"$site{path}" in (settings.BASE_DIR / "script" / "server").read_text()
+
+    assert client.get(path).status_code == 200
+    settings.ALLOW_DEMO_ACCOUNTS = False
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("hour", [3, 12, 23])

@@ -19,13 +19,14 @@ from smartqueue.queues.tests.factories import (
     make_actor,
     make_branch,
     make_counter,
+    make_device,
     make_member,
     make_place,
     make_queue,
     make_service,
     sit_down,
 )
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tokens import token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("entrance")]
 
@@ -531,8 +532,8 @@ def test_names_come_back_as_they_were_given(place, agent, anybody, name):
 
 
 def test_a_kiosk_issues_at_its_own_branch(place):
-    kiosk = Api(token=kiosk_token_of(place.branch.pk))
-    other = Api(token=kiosk_token_of(make_branch(place.organization).pk))
+    kiosk = Api(token=make_device(place.branch))
+    other = Api(token=make_device(make_branch(place.organization)))
     body = {"queue": str(place.queue.pk)}
 
     assert kiosk.ok("queues/tickets/", body, 201)["channel"] == "kiosk"

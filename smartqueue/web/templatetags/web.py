@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import Language
 from smartqueue.common.money import Money
 from smartqueue.support import policies
 from smartqueue.web import wording
@@ -74,6 +75,18 @@ def looks_after_cases(actor: Actor) -> bool:
 def price(service: Any) -> str:
     """Show what a service costs."""
     return Money(service.price_minor, service.currency).display(get_language() or "fr")
+
+
+@register.filter(name="get")
+def get_of(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """Return what a mapping has under a key; nothing for an unknown one."""
+    return mapping.get(key, "")
+
+
+@register.simple_tag
+def languages_of(offered: list[tuple[str, str]] | str) -> list[tuple[str, str]]:
+    """Return the languages that a page is offered in: an organization's, or all of ours."""
+    return list(offered) if isinstance(offered, list) else list(Language.choices)
 
 
 @register.simple_tag

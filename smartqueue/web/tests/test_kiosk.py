@@ -8,14 +8,14 @@ from django.test import Client
 from smartqueue.queues import operations
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tokens import token_of
 from smartqueue.web.tests.pages import Page
 
 pytestmark = pytest.mark.django_db
 
 
 def _kiosk(place: factories.Place) -> str:
-    return f"/k/{kiosk_token_of(place.branch.pk)}/"
+    return f"/k/{factories.make_device(place.branch)}/"
 
 
 def test_each_service_has_a_button(client: Client, place: factories.Place) -> None:
@@ -26,9 +26,10 @@ def test_each_service_has_a_button(client: Client, place: factories.Place) -> No
 
 
 def test_a_press_issues_a_ticket_of_the_kiosk_once(client: Client, place: factories.Place) -> None:
+    kiosk = _kiosk(place)
     data = {"queue": str(place.queue.pk), "lang": "ar", "nonce": str(uuid.uuid4())}
-    page = client.post(f"{_kiosk(place)}tickets/", data).content.decode()
-    client.post(f"{_kiosk(place)}tickets/", data)
+    page = client.post(f"{kiosk}tickets/", data).content.decode()
+    client.post(f"{kiosk}tickets/", data)
     ticket = Ticket.objects.with_scopes_disabled().get()
     assert (ticket.channel, ticket.language) == ("kiosk", "ar")
     assert ticket.number in page

@@ -6,7 +6,6 @@ from django.test import Client
 from smartqueue.accounts.enums import Role
 from smartqueue.queues.models import Queue
 from smartqueue.queues.tests import factories
-from smartqueue.queues.tokens import kiosk_token_of
 from smartqueue.web.tests.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -40,13 +39,13 @@ def test_it_shows_counters_and_who_is_there(client: Client, place: factories.Pla
     page = sign_in(client, place.owner).get(f"/manage/branches/{place.branch.pk}/")
     text = page.content.decode()
     assert 'data-testid="total-waiting">1</dd>' in text
-    assert f"/k/{kiosk_token_of(place.branch.pk)}/" in text
+    assert f"/manage/branches/{place.branch.pk}/devices/" in text
 
 
-def test_the_kiosk_address_is_for_managers(client: Client, place: factories.Place) -> None:
+def test_the_devices_are_for_managers(client: Client, place: factories.Place) -> None:
     page = sign_in(client, place.agent).get(f"/manage/branches/{place.branch.pk}/")
     assert page.status_code == 200
-    assert "kiosk-link" not in page.content.decode()
+    assert "devices-link" not in page.content.decode()
 
 
 def test_a_viewer_sees_and_changes_nothing(client: Client, place: factories.Place) -> None:

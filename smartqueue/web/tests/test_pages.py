@@ -15,7 +15,7 @@ from django.utils import translation
 
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tokens import token_of
 from smartqueue.web.tests.conftest import sign_in
 from smartqueue.web.tests.pages import Page
 
@@ -98,7 +98,7 @@ def test_display_and_kiosk_take_the_language_of_their_address(
     client: Client, place: factories.Place, language: str, direction: str
 ) -> None:
     _check(client.get(f"/d/{place.branch.slug}/?lang={language},fr"), language, direction)
-    kiosk = f"/k/{kiosk_token_of(place.branch.pk)}/"
+    kiosk = f"/k/{factories.make_device(place.branch)}/"
     _check(client.get(f"{kiosk}?lang={language}"), language, direction)
     data = {"queue": str(place.queue.pk), "lang": language, "nonce": str(uuid.uuid4())}
     _check(client.post(f"{kiosk}tickets/", data), language, direction)

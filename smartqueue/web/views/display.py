@@ -5,26 +5,45 @@ import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import translation
-from django.views.decorators.cache import cache_control
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
+from smartqueue.accounts.enums import ActorKind
 from smartqueue.business import queries as business_queries
+from smartqueue.business.enums import DisplayDetail
+from smartqueue.business.models import Branch, OrganizationSettings
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import live
 from smartqueue.queues.models import Queue
 from smartqueue.web import queries
 from smartqueue.web import speech as speech_clips
+from smartqueue.web.devices import device_of
+from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import page
 
 _NUMBER = re.compile(r"^([A-Z0-9]{0,3}?)(\d{3,5})$")
 CALLS_SHOWN = 6
 
 
-def _languages(request: HttpRequest) -> list[str]:
-    wanted = request.GET.get("lang", "fr").split(",")
-    known = [code for code in dict.fromkeys(wanted) if code in speech_clips.VOICES]
-    return known or ["fr"]
+def _languages(request: HttpRequest, settings: OrganizationSettings) -> list[str]:
+    wanted = request.GET.get("lang", settings.default_language).split(",")
+    known = [
+        code
+        for code in dict.fromkeys(wanted)
+        if code in speech_clips.VOICES and code in settings.languages
+    ]
+    return known or [settings.default_language]
+
+
+def _status(queue: Queue, settings: OrganizationSettings) -> dict[str, Any]:
+    """Return what the display is told of a queue, as far as the organization opens it."""
+    status = dict(live.status_facts(queue))
+    if not settings.shows_waiting_count:
+        status["waiting_count"] = None
+    if settings.display_detail == DisplayDetail.NUMBERS:
+        for name in ("now_serving", "last_called"):
+            status[name] = [{**call, "counter": None} for call in status[name]]
+    return status
 
 
 def _calls(queues: list[Queue]) -> list[dict[str, Any]]:
@@ -35,18 +54,31 @@ def _calls(queues: list[Queue]) -> list[dict[str, Any]]:
 @require_safe
 def display(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the calls of a branch; `?lang=fr,ar` gives the languages of the screen and the voice."""
-    languages = _languages(request)
-    translation.activate(languages[0])
-    request.LANGUAGE_CODE = languages[0]
-    branch = queries.get_branch(slug)
+    return _shown(request, queries.get_branch(slug))
+
+
+@never_cache
+@require_safe
+def wall(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the same on the branch's own screen, which a manager has paired and can take back."""
+    _actor, branch_id = device_of(token, ActorKind.DISPLAY)
+    return _shown(request, queries.get_branch_by_id(branch_id))
+
+
+def _shown(request: HttpRequest, branch: Branch) -> HttpResponse:
+    settings = business_queries.settings_of(branch.organization)
+    languages = _languages(request, settings)
+    look = branded(request, branch.organization, language=languages[0])
     queues: list[Queue] = branch.live_queues  # type: ignore[attr-defined]  # prefetched
     context = {
+        **look,
         "branch": branch,
+        "shows_counters": settings.display_detail != DisplayDetail.NUMBERS,
         "queues": queues,
         "calls": _calls(queues),
         "languages": ",".join(languages),
         "second": languages[1] if len(languages) > 1 else "",
-        "statuses": json.dumps({f"queue:{q.pk}": live.status_facts(q) for q in queues}),
+        "statuses": json.dumps({f"queue:{q.pk}": _status(q, settings) for q in queues}),
     }
     return page(request, "display.html", context)
 

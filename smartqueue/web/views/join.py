@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from smartqueue.accounts import identifiers
+from smartqueue.business.enums import Switch
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
@@ -20,6 +21,7 @@ from smartqueue.queues.models import Queue
 from smartqueue.queues.tokens import token_of
 from smartqueue.web import queries
 from smartqueue.web.once import form_digest, issue_once
+from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
 
 MAX_PEOPLE = 6
@@ -57,6 +59,7 @@ class _Typed:
 def join(request: HttpRequest, queue_id: UUID) -> HttpResponse:
     """Show the wait, then the form; a sent form issues one ticket for each named person."""
     queue = queries.get_queue_to_join(queue_id)
+    look = branded(request, queue.branch.organization)
     if request.method != "POST":
         typed = _Typed(names=[""], service=request.GET.get("service", ""), nonce=str(uuid.uuid4()))
         return _form(request, queue, typed)
@@ -73,7 +76,7 @@ def join(request: HttpRequest, queue_id: UUID) -> HttpResponse:
         (name, reverse("web:ticket", args=[token_of(ticket)]))
         for name, ticket in zip(_people(typed), tickets, strict=False)
     ]
-    return page(request, "joined.html", {"queue": queue, "links": links})
+    return page(request, "joined.html", {**look, "queue": queue, "links": links})
 
 
 def _people(typed: _Typed) -> list[str]:
@@ -130,7 +133,14 @@ def _check_lengths(typed: _Typed) -> None:
 def _form(
     request: HttpRequest, queue: Queue, typed: _Typed, problem: Problem | None = None
 ) -> HttpResponse:
+    look = branded(request, queue.branch.organization)
+    needs_account = actor_of(request).user_id is None and not look["own"].is_on(
+        Switch.JOINING_WITHOUT_ACCOUNT
+    )
     context: dict[str, Any] = {
+        **look,
+        "by_web": look["own"].is_on(Switch.JOINING_BY_WEB),
+        "needs_account": needs_account,
         "queue": queue,
         "status": queue_queries.status_of(queue, now_of(request)),
         "typed": typed,

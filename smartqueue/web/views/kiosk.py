@@ -1,17 +1,21 @@
 """The kiosk: large buttons, a number, a printed ticket."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import ActorKind
+from smartqueue.business import queries as business_queries
+from smartqueue.business.enums import Switch
 from smartqueue.business.models import Branch
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.queues import operations, policies
@@ -19,51 +23,49 @@ from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import ORDINARY
 from smartqueue.queues.tokens import actor_of_token, token_of
 from smartqueue.web import queries
+from smartqueue.web.devices import device_of
 from smartqueue.web.once import form_digest, issue_once
-from smartqueue.web.views.kit import failure, now_of, page, uuid_or_none
+from smartqueue.web.views.branding import branded
+from smartqueue.web.views.kit import failure, language_of, now_of, page, uuid_or_none
 
-LANGUAGES = (("fr", "Français"), ("en", "English"), ("ar", "العربية"))
-
-
-def _kiosk(token: str) -> tuple[Actor, UUID]:
-    actor = actor_of_token(token)
-    if actor is None or actor.branch_id is None:
-        raise NotFound
-    return actor, actor.branch_id
+MAX_NAME = 80
 
 
-def _speak(request: HttpRequest) -> str:
-    """Answer in the language chosen on the kiosk; whoever comes next chooses again."""
-    given = request.POST.get("lang") or request.GET.get("lang") or ""
-    language = given if given in dict(LANGUAGES) else "fr"
-    translation.activate(language)
-    request.LANGUAGE_CODE = language
-    return language
+def _kiosk(request: HttpRequest, token: str) -> tuple[Actor, Branch, Mapping[str, Any]]:
+    """
+    Return the device, its branch, and the look of its pages, which speak the language chosen on
+    the kiosk; whoever comes next chooses again.
+    """
+    actor, branch_id = device_of(token, ActorKind.KIOSK)
+    branch = queries.get_branch_by_id(branch_id)
+    settings = business_queries.settings_of(branch.organization)
+    given = request.POST.get("lang") or request.GET.get("lang") or settings.default_language
+    return actor, branch, branded(request, branch.organization, language=given)
 
 
 @never_cache
 @require_safe
 def kiosk(request: HttpRequest, token: str) -> HttpResponse:
     """Show the services of a branch as large buttons."""
-    _actor, branch_id = _kiosk(token)
-    language = _speak(request)
-    return _choices(request, token, queries.get_branch_by_id(branch_id), language)
+    _actor, branch, look = _kiosk(request, token)
+    return _choices(request, token, branch, look)
 
 
 def _choices(
     request: HttpRequest,
     token: str,
     branch: Branch,
-    language: str,
+    look: Mapping[str, Any],
     problem: Problem | None = None,
 ) -> HttpResponse:
     now = now_of(request)
     queues = branch.live_queues  # type: ignore[attr-defined]  # prefetched
     context = {
+        **look,
         "branch": branch,
         "token": token,
-        "language": language,
-        "languages": LANGUAGES,
+        "language": language_of(request),
+        "asks_name": look["own"].is_on(Switch.KIOSK_NAMES),
         "nonce": str(uuid.uuid4()),
         "buttons": queries.buttons_of(
             list(zip(queues, queue_queries.statuses_of(queues, now), strict=True))
@@ -76,20 +78,23 @@ def _choices(
 @require_POST
 def take(request: HttpRequest, token: str) -> HttpResponse:
     """Issue a ticket and show it for printing."""
-    actor, branch_id = _kiosk(token)
-    language = _speak(request)
-    branch = queries.get_branch_by_id(branch_id)
+    actor, branch, look = _kiosk(request, token)
+    language = language_of(request)
     queue_id = uuid_or_none(request.POST.get("queue"))
     if queue_id is None:
         raise NotFound
     nonce = uuid_or_none(request.POST.get("nonce")) or uuid.uuid4()
     pressed = tuple(request.POST.get(name) for name in ("queue", "service", "vehicle_category"))
+    name = ""
+    if look["own"].is_on(Switch.KIOSK_NAMES):
+        name = " ".join(request.POST.get("customer_name", "").split())[:MAX_NAME]
 
     def issue() -> list[UUID]:
         ticket = operations.issue_ticket(
             actor=actor,
             queue_id=queue_id,
             service_id=uuid_or_none(request.POST.get("service")),
+            customer_name=name,
             priority=request.POST.get("priority", ORDINARY),
             vehicle_category=request.POST.get("vehicle_category", ""),
             language=language,
@@ -98,21 +103,24 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
         return [ticket.pk]
 
     try:
-        (ticket_id,) = issue_once(form_digest(request.path, nonce, pressed), issue)
+        (ticket_id,) = issue_once(form_digest(request.path, nonce, (*pressed, name)), issue)
     except NotFound:
         raise
     except Problem as problem:
-        return _choices(request, token, branch, language, problem)
-    return _printed(request, token, branch, ticket_id)
+        return _choices(request, token, branch, look, problem)
+    return _printed(request, token, branch, look, ticket_id)
 
 
-def _printed(request: HttpRequest, token: str, branch: Branch, ticket_id: UUID) -> HttpResponse:
+def _printed(
+    request: HttpRequest, token: str, branch: Branch, look: Mapping[str, Any], ticket_id: UUID
+) -> HttpResponse:
     ticket_token = token_of(ticket_id)
     holder = actor_of_token(ticket_token)
     if holder is None:
         raise NotFound
     ticket = policies.access_ticket(holder, ticket_id)
     context = {
+        **look,
         "branch": branch,
         "token": token,
         "ticket": ticket,

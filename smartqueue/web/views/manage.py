@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from smartqueue.accounts.actor import Actor
 from smartqueue.audit.policies import READERS
-from smartqueue.business.enums import Ability
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch
 from smartqueue.business.policies import access_branch, can
 from smartqueue.common.errors import NotFound, Problem
@@ -17,7 +18,6 @@ from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import SessionState
 from smartqueue.queues.policies import access_queue
-from smartqueue.queues.tokens import kiosk_token_of
 from smartqueue.web import queries
 from smartqueue.web.views.kit import actor_of, failure, is_htmx, now_of, page, signed_in
 
@@ -35,7 +35,7 @@ ACTIONS: Final[dict[str, Callable[..., Any]]] = {
 def index(request: HttpRequest) -> HttpResponse:
     """List the branches that the caller is part of."""
     branches = queries.list_branches_with(actor_of(request), Ability.VIEW)
-    if len(branches) == 1:
+    if len(branches) == 1 and not actor_of(request).is_platform_admin:
         return HttpResponseRedirect(reverse("web:manage-branch", args=[branches[0].pk]))
     places = [(branch, queries.line_of(branch.live_queues)) for branch in branches]  # type: ignore[attr-defined]
     return page(request, "manage_index.html", {"places": places})
@@ -70,9 +70,15 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
         "line": queries.line_of(queues),
         "may_act": can(actor, found.organization_id, Ability.SERVE, found.pk),
         "may_read_journal": actor.has_role(found.organization_id, READERS),
-        "kiosk_token": kiosk_token_of(found.pk) if is_manager else "",
+        "is_manager": is_manager,
+        "manages_people": _manages_people(actor, found),
         "problem": failure(problem) if problem else None,
     }
+
+
+def _manages_people(actor: Actor, found: Branch) -> bool:
+    role = actor.membership_in(found.organization_id)
+    return role is not None and role.role in ROLES_WITH[Ability.MANAGE]
 
 
 @signed_in

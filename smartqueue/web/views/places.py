@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from smartqueue.queues import queries as queue_queries
 from smartqueue.web import queries
+from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import now_of, page
 
 
@@ -17,7 +18,15 @@ def organization(request: HttpRequest, slug: str) -> HttpResponse:
     """Show an organization and its branches."""
     found = queries.get_organization(slug)
     branches = [(b, queries.line_of(b.live_queues)) for b in found.live_branches]  # type: ignore[attr-defined]
-    return page(request, "organization.html", {"organization": found, "places": branches})
+    return page(
+        request,
+        "organization.html",
+        {
+            **branded(request, found),
+            "organization": found,
+            "places": branches,
+        },
+    )
 
 
 @require_safe
@@ -28,6 +37,7 @@ def branch(request: HttpRequest, slug: str) -> HttpResponse:
     queues = found.live_queues  # type: ignore[attr-defined]
     services = {s.pk: s for queue in queues for s in queue.live_services}
     context = {
+        **branded(request, found.organization),
         "branch": found,
         "queues": list(zip(queues, queue_queries.statuses_of(queues, now), strict=True)),
         "services": sorted(services.values(), key=lambda service: service.name),

@@ -18,6 +18,7 @@ from smartqueue.queues.enums import ORDINARY, TicketState
 from smartqueue.queues.tokens import actor_of_token
 from smartqueue.web import queries
 from smartqueue.web.views import pwa
+from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import failure, language_of, now_of, page
 
 FINAL = frozenset({TicketState.COMPLETED, TicketState.CANCELLED, TicketState.EXPIRED})
@@ -62,7 +63,12 @@ def _private(response: HttpResponse) -> HttpResponse:
 @require_safe
 def ticket(request: HttpRequest, token: str) -> HttpResponse:
     """Show the number, the place in line, the interval and why."""
-    return _private(page(request, "ticket.html", _context(request, token)))
+    return _private(_whole(request, _context(request, token)))
+
+
+def _whole(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    look = branded(request, queries.organization_of(context["ticket"].organization_id))
+    return page(request, "ticket.html", {**look, **context}, status)
 
 
 @require_safe
@@ -120,7 +126,7 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
 
 def _refused(request: HttpRequest, token: str, problem: Problem) -> HttpResponse:
     context = _context(request, token, problem)
-    return _private(page(request, "ticket.html", context, status=problem.status))
+    return _private(_whole(request, context, problem.status))
 
 
 @require_safe

@@ -4,17 +4,33 @@ see `smartqueue/locations/data/ATTRIBUTION.txt`); hours, prices and papers are m
 """
 
 # ruff: noqa: RUF001  # Arabic letters are meant
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import time
+from hashlib import sha256
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 from smartqueue.accounts.enums import Role
-from smartqueue.business.enums import Category
+from smartqueue.business.enums import Category, DeviceKind
 from smartqueue.business.operations import WeekHours
 from smartqueue.queues.enums import Policy, PriorityCode
 
 DOMAIN: Final = "demo.smartqueue.test"
 PASSWORD: Final = "smartqueue-demo"  # noqa: S105  # public on purpose; production refuses the accounts
+
+
+_DEVICES: Final = UUID("6f1d3c0a-4b52-4e0e-9d1b-2f6a7c5d8e90")
+
+
+def device_token(kind: DeviceKind, site: str) -> str:
+    """
+    Return the token of a site's demonstration device: always the same, and public on purpose.
+    Production refuses it.
+    """
+    name = f"{kind.value} {site}"
+    secret = sha256(f"smartqueue-demo {name}".encode()).digest()
+    return urlsafe_b64encode(uuid5(_DEVICES, name).bytes + secret).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,19 @@ from django.db.models import Model
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.entrance import actor_of_user
 from smartqueue.accounts.models import User
+from smartqueue.accounts.tokens import read_opaque_token
 from smartqueue.agents import operations as agent_operations
 from smartqueue.agents.models import Skill
 from smartqueue.business import operations as business_operations
-from smartqueue.business.models import Branch, Counter, Membership, Organization, Service
+from smartqueue.business.enums import DeviceKind
+from smartqueue.business.models import (
+    Branch,
+    BranchCredential,
+    Counter,
+    Membership,
+    Organization,
+    Service,
+)
 from smartqueue.common import clock
 from smartqueue.common.geo import point
 from smartqueue.locations import operations as location_operations
@@ -26,6 +35,8 @@ from smartqueue.queues import operations
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.management.commands import _demonstration as demo
 from smartqueue.queues.models import Queue
+
+DEVICE_NAMES = {DeviceKind.KIOSK: "Borne d'accueil", DeviceKind.DISPLAY: "Écran de la salle"}
 
 
 def address_of(login: str) -> str:
@@ -162,9 +173,27 @@ class _Loader:
             ),
         )
         counters = {name: self._counter(branch, name) for name in site.counters}
+        for kind in DeviceKind:
+            self._device(branch, kind, demo.device_token(kind, site.name))
         for line in site.lines:
             self._line(branch, line, services, counters)
         return branch.pk
+
+    def _device(self, branch: Branch, kind: DeviceKind, token: str) -> None:
+        known = read_opaque_token(token)
+        assert known is not None  # noqa: S101  # made in this form
+        self._ensure(
+            BranchCredential,
+            {"id": known.id},
+            lambda: business_operations.add_demonstration_device(
+                actor=self.owner,
+                branch_id=branch.pk,
+                kind=kind,
+                name=DEVICE_NAMES[kind],
+                token=token,
+                now=self.now,
+            ),
+        )
 
     def _counter(self, branch: Branch, name: str) -> UUID:
         counter: Counter = self._ensure(

@@ -22,7 +22,8 @@ const every = (name) => [...statuses.values()].flatMap((status) => status[name])
 
 function fillIn(element, { number, counter }) {
   setText(element.querySelector('[data-part="number"]'), number);
-  setText(element.querySelector('[data-part="counter"]'), counter ?? "");
+  const where = element.querySelector('[data-part="counter"]');
+  if (where) setText(where, counter ?? "");
 }
 
 function drawBoard() {
@@ -41,7 +42,8 @@ function drawBoard() {
 
 function drawLines() {
   for (const [topic, status] of statuses) {
-    setText(document.querySelector(`#lines [data-topic="${topic}"] b`), String(status.waiting_count));
+    const count = document.querySelector(`#lines [data-topic="${topic}"] b`);
+    if (count) setText(count, String(status.waiting_count));
   }
 }
 

@@ -1,194 +1,31 @@
-"""The wire's form of business things; rules are the operations'."""
+"""Branches, their opening, services and counters on the wire."""
 
-from collections.abc import Iterable
 from datetime import time
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from smartqueue.accounts.enums import Role
 from smartqueue.business import hours
 from smartqueue.business.enums import Category
 from smartqueue.business.hours import Schedule
+from smartqueue.business.interfaces.serializers.fields import (
+    MAX_INTERVALS,
+    LongText,
+    Name,
+    distance_of,
+    texts_in,
+    texts_of_row,
+)
 from smartqueue.business.models import (
     Branch,
     Counter,
     HolidayOverride,
-    Invitation,
-    Membership,
     OpeningException,
-    Organization,
     Service,
 )
 from smartqueue.business.operations import WeekHours
-from smartqueue.common.rest.fields import NearField, PointField, WholeSerializer
-
-LANGUAGES = ("fr", "en", "ar")
-MAX_TEXT = 4000
-MAX_INTERVALS = 70
-MAX_WITHIN_METRES = 1_000_000
-
-
-def texts_in(values: dict[str, Any], *fields: str) -> dict[str, Any]:
-    """Take the texts out of `values`; a plain one is in the caller's language."""
-    language = (get_language() or "fr")[:2]
-    found: dict[str, Any] = {}
-    for field in fields:
-        if field in values:
-            found[f"{field}_{language}"] = values.pop(field)
-        for code in LANGUAGES:
-            if f"{field}_{code}" in values:
-                found[f"{field}_{code}"] = values.pop(f"{field}_{code}")
-    return found
-
-
-def _texts_of(row: Organization | Service, fields: Iterable[str]) -> dict[str, str]:
-    shown = {}
-    for field in fields:
-        shown[field] = getattr(row, field) or ""
-        for code in LANGUAGES:
-            shown[f"{field}_{code}"] = getattr(row, f"{field}_{code}") or ""
-    return shown
-
-
-class _LongText(serializers.CharField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            **{"required": False, "allow_blank": True, "max_length": MAX_TEXT, **kwargs}
-        )
-
-
-class _Name(serializers.CharField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "allow_blank": True, "max_length": 120, **kwargs})
-
-
-class PlaceQuery(serializers.Serializer[Any]):
-    search = serializers.CharField(
-        required=False, allow_blank=True, max_length=100, help_text="Accents do not count."
-    )
-    category = serializers.ChoiceField(choices=Category.choices, required=False)
-    commune = serializers.CharField(
-        required=False, allow_blank=True, max_length=20, help_text="ANSD code."
-    )
-    near = NearField(required=False, max_length=60, help_text="`lat,lon`; nearest first.")
-    within = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=MAX_WITHIN_METRES,
-        help_text="Metres around `near`.",
-    )
-    ordering = serializers.ChoiceField(
-        choices=["name", "-name", "created_at", "-created_at"], required=False
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "within" in attrs and "near" not in attrs:
-            raise serializers.ValidationError(
-                {"near": [_("Say around which point: near=lat,lon.")]}, code="required"
-            )
-        return attrs
-
-
-class BranchQuery(PlaceQuery):
-    organization = serializers.UUIDField(required=False)
-
-
-class ServiceQuery(serializers.Serializer[Any]):
-    organization = serializers.UUIDField(required=False)
-    search = serializers.CharField(required=False, allow_blank=True, max_length=100)
-    category = serializers.ChoiceField(choices=Category.choices, required=False)
-    ordering = serializers.ChoiceField(
-        choices=["name", "-name", "duration_minutes", "-duration_minutes", "created_at"],
-        required=False,
-    )
-
-
-class OrganizationServiceQuery(serializers.Serializer[Any]):
-    search = serializers.CharField(required=False, allow_blank=True, max_length=100)
-
-
-class CounterQuery(serializers.Serializer[Any]):
-    branch = serializers.UUIDField(required=False)
-    organization = serializers.UUIDField(required=False)
-
-
-class BranchNamedQuery(serializers.Serializer[Any]):
-    branch = serializers.UUIDField()
-
-
-class OrganizationNamedQuery(serializers.Serializer[Any]):
-    organization = serializers.UUIDField()
-
-
-class MemberQuery(OrganizationNamedQuery):
-    role = serializers.ChoiceField(choices=Role.choices, required=False)
-    search = serializers.CharField(required=False, allow_blank=True, max_length=100)
-
-
-# --- Organizations ------------------------------------------------------------------------------
-
-
-class OrganizationInput(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120)
-    category = serializers.ChoiceField(choices=Category.choices)
-    description = _LongText(help_text="In the language of the request.")
-    description_fr = _LongText()
-    description_en = _LongText()
-    description_ar = _LongText()
-    phone = serializers.CharField(required=False, allow_blank=True, max_length=30)
-    website = serializers.URLField(required=False, allow_blank=True, max_length=200)
-
-
-def _distance(row: Any) -> int | None:
-    distance = getattr(row, "distance", None)
-    return None if distance is None else round(getattr(distance, "m", distance))
-
-
-class OrganizationSerializer(serializers.ModelSerializer[Organization]):
-    description = serializers.CharField(read_only=True)
-    description_fr = serializers.CharField(read_only=True)
-    description_en = serializers.CharField(read_only=True)
-    description_ar = serializers.CharField(read_only=True)
-    distance_metres = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="To its nearest branch, when asked with `near`."
-    )
-
-    class Meta:
-        model = Organization
-        fields = [
-            "id",
-            "name",
-            "slug",
-            "category",
-            "description",
-            "description_fr",
-            "description_en",
-            "description_ar",
-            "phone",
-            "website",
-            "created_at",
-            "distance_metres",
-        ]
-        read_only_fields = fields
-
-    def to_representation(self, instance: Organization) -> dict[str, Any]:
-        return {
-            "id": str(instance.pk),
-            "name": instance.name,
-            "slug": instance.slug,
-            "category": instance.category,
-            **_texts_of(instance, ["description"]),
-            "phone": instance.phone,
-            "website": instance.website,
-            "created_at": instance.created_at.isoformat(),
-            "distance_metres": _distance(instance),
-        }
-
-
-# --- Branches -----------------------------------------------------------------------------------
+from smartqueue.common.rest.fields import PointField, WholeSerializer
 
 
 class ClockField(serializers.TimeField):
@@ -305,7 +142,7 @@ class BranchSerializer(serializers.ModelSerializer[Branch]):
             "next_opening": opens.isoformat() if opens else None,
             "closing_time": closes.isoformat() if closes else None,
             "created_at": instance.created_at.isoformat(),
-            "distance_metres": _distance(instance),
+            "distance_metres": distance_of(instance),
         }
 
 
@@ -361,9 +198,6 @@ class HolidayOverrideSerializer(serializers.ModelSerializer[HolidayOverride]):
         read_only_fields = fields
 
 
-# --- Services and counters ----------------------------------------------------------------------
-
-
 class PriceSerializer(WholeSerializer):
     amount = serializers.IntegerField(
         min_value=0, max_value=1_000_000_000_000, help_text="Minor units; francs have none."
@@ -372,18 +206,18 @@ class PriceSerializer(WholeSerializer):
 
 
 class ServiceInput(serializers.Serializer[Any]):
-    name = _Name(help_text="In the language of the request.")
-    name_fr = _Name()
-    name_en = _Name()
-    name_ar = _Name()
-    description = _LongText()
-    description_fr = _LongText()
-    description_en = _LongText()
-    description_ar = _LongText()
-    required_papers = _LongText(help_text="One a line.")
-    required_papers_fr = _LongText()
-    required_papers_en = _LongText()
-    required_papers_ar = _LongText()
+    name = Name(help_text="In the language of the request.")
+    name_fr = Name()
+    name_en = Name()
+    name_ar = Name()
+    description = LongText()
+    description_fr = LongText()
+    description_en = LongText()
+    description_ar = LongText()
+    required_papers = LongText(help_text="One a line.")
+    required_papers_fr = LongText()
+    required_papers_en = LongText()
+    required_papers_ar = LongText()
     duration_minutes = serializers.IntegerField(min_value=1, max_value=480)
     price = PriceSerializer(required=False)
     languages = serializers.ListField(
@@ -451,7 +285,7 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
         return {
             "id": str(instance.pk),
             "organization": str(instance.organization_id),
-            **_texts_of(instance, SERVICE_TEXTS),
+            **texts_of_row(instance, SERVICE_TEXTS),
             "duration_minutes": instance.duration_minutes,
             "price": {"amount": instance.price_minor, "currency": instance.currency},
             "languages": instance.languages,
@@ -475,74 +309,3 @@ class CounterSerializer(serializers.ModelSerializer[Counter]):
         model = Counter
         fields = ["id", "branch", "organization", "name", "created_at"]
         read_only_fields = fields
-
-
-# --- Members ------------------------------------------------------------------------------------
-
-
-class MemberInput(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(choices=Role.choices)
-    branches = serializers.ListField(
-        child=serializers.UUIDField(),
-        required=False,
-        max_length=200,
-        help_text="None named: all of them.",
-    )
-
-
-class NewMemberInput(MemberInput):
-    organization = serializers.UUIDField()
-    identifier = serializers.CharField(max_length=254, help_text="E-mail address or phone number.")
-
-
-class AcceptInput(serializers.Serializer[Any]):
-    token = serializers.CharField(max_length=100)
-
-
-class MemberUserSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    email = serializers.CharField(allow_null=True)
-    phone = serializers.CharField(allow_null=True)
-
-
-class MemberSerializer(serializers.Serializer[Any]):
-    """A member, or with `status` invited somebody who may become one."""
-
-    id = serializers.UUIDField(read_only=True)
-    organization = serializers.UUIDField(read_only=True)
-    status = serializers.ChoiceField(choices=["active", "invited"], read_only=True)
-    identifier = serializers.CharField(read_only=True)
-    user = MemberUserSerializer(read_only=True, allow_null=True)
-    role = serializers.ChoiceField(choices=Role.choices, read_only=True)
-    branches = serializers.ListField(child=serializers.UUIDField(), read_only=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
-
-    def to_representation(self, instance: Membership | Invitation) -> dict[str, Any]:
-        shared = {
-            "id": str(instance.pk),
-            "organization": str(instance.organization_id),
-            "role": instance.role,
-            "branches": [str(branch) for branch in instance.branch_ids],  # type: ignore[union-attr]
-            "created_at": instance.created_at.isoformat(),
-        }
-        if isinstance(instance, Invitation):
-            return shared | {
-                "status": "invited",
-                "identifier": instance.identifier,
-                "user": None,
-                "expires_at": instance.expires_at.isoformat(),
-            }
-        user = instance.user
-        return shared | {
-            "status": "active",
-            "identifier": user.email or user.phone or "",
-            "user": {
-                "id": str(user.pk),
-                "name": user.get_full_name(),
-                "email": user.email,
-                "phone": user.phone,
-            },
-            "expires_at": None,
-        }

@@ -1,0 +1,1 @@
+"""The wire's form of business things; rules are the operations'."""
