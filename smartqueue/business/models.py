@@ -338,6 +338,8 @@ class OrganizationSettings(TenantModel):
     they are fewer than the platform's; `switches` maps a `Switch` to on or off.
     """
 
+    anybody_reads = True
+
     organization = models.OneToOneField(
         Organization, on_delete=models.CASCADE, related_name="settings"
     )
@@ -432,6 +434,8 @@ class BranchCredential(TenantModel):
 
 class SupportAccess(TenantModel):
     """A platform administrator's time inside an organization, and why."""
+
+    person = "admin"
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="support_accesses"

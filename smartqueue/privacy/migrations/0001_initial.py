@@ -3,6 +3,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import smartqueue.common.ids
+from smartqueue.common.walls import RaiseWalls
 
 # Consents are evidence: a row, once written, is neither changed nor deleted, except by the job that
 # ends what is over, which says so in its transaction.
@@ -27,7 +28,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("business", "0001_initial"),
+        ("business", "0002_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -230,4 +231,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(APPEND_ONLY, CHANGEABLE),
+        RaiseWalls(),
     ]

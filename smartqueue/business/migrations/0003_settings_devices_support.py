@@ -10,11 +10,12 @@ from django.db import migrations, models
 
 import smartqueue.business.models
 import smartqueue.common.ids
+from smartqueue.common.walls import RaiseWalls
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("business", "0001_initial"),
+        ("business", "0002_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -268,5 +269,17 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        RaiseWalls(
+            public=(
+                "Branch",
+                "Counter",
+                "HolidayOverride",
+                "OpeningException",
+                "OpeningHours",
+                "OrganizationSettings",
+                "Service",
+            ),
+            personal={"Membership": "user", "SupportAccess": "admin"},
         ),
     ]
