@@ -23,6 +23,7 @@ def _query(request: ApiRequest) -> EntryQuery:
 
 class EntryListView(ApiListView):
     serializer_class = EntrySerializer
+    queryset = Entry.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
         asked = _query(self.request)

@@ -137,7 +137,7 @@ class RetentionView(ApiView):
 
 
 class EntryListView(ApiListView):
-    serializer_class = forms.EntrySerializer
+    serializer_class = forms.RegisterEntrySerializer
     queryset = RegisterEntry.objects.none()
     filter_backends = []
 
@@ -149,12 +149,14 @@ class EntryListView(ApiListView):
         )
         return queries.list_entries(organization)
 
-    @extend_schema(parameters=[forms.OrganizationQuery], responses=forms.EntrySerializer(many=True))
+    @extend_schema(
+        parameters=[forms.OrganizationQuery], responses=forms.RegisterEntrySerializer(many=True)
+    )
     def get(self, request: ApiRequest) -> Response:
         """List what an organization has added to its register of processing; for its owners."""
         return self.list_response(request)
 
-    @extend_schema(request=forms.NewEntryInput, responses={201: forms.EntrySerializer})
+    @extend_schema(request=forms.NewEntryInput, responses={201: forms.RegisterEntrySerializer})
     @idempotent
     def post(self, request: ApiRequest) -> Response:
         """Add a processing of the organization's own to its register."""
@@ -165,16 +167,16 @@ class EntryListView(ApiListView):
             values=values,
             now=request.now,
         )
-        return Response(forms.EntrySerializer(entry).data, status=201)
+        return Response(forms.RegisterEntrySerializer(entry).data, status=201)
 
 
 class EntryView(ApiView):
-    @extend_schema(request=forms.EntryInput, responses=forms.EntrySerializer)
+    @extend_schema(request=forms.EntryInput, responses=forms.RegisterEntrySerializer)
     def put(self, request: ApiRequest, pk: UUID) -> Response:
         """Replace an entry of the register."""
         return self._change(request, pk, partial=False)
 
-    @extend_schema(request=forms.EntryInput, responses=forms.EntrySerializer)
+    @extend_schema(request=forms.EntryInput, responses=forms.RegisterEntrySerializer)
     def patch(self, request: ApiRequest, pk: UUID) -> Response:
         """Change some of an entry of the register."""
         return self._change(request, pk, partial=True)
@@ -192,4 +194,4 @@ class EntryView(ApiView):
             values=read(forms.EntryInput, request, partial=partial),
             now=request.now,
         )
-        return Response(forms.EntrySerializer(entry).data)
+        return Response(forms.RegisterEntrySerializer(entry).data)

@@ -109,7 +109,7 @@ class NewEntryInput(EntryInput):
         fields = ("organization", *EntryInput.Meta.fields)  # type: ignore[assignment]  # one more
 
 
-class EntrySerializer(serializers.ModelSerializer[RegisterEntry]):
+class RegisterEntrySerializer(serializers.ModelSerializer[RegisterEntry]):
     organization = serializers.UUIDField(source="organization_id", read_only=True)
 
     class Meta:

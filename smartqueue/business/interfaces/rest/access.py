@@ -12,7 +12,7 @@ from smartqueue.business import operations, policies, queries
 from smartqueue.business.enums import Ability, DeviceKind
 from smartqueue.business.interfaces.rest.kit import body_of, query_of
 from smartqueue.business.interfaces.serializers.access import (
-    DeviceSerializer,
+    BranchDeviceSerializer,
     DeviceWithCodeSerializer,
     NewDeviceInput,
     NewSupportInput,
@@ -36,7 +36,7 @@ def _with_code(made: tuple[BranchCredential, str]) -> dict[str, Any]:
 class DeviceListView(ApiListView):
     """The kiosks and displays of a branch."""
 
-    serializer_class = DeviceSerializer
+    serializer_class = BranchDeviceSerializer
     queryset = BranchCredential.objects.none()
 
     def get_queryset(self) -> "QuerySet[Any]":
@@ -44,7 +44,7 @@ class DeviceListView(ApiListView):
         branch = policies.access_branch(self.request.actor, asked, Ability.MANAGE)
         return queries.list_devices(branch.pk)
 
-    @extend_schema(parameters=[BranchNamedQuery], responses=DeviceSerializer(many=True))
+    @extend_schema(parameters=[BranchNamedQuery], responses=BranchDeviceSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List the devices of a branch that were not revoked."""
         return self.list_response(request)

@@ -16,7 +16,7 @@ class NewDeviceInput(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60, help_text="Such as where it stands.")
 
 
-class DeviceSerializer(serializers.ModelSerializer[BranchCredential]):
+class BranchDeviceSerializer(serializers.ModelSerializer[BranchCredential]):
     branch = serializers.UUIDField(source="branch_id", read_only=True)
     organization = serializers.UUIDField(source="organization_id", read_only=True)
     created_by = serializers.UUIDField(source="created_by_id", read_only=True, allow_null=True)
@@ -37,14 +37,14 @@ class DeviceSerializer(serializers.ModelSerializer[BranchCredential]):
         read_only_fields = fields
 
 
-class DeviceWithCodeSerializer(DeviceSerializer):
+class DeviceWithCodeSerializer(BranchDeviceSerializer):
     code = serializers.CharField(
         read_only=True, help_text="Typed on the device once, within ten minutes; told this once."
     )
     code_expires_at = serializers.DateTimeField(read_only=True)
 
-    class Meta(DeviceSerializer.Meta):
-        fields = [*DeviceSerializer.Meta.fields, "code", "code_expires_at"]
+    class Meta(BranchDeviceSerializer.Meta):
+        fields = [*BranchDeviceSerializer.Meta.fields, "code", "code_expires_at"]
         read_only_fields = fields
 
 
