@@ -49,8 +49,9 @@ def granian(
         *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
         *("--blocking-threads", str(threads), "--no-ws", "--log-level", "warning"),
     ]
-    # As deploy/Procfile runs it.
-    with started(command, place, name, port, **{"DATABASE_POOL_SIZE": "0", **extra}) as server:
+    # As deploy/Procfile runs it; the generator is one address, which would soon be refused.
+    usual = {"DATABASE_POOL_SIZE": "0", "LIMITS_FACTOR": "1000000"}
+    with started(command, place, name, port, **usual, **extra) as server:
         yield server
 
 

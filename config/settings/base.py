@@ -223,6 +223,8 @@ LIMITS: dict[str, dict[str, str]] = {
 }
 # These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
 LIMITS_OPEN = frozenset({"join", "read", "write"})
+# Every limit this many times as high: for a measurement, or a very large site.
+LIMITS_FACTOR = env.int("LIMITS_FACTOR", default=1)
 
 # Text messages go to mobile numbers of these countries only.
 SMS_REGIONS: list[str] = env.list("SMS_REGIONS", default=["SN"])

@@ -156,7 +156,7 @@ def _limits(
             continue
         for amount, seconds in _amounts(text):
             key = keyed_digest("limit", action, dimension, subject, str(seconds))
-            yield Limit(key, amount, seconds)
+            yield Limit(key, amount * settings.LIMITS_FACTOR, seconds)
 
 
 def _subject(dimension: str, subjects: dict[str, str | None]) -> str | None:

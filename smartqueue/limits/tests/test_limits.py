@@ -76,6 +76,13 @@ def test_several_limits_on_one_subject_all_hold(action: str, settings: Any) -> N
     assert passed(action, 4, person="awa") == 2
 
 
+def test_a_large_site_raises_every_limit(action: str, settings: Any) -> None:
+    before = passed(action, 50, person="awa")
+    settings.LIMITS_FACTOR = 2
+
+    assert passed(action, 50, person="modou") == 2 * before
+
+
 def test_a_retry_counts_once(action: str) -> None:
     for _ in range(10):
         limits.check(action, once="form 1", person="awa")
