@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.contracts.places import Caller, World, address, make_world, requests
 
@@ -70,6 +70,16 @@ def pages(world: World, callers: dict[str, Caller]) -> list[tuple[str, str]]:
     return found
 
 
+def _context(browser: Browser, caller: Caller, url: str) -> BrowserContext:
+    # A worker that keeps pages would answer in place of the server.
+    context = browser.new_context(service_workers="block")
+    context.add_init_script(WATCH)
+    if caller.cookie:
+        cookie = {"name": django_settings.SESSION_COOKIE_NAME, "value": caller.cookie}
+        context.add_cookies([{**cookie, "url": url}])
+    return context
+
+
 def test_pages_run_under_their_policy(live_server: Any) -> None:
     world = make_world()
     callers = {name: Caller.of(name, world) for name in VISITORS}
@@ -82,20 +92,15 @@ def test_pages_run_under_their_policy(live_server: Any) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*FLAGS, *QUIET, ALONE]
         )
+        contexts = {name: _context(browser, caller, url) for name, caller in callers.items()}
         for name, path in visits:
-            # A worker that keeps pages would answer in place of the server.
-            context = browser.new_context(service_workers="block")
-            context.add_init_script(WATCH)
-            if session := callers[name].cookie:
-                cookie = {"name": django_settings.SESSION_COOKIE_NAME, "value": session}
-                context.add_cookies([{**cookie, "url": url}])
-            page = context.new_page()
+            page = contexts[name].new_page()
             page.on("pageerror", lambda error, path=path: errors.append(f"{path}: {error}"))
             refused[path] = look(page, url + path)
             if path == "/sign-in/":
                 stolen = page.evaluate(INJECT)
                 attacked = page.evaluate("window.refused")
-            context.close()
+            page.close()
         browser.close()
 
     assert {path: found for path, found in refused.items() if found} == {}
