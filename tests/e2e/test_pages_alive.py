@@ -120,6 +120,18 @@ def test_the_kiosk_prints_a_ticket_in_two_touches(site: Site, visit: Visit) -> N
     expect(phone.get_by_test_id("number")).to_have_text(number)
 
 
+def test_a_lying_kiosk_shows_the_whole_slip(site: Site, visit: Visit) -> None:
+    kiosk = visit(
+        f"/k/{device_token(DeviceKind.KIOSK, 'Annexe de Sor')}/",
+        script="window.print = () => {};",
+        viewport={"width": 1280, "height": 720},
+        has_touch=True,
+    )
+    kiosk.get_by_test_id("kiosk-button").first.tap()
+    for part in ("slip", "again"):
+        expect(kiosk.get_by_test_id(part)).to_be_in_viewport(ratio=1)
+
+
 def tab_to(page: Page, target: Locator, most: int = 30) -> None:
     """Press the tabulator until the target has the focus, which must always be seen."""
     for _ in range(most):

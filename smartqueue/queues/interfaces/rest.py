@@ -186,7 +186,8 @@ class TicketListView(ApiListView):
     @idempotent(restore=with_token)
     def post(self, request: ApiRequest) -> Response:
         """Join a queue. The answer carries the token that opens the ticket without an account."""
-        values = self.wanted
+        # A lost race for a lock tries once more with the same values.
+        values = dict(self.wanted)
         ticket = operations.issue_ticket(
             actor=request.actor,
             queue_id=values.pop("queue"),
