@@ -145,6 +145,17 @@ def _of_tickets(*people: str) -> Finder:
     return find
 
 
+def _of_cases(case: str) -> Finder:
+    """Rows of the person, and of cases about a ticket of theirs or opened with its token."""
+
+    def find(subject: Subject) -> Q:
+        held = Q(**{f"{case}holder_ticket_id__in": subject.tickets})
+        about = Q(**{f"{case}subject_type": "ticket", f"{case}subject_id__in": subject.tickets})
+        return _user("person_id")(subject) | held | about
+
+    return find
+
+
 def _events(subject: Subject) -> Q:
     return Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
 
@@ -171,7 +182,8 @@ def _topics(subject: Subject) -> Q:
 
 
 def _messages(subject: Subject) -> Q:
-    return _user("user_id")(subject) | Q(recipient__in=subject.contacts)
+    """What was told to the account, and to their address or phone before it was an account's."""
+    return _user("user_id")(subject) | Q(user_id=None, recipient__in=subject.contacts)
 
 
 def _log_entries(subject: Subject) -> Q:
@@ -360,7 +372,7 @@ PLACES: Final[tuple[Place, ...]] = (
         fate=Fate.DELETED,
         shown=("kind", "language", "expires_at"),
         withheld={"digest": SECRET}
-        | _all(INNER, "id", "user_id", "session_id", "ticket_id", "branch_id"),
+        | _all(INNER, "id", "user_id", "session_id", "ticket_id", "branch_id", "device_id"),
         find=lambda s: _user("user_id")(s) | Q(ticket_id__in=s.tickets),
     ),
     Place(
@@ -526,7 +538,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "expires_at",
             "accepted_at",
         ),
-        withheld={"invited_by_id": OTHERS} | _all(INNER, "id"),
+        withheld={"invited_by_id": OTHERS} | _all(INNER, "id", "sent_at", "times_sent"),
         find=lambda s: Q(identifier__in=s.contacts),
         loosened=("invited_by_id",),
     ),
@@ -538,6 +550,49 @@ PLACES: Final[tuple[Place, ...]] = (
         shown=("branch_id",),
         withheld=_all(INNER, "id", "invitation_id"),
         find=lambda s: Q(invitation__identifier__in=s.contacts),
+    ),
+    Place(
+        label="business.SettingsVersion",
+        title=_("Settings of an organization that you changed"),
+        kind="work",
+        fate=Fate.KEPT,
+        shown=("organization_id", "version", "at"),
+        withheld=_all(OTHERS, "before", "after") | _all(INNER, "id", "by_id", "restored_version"),
+        find=_user("by_id"),
+        loosened=("by_id",),
+        kept_because=_("The organization's settings stay, without who changed them."),
+    ),
+    Place(
+        label="business.BranchCredential",
+        title=_("Devices of a branch that you added"),
+        kind="work",
+        fate=Fate.KEPT,
+        shown=("organization_id", "branch_id", "kind", "name", "created_at"),
+        withheld=_all(SECRET, "code_digest", "digest")
+        | _all(
+            INNER,
+            "id",
+            "code_expires_at",
+            "is_demonstration",
+            "created_by_id",
+            "paired_at",
+            "last_used_at",
+            "revoked_at",
+            "version",
+        ),
+        find=_user("created_by_id"),
+        loosened=("created_by_id",),
+        kept_because=_("The organization's devices stay, without who added them."),
+    ),
+    Place(
+        label="business.SupportAccess",
+        title=_("Your times inside an organization, as platform staff"),
+        kind="event",
+        fate=Fate.KEPT,
+        shown=("organization_id", "reason", "opened_at", "expires_at", "closed_at"),
+        withheld=_all(INNER, "id", "admin_id"),
+        keeps=("reason",),
+        kept_because=_("An organization can always see who of the platform was inside, and why."),
     ),
     Place(
         label="agents.Skill",
@@ -667,6 +722,7 @@ PLACES: Final[tuple[Place, ...]] = (
         fate=Fate.EMPTIED,
         shown=("id", "message_id", "media_type", "size", "attached_at", "removed_at"),
         withheld={"stored_name": SECRET} | _all(INNER, "organization_id", "person_id", "position"),
+        find=_of_cases("message__case__"),
         emptied={"person_id": None, "removed_at": Now()},
         kept_because=_("The file goes with the row within minutes; only its removal is noted."),
     ),
@@ -678,7 +734,7 @@ PLACES: Final[tuple[Place, ...]] = (
         shown=("id", "case_id", "side", "body", "written_at"),
         withheld={"author_id": OTHERS}
         | _all(INNER, "organization_id", "person_id", "is_internal", "position"),
-        find=_user("person_id"),
+        find=_of_cases("case__"),
         emptied={"body": "", "person_id": None},
         loosened=("author_id",),
         kept_because=_("How long people waited for an answer counts; what was written is gone."),
@@ -713,7 +769,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "times_reopened",
             "changed_at",
         ),
-        find=lambda s: _user("person_id")(s) | Q(holder_ticket_id__in=s.tickets),
+        find=_of_cases(""),
         emptied={"title": "", "person_id": None, "holder_ticket_id": None},
         loosened=("assignee_id",),
         kept_because=_("That somebody asked, and how long the answer took, counts."),
