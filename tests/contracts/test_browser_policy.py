@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings as django_settings
 from playwright.sync_api import Page, sync_playwright
 
-from smartqueue.queues.tokens import kiosk_token_of, token_of
+from smartqueue.queues.tests.factories import make_device
+from smartqueue.queues.tokens import token_of
 from tests.contracts.places import Caller, make_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
@@ -58,7 +59,7 @@ def test_pages_run_under_their_policy(live_server: Any) -> None:
         ("", f"/q/{place.queue.pk}/poster/"),
         ("", f"/t/{token_of(world.ids['tickets'])}/"),
         ("", f"/d/{place.branch.slug}/"),
-        ("", f"/k/{kiosk_token_of(place.branch.pk)}/"),
+        ("", f"/k/{make_device(place.branch)}/"),
         ("", "/sign-in/"),
         ("", "/register/"),
         ("", "/nothing-here/"),

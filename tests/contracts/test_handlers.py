@@ -18,6 +18,7 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import EndReason, Role
 from smartqueue.accounts.errors import TokenReused
 from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.factories import make_signed_in
 from smartqueue.business import operations as business
 from smartqueue.business.models import Membership
 from smartqueue.notifications import queries as notifications
@@ -110,7 +111,9 @@ def live_a_day(settings: Any) -> None:
     accounts.refresh_tokens(refresh=stolen, device=Device(), now=NOW)
     with pytest.raises(TokenReused):
         accounts.refresh_tokens(refresh=stolen, device=Device(), now=NOW + timedelta(minutes=5))
-    accounts.erase_user(actor=place.agents[2], user_id=place.agents[2].user_id, now=NOW)
+    # Erasing needs a recent sign-in.
+    leaving = make_signed_in(User.objects.get(pk=place.agents[2].user_id))
+    accounts.erase_user(actor=leaving, user_id=leaving.require_user(), now=NOW)
 
     empty, closing = make_place(), make_place()
     business.close_branch(actor=empty.owner, branch_id=empty.branch.pk, now=NOW)

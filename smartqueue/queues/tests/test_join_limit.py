@@ -15,11 +15,11 @@ from smartqueue.queues.tests.factories import (
     Place,
     make_actor,
     make_branch,
+    make_device,
     make_member,
     make_place,
     make_queue,
 )
-from smartqueue.queues.tokens import kiosk_token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("entrance")]
 
@@ -158,7 +158,7 @@ def test_one_key_for_many_bodies_gives_one_ticket(place: Place) -> None:
 
 
 def test_a_kiosk_gives_tickets_to_everybody(place: Place) -> None:
-    token = kiosk_token_of(place.branch.pk)
+    token = make_device(place.branch)
 
     assert set(statuses(place, 30, headers={"X-Ticket-Token": token})) == {201}
 

@@ -4,6 +4,8 @@ import pytest
 from django.db import connection
 
 from smartqueue.accounts import operations as accounts
+from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.factories import make_signed_in
 from smartqueue.common import uploads
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
@@ -50,7 +52,9 @@ def test_an_erased_person_leaves_times_alone(order: tuple[HandlerMode, ...]) -> 
     assert all(mark in everything_stored() for mark in MARKS)
     before = fresh(case)
 
-    accounts.erase_user(actor=person, user_id=person.require_user(), now=NOW)
+    # Erasing needs a recent sign-in.
+    here = make_signed_in(User.objects.get(pk=person.user_id))
+    accounts.erase_user(actor=here, user_id=person.require_user(), now=NOW)
     for mode in order:
         relay.carry_due(mode)
 
