@@ -120,6 +120,11 @@ def _with_keys(compiler: Any, query: OpenedQuery) -> Any:
 class TenantRows(models.QuerySet[Any]):
     """Rows whose changes, past the scope, go with the keys of what is asked for as reads do."""
 
+    def create(self, **kwargs: Any) -> Any:
+        """Insert a row."""
+        with _keys_of_change(self.query):
+            return super().create(**kwargs)
+
     def update(self, **kwargs: Any) -> int:
         """Update the rows."""
         with _keys_of_change(self.query):
