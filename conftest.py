@@ -80,3 +80,10 @@ def _everything_as_web(django_db_setup: None) -> Iterator[None]:
             yield
     finally:
         TransactionTestCase._fixture_teardown = empty
+
+
+@pytest.fixture(autouse=os.environ.get("TEST_ROLE") == "web")
+def _no_scope_left_over() -> Iterator[None]:
+    """What a test enters by calling a policy outside a unit of work ends with the test."""
+    with tenancy.restored():
+        yield

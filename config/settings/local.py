@@ -3,7 +3,7 @@
 import environ
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import LIMITS
+from config.settings.base import LIMITS, STORAGES
 
 env = environ.Env()
 
@@ -13,7 +13,7 @@ DEVELOPMENT_MAILBOX = True
 ALLOW_DEMO_ACCOUNTS = True
 ADMINS_NEED_SECOND_FACTOR = False
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True

@@ -280,7 +280,9 @@ def branches_of(row: Membership | Invitation) -> frozenset[UUID]:
     """Return the branches that a role is limited to; none means all of them."""
     through = type(row).branches.through
     owner = f"{type(row)._meta.model_name}_id"
-    return frozenset(through.objects.filter(**{owner: row.pk}).values_list("branch_id", flat=True))
+    named = through.objects.filter(**{owner: row.pk}).values_list("branch_id", flat=True)
+    with tenancy.organizations([row.organization_id]):
+        return frozenset(named)
 
 
 def access_opening_exception(

@@ -51,18 +51,21 @@ class OpenedQuery(sql.Query):
         with tenancy.with_keys(self.keys()):
             return super().get_aggregation(using, aggregate_exprs)
 
-    def keys(self) -> Keys:
-        """Return the keys to the rows that the query asks for."""
+    def keys(self, *, to_change: bool = False) -> Keys:
+        """
+        Return the keys to the rows that the query asks for; a person's own opens them to be read,
+        and not to be changed.
+        """
         if self.scope.get("_enabled", True):
             return tenancy.keys_of(self.scope)
         if self.where.connector == AND and not self.where.negated:
             for lookup in self.where.children:
-                keys = self._keys_of(lookup)
+                keys = self._keys_of(lookup, to_change)
                 if keys is not None:
                     return keys
         return EVERY_KEY
 
-    def _keys_of(self, lookup: Any) -> Keys | None:
+    def _keys_of(self, lookup: Any, to_change: bool) -> Keys | None:
         column, ids = self._column_of(lookup), _ids(getattr(lookup, "rhs", None))
         if column is None or ids is None:
             return None
@@ -70,7 +73,7 @@ class OpenedQuery(sql.Query):
             return KeysOf(self.get_meta().db_table, tuple(ids))
         if column.attname == ORGANIZATION:
             return tenancy.keys_of({"organization": ids})
-        if column.name == getattr(column.model, "person", ""):
+        if not to_change and column.name == getattr(column.model, "person", ""):
             return tenancy.keys_of({"customer": ids})
         return None
 
@@ -120,6 +123,11 @@ def _with_keys(compiler: Any, query: OpenedQuery) -> Any:
 class TenantRows(models.QuerySet[Any]):
     """Rows whose changes, past the scope, go with the keys of what is asked for as reads do."""
 
+    def create(self, **kwargs: Any) -> Any:
+        """Insert a row."""
+        with _keys_of_change(self.query):
+            return super().create(**kwargs)
+
     def update(self, **kwargs: Any) -> int:
         """Update the rows."""
         with _keys_of_change(self.query):
@@ -137,7 +145,9 @@ class TenantRows(models.QuerySet[Any]):
 
 
 def _keys_of_change(query: Any) -> AbstractContextManager[None]:
-    return tenancy.with_keys(query.keys()) if isinstance(query, OpenedQuery) else nullcontext()
+    if not isinstance(query, OpenedQuery):
+        return nullcontext()
+    return tenancy.with_keys(query.keys(to_change=True))
 
 
 class TenantManager(models.Manager.from_queryset(TenantRows)):  # type: ignore[misc]

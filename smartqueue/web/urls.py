@@ -95,8 +95,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         devices.device_action,
         name="manage-device",
     ),
-    path("manage/support/", support_access.for_staff, name="support"),
-    path("manage/support/<uuid:access_id>/close/", support_access.close, name="support-close"),
+    path("manage/support/", support_access.for_staff, name="support-access"),
+    path(
+        "manage/support/<uuid:access_id>/close/",
+        support_access.close,
+        name="support-access-close",
+    ),
     path("manage/<uuid:organization_id>/members/", members.members, name="manage-members"),
     path(
         "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",

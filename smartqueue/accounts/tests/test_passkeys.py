@@ -446,7 +446,7 @@ def test_who_may_not_sign_in_does_not_by_passkey(
 
 
 def test_challenges_are_limited_by_address(api: Api, settings: Any) -> None:
-    settings.SIGN_IN_LIMITS = settings.SIGN_IN_LIMITS | {"passkey": {"address": "3/hour"}}
+    settings.LIMITS = settings.LIMITS | {"passkey": {"address": "3/hour"}}
     headers = {"X-Forwarded-For": "203.0.113.77"}
     settings.TRUSTED_PROXY_COUNT = 1
     statuses = [api.post("auth/passkey/options/", {}, **headers).status_code for _ in range(4)]

@@ -50,10 +50,12 @@ def _refuse_sole_owner(user_id: UUID) -> None:
     owned = Membership.objects.with_scopes_disabled().filter(
         user=user_id, role=Role.OWNER, organization__closed_at=None
     )
+    # Asked for by themselves, because they open to the person's key and not to an administrator's.
+    ids = list(owned.values_list("organization", flat=True))
     # Two owners who erase themselves at once wait here for each other, and the second is alone.
     locked = (
         Organization.objects.select_for_update(of=("self",), no_key=True)
-        .filter(pk__in=owned.values("organization"))
+        .filter(pk__in=ids)
         .order_by("pk")
     )
     alone = [organization for organization in locked if not _has_other_owner(organization, user_id)]

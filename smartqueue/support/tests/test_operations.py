@@ -245,7 +245,7 @@ def test_people_read_no_notes_and_write_none(place: Place) -> None:
 def test_staff_who_are_the_person_stand_on_the_person_s_side(place: Place) -> None:
     agent = place.agents[0]
     customer = Actor(kind=ActorKind.USER, user_id=agent.user_id)
-    customer.__dict__["memberships"] = ()
+    customer.__dict__["all_memberships"] = ()
     ticket = join(place, actor=customer)
     case = open_case(place, agent, subject_type=SubjectType.TICKET, subject_id=ticket.pk)
     write(place.owner, case, "Watch this one.", is_internal=True)

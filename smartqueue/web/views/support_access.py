@@ -101,5 +101,5 @@ def close(request: HttpRequest, access_id: UUID) -> HttpResponse:
     )
     messages.success(request, _("Access has ended."))
     if access.admin_id == actor_of(request).user_id:
-        return HttpResponseRedirect(reverse("web:support"))
+        return HttpResponseRedirect(reverse("web:support-access"))
     return HttpResponseRedirect(reverse("web:manage-support", args=[access.organization_id]))
