@@ -276,6 +276,7 @@ COLUMNS = (
     "anonymous",
     "holder",
     "kiosk",
+    "display",
     "customer_a",
     "customer_b",
     "viewer",
