@@ -276,6 +276,7 @@ COLUMNS = (
     "anonymous",
     "holder",
     "kiosk",
+    "display",
     "customer_a",
     "customer_b",
     "viewer",
@@ -724,8 +725,15 @@ FORMS: dict[str, Body] = {
 }
 
 
-def ask(caller: Caller, method: str, route: str) -> Any:
-    """Send one request with a body that its path takes."""
+def body_for(world: World, method: str, route: str) -> dict[str, Any]:
+    """Return a body that a path of the API takes."""
+    if route in UPLOADS:
+        return UPLOADS[route](world)
+    return REST_BODIES.get(f"{method} {route}", lambda w: {})(world)
+
+
+def ask(caller: Caller, method: str, route: str, body: dict[str, Any] | None = None) -> Any:
+    """Send one request, to the API with the body given or with one that its path takes."""
     world = caller.world
     path = address(world, route) + query(world, route)
     if not route.startswith("api/"):
@@ -733,10 +741,10 @@ def ask(caller: Caller, method: str, route: str) -> Any:
         if method == "GET":
             return client.get(path)
         return client.post(path, FORMS.get(route, lambda w: {})(world))
-    body = REST_BODIES.get(f"{method} {route}", lambda w: {})(world)
+    body = body_for(world, method, route) if body is None else body
     send = getattr(caller.rest(), method.lower())
     if route in UPLOADS:
-        return send(path, UPLOADS[route](world))
+        return send(path, body)
     return send(path) if method == "GET" else send(path, body, content_type="application/json")
 
 

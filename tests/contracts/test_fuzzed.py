@@ -12,18 +12,22 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from rest_framework.response import Response
 from schemathesis import GenerationMode
 
 from config.wsgi import application
 from smartqueue.accounts.enums import Role
 from smartqueue.queues import queries
+from smartqueue.queues.interfaces.rest import MyTicketsView
 from smartqueue.queues.tests.factories import make_member
 from tests.contracts.places import Caller, World, make_world
 
 pytestmark = pytest.mark.django_db
 
-# All operations together stay within a minute.
+# The manager meets most, so most is tried as one; the others show what each may reach.
 EXAMPLES = 6
+FEWER_EXAMPLES = 1
+ROLES = ("anonymous", "customer_a", "agent", "owner", "admin", "kiosk")
 
 
 @pytest.fixture
@@ -59,13 +63,25 @@ def real_objects(world: World, path: str) -> dict[str, Any]:
     }
 
 
-def fuzz(operation: Any, mode: GenerationMode, manager: Caller) -> list[str]:
-    """Send generated requests; return what the server failed at."""
+def headers_of(caller: Caller) -> dict[str, str]:
+    """Return what a caller signs in with."""
+    if caller.access:
+        return {"Authorization": f"Bearer {caller.access}"}
+    token = caller.world.tokens.get(caller.name)
+    return {"X-Ticket-Token": token} if token else {}
+
+
+def fuzz(
+    operation: Any, mode: GenerationMode, caller: Caller, examples: int = EXAMPLES
+) -> list[str]:
+    """Send generated requests; return what the server failed at, or answered to nobody."""
     failed: list[str] = []
-    headers = {"Authorization": f"Bearer {manager.access}"}
+    headers = headers_of(caller)
+    # The document lists an empty requirement where nobody needs to sign in.
+    needs_person = {} not in operation.definition.raw["security"] and not caller.access
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -74,9 +90,9 @@ def fuzz(operation: Any, mode: GenerationMode, manager: Caller) -> list[str]:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
-        case.path_parameters = real_objects(manager.world, case.path)
+        case.path_parameters = real_objects(caller.world, case.path)
         response = case.call(headers=headers)
-        if response.status_code >= 500:
+        if response.status_code >= 500 or (needs_person and response.status_code < 400):
             failed.append(f"{case.as_curl_command()} -> {response.status_code}")
 
     # What one operation removes is there again for the next; some have nothing that could be wrong.
@@ -95,6 +111,36 @@ def test_no_request_breaks_the_server(api: Any, manager: Caller, mode: Generatio
 
     assert len(operations) > 60
     assert failed == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_request_of_any_role_breaks_the_server(
+    api: Any, one_transaction: None, role: str
+) -> None:
+    caller = Caller.of(role, make_world())
+
+    failed = [
+        text
+        for operation in (found.ok() for found in api.get_all_operations())
+        for text in fuzz(operation, GenerationMode.POSITIVE, caller, FEWER_EXAMPLES)
+    ]
+
+    assert failed == []
+
+
+def test_control_an_answer_to_nobody_is_seen(
+    api: Any, one_transaction: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MyTicketsView, "public", True)
+    monkeypatch.setattr(MyTicketsView, "get", lambda view, request: Response({}))
+    (operation,) = (
+        operation
+        for operation in (found.ok() for found in api.get_all_operations())
+        if operation.label == "GET /api/queues/tickets/my/"
+    )
+    nobody = Caller("anonymous", make_world())
+
+    assert fuzz(operation, GenerationMode.POSITIVE, nobody)
 
 
 def test_control_a_failure_of_the_server_is_seen(api: Any, manager: Caller, monkeypatch) -> None:

@@ -36,20 +36,6 @@ SIZES = {
 }
 # Chapters that nothing here has anything of.
 WHOLE_CHAPTERS = {10, 17}
-# Parts of the product that are on their way; a line goes when its files have come.
-ARRIVING: tuple[str, ...] = (
-    "docs/patterns/roles.md",
-    "smartqueue/accounts/tests/test_codes.py",
-    "smartqueue/accounts/tests/test_contact.py",
-    "smartqueue/accounts/tests/test_factors.py",
-    "smartqueue/accounts/tests/test_session_list.py",
-    "smartqueue/business/tests/test_roles.py",
-    "smartqueue/business/tests/test_settings.py",
-    "smartqueue/common/tests/test_uploads.py",
-    "smartqueue/privacy/",
-    "tests/contracts/test_privacy.py",
-    "tests/contracts/test_walls.py",
-)
 
 
 def rows() -> list[tuple[str, str, str, str]]:
@@ -64,8 +50,6 @@ def exists(shown: str) -> bool:
     if kind == "lint":
         return f"check_{name}()" in (ROOT / "script" / "lint").read_text()
     file, _, test = kind.partition("::")
-    if file.startswith(ARRIVING):
-        return bool(test)
     path = ROOT / file
     return path.is_file() and bool(
         re.search(rf"^(?:async )?def {test}\(", path.read_text(), re.MULTILINE)
@@ -90,11 +74,6 @@ def test_each_answer_names_a_test_that_exists_or_says_what_is_missing() -> None:
     }
 
     assert wrong == {}
-
-
-@pytest.mark.parametrize("place", ARRIVING)
-def test_what_has_come_is_no_longer_awaited(place: str) -> None:
-    assert not (ROOT / place).exists(), f"take {place} out of ARRIVING"
 
 
 def test_control_a_test_that_does_not_exist_is_seen() -> None:
