@@ -254,15 +254,19 @@ def _opened(*columns: str) -> str:
     return " OR ".join([*(f'"{column}" = ANY {_KEYS}' for column in columns), _TRUSTED])
 
 
+_PARENT = 'EXISTS (SELECT FROM "{parent}" AS parent WHERE parent."{id}" = "{table}"."{column}"'
+
+
 def _rules_of_parents(model: Model) -> dict[str, str]:
     """Say that a row is open where all its parents are, and writable where they are of the scope."""
     read, write = [], []
     for field in parents(model):
         parent = field.related_model._meta.db_table
-        found = (
-            f'EXISTS (SELECT FROM "{parent}" AS parent'
-            f' WHERE parent."{field.target_field.column}" ='
-            f' "{model._meta.db_table}"."{field.column}"'
+        found = _PARENT.format(
+            parent=parent,
+            id=field.target_field.column,
+            table=model._meta.db_table,
+            column=field.column,
         )
         read.append(f"{found})")
         write.append(f"{found} AND ({_opened(ORGANIZATION)}))")
