@@ -28,5 +28,5 @@ def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
 def _no_attempts() -> None:
     """Attempts are counted in Redis, which outlives a test."""
     client = patient_redis()
-    for key in client.scan_iter("LIMITS:*"):
+    for key in client.scan_iter("limit:*"):
         client.delete(key)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _no_attempts() -> None:
     client = patient_redis()
-    for key in client.scan_iter("LIMITS:*"):
+    for key in client.scan_iter("limit:*"):
         client.delete(key)
 
 
