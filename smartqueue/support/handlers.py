@@ -1,10 +1,12 @@
 """Who is told of what in a case, and forgetting people whose account is gone."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.events import UserErased
+from smartqueue.accounts.models import User
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.enums import HandlerMode
@@ -103,15 +105,13 @@ def on_case_resolved_tell(event: CaseResolved) -> None:
     _tell_person(event, RESOLVED, f"{event.case_id}:{event.subject_version}")
 
 
-@subscribe(UserErased)
-def on_user_erased_forget(event: UserErased) -> None:
-    """Take a person who is gone out of their cases."""
-    operations.forget_person(user_id=event.user_id, now=event.occurred_at)
+def forget_before_erasure(user: User, now: datetime) -> None:
+    """Take a person out of their cases before any walk over the tables has loosened them."""
+    operations.forget_person(user_id=user.pk, now=now)
 
 
 @subscribe(UserErased, mode=HandlerMode.OUTSIDE)
-def on_user_erased_remove_files(event: UserErased) -> None:
-    """Delete the files of a person who is gone; forgetting comes first whichever handler runs first."""
-    operations.forget_person(user_id=event.user_id, now=event.occurred_at)
+def on_user_erased_remove_files(_event: UserErased) -> None:
+    """Delete the files of a person who is gone."""
     while operations.remove_files():
         pass
