@@ -130,14 +130,6 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "business.Invitation": Personal(
         fields=("identifier",), people=("invited_by_id",), identifiers=("identifier",)
     ),
-    "business.OrganizationSettings": Personal(
-        innocent=("display_name", "logo", "retention_days", "switches")
-    ),
-    "business.SettingsVersion": Personal(people=("by_id",), innocent=("before", "after")),
-    "business.BranchCredential": Personal(people=("created_by_id",), innocent=("name",)),
-    "business.SupportAccess": Personal(
-        fields=("reason",), people=("admin_id",), sealed_for="admin_id"
-    ),
     "business.Branch": Personal(innocent=("name", "point", "address", "phone", "search_text")),
     "business.OpeningException": Personal(innocent=("reason",)),
     "business.HolidayOverride": Personal(innocent=("name",)),

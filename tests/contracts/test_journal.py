@@ -124,8 +124,8 @@ def test_sql_of_the_serving_role_shows_on_every_watched_table() -> None:
     traces = {}
     for tracked in TRACKED:
         with web_role(autocommit=False) as other:
-            # What is tried is a savepoint of this transaction.
-            other.execute("SELECT 1")
+            # What is tried is a savepoint of this transaction, by somebody who claims every key.
+            other.execute("SELECT set_config(%s, %s, true)", [tenancy.SETTING, tenancy.EVERY_KEY])
             changed = _change(other, tracked)
             kept = other.execute(
                 "SELECT actor, is_direct, kind, after FROM audit_rowchange"

@@ -28,8 +28,7 @@ from smartqueue.notifications.queries import list_mailbox
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.models import Delivery
-from smartqueue.queues.tests.factories import Place, make_place, make_queue
-from smartqueue.queues.tokens import kiosk_token_of
+from smartqueue.queues.tests.factories import Place, make_device, make_place, make_queue
 
 FIRST, LAST = "Xanthoria", "Quibdoé"
 EMAIL = "xanthoria.quibdoe@marks.example.test"
@@ -168,7 +167,7 @@ def _use_tickets(life: Life) -> None:
     child = life.api.post("queues/tickets/", joining | {"customer_name": f"{FIRST} enfant"})
     by_phone = Api().post("queues/tickets/", joining | {"customer_name": f"{FIRST} seule"})
     by_agent = agent.post("queues/tickets/", joining | {"customer_name": f"{LAST} au guichet"})
-    kiosk = Api(token=kiosk_token_of(place.branch.pk))
+    kiosk = Api(token=make_device(place.branch))
     kiosk.post("queues/tickets/", {"queue": joining["queue"], "customer_name": "", "phone": PHONE})
     life.tickets = [own["id"], child["id"], by_phone["id"], by_agent["id"]]
     path = f"queues/tickets/{own['id']}"
