@@ -218,8 +218,6 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
-    "erasure": {"phone": "3/hour", "address": "60/hour"},
-    "erasure_code": {"phone": "10/10 minutes", "address": "200/5 minutes"},
 }
 # These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
 LIMITS_OPEN = frozenset({"join", "read", "write"})

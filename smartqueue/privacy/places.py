@@ -145,6 +145,16 @@ def _of_tickets(*people: str) -> Finder:
     return find
 
 
+def _of_cases(case: str) -> Finder:
+    """Rows of the person, and of cases opened with the token of a ticket of theirs."""
+
+    def find(subject: Subject) -> Q:
+        held = Q(**{f"{case}holder_ticket_id__in": subject.tickets})
+        return _user("person_id")(subject) | held
+
+    return find
+
+
 def _events(subject: Subject) -> Q:
     return Q(subject_id__in=subject.ids) | Q(actor__in=subject.labels)
 
@@ -710,6 +720,7 @@ PLACES: Final[tuple[Place, ...]] = (
         fate=Fate.EMPTIED,
         shown=("id", "message_id", "media_type", "size", "attached_at", "removed_at"),
         withheld={"stored_name": SECRET} | _all(INNER, "organization_id", "person_id", "position"),
+        find=_of_cases("message__case__"),
         emptied={"person_id": None, "removed_at": Now()},
         kept_because=_("The file goes with the row within minutes; only its removal is noted."),
     ),
@@ -721,7 +732,7 @@ PLACES: Final[tuple[Place, ...]] = (
         shown=("id", "case_id", "side", "body", "written_at"),
         withheld={"author_id": OTHERS}
         | _all(INNER, "organization_id", "person_id", "is_internal", "position"),
-        find=_user("person_id"),
+        find=_of_cases("case__"),
         emptied={"body": "", "person_id": None},
         loosened=("author_id",),
         kept_because=_("How long people waited for an answer counts; what was written is gone."),
@@ -756,7 +767,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "times_reopened",
             "changed_at",
         ),
-        find=lambda s: _user("person_id")(s) | Q(holder_ticket_id__in=s.tickets),
+        find=_of_cases(""),
         emptied={"title": "", "person_id": None, "holder_ticket_id": None},
         loosened=("assignee_id",),
         kept_because=_("That somebody asked, and how long the answer took, counts."),

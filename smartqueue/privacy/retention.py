@@ -436,16 +436,29 @@ KINDS: Final[tuple[Kind, ...]] = (
                 "removed_at IS NULL AND message_id IN"  # noqa: S608  # constants of this module
                 f" (SELECT id FROM support_casemessage WHERE case_id IN {_OVER_CASES})",
             ),
+            # Rows without an account have keys of their own; an account's opens other things.
+            Emptying(
+                "support.CaseMessage",
+                "body = ''",
+                f"person_id IS NULL AND body <> '' AND case_id IN {_OVER_CASES}",
+                keys="id",
+            ),
             Emptying(
                 "support.CaseMessage",
                 "body = '', person_id = NULL",
-                f"(body <> '' OR person_id IS NOT NULL) AND case_id IN {_OVER_CASES}",
+                f"person_id IS NOT NULL AND case_id IN {_OVER_CASES}",
+            ),
+            Emptying(
+                "support.SupportCase",
+                "title = '', holder_ticket_id = NULL",
+                "settled_at < %(before)s AND person_id IS NULL"
+                " AND (title <> '' OR holder_ticket_id IS NOT NULL)",
+                keys="id",
             ),
             Emptying(
                 "support.SupportCase",
                 "title = '', person_id = NULL, holder_ticket_id = NULL",
-                "settled_at < %(before)s AND"
-                " (title <> '' OR person_id IS NOT NULL OR holder_ticket_id IS NOT NULL)",
+                "settled_at < %(before)s AND person_id IS NOT NULL",
             ),
         ),
         is_shortenable=True,

@@ -7,6 +7,7 @@ from celery import shared_task
 from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
 from smartqueue.privacy import operations, retention
+from smartqueue.support import operations as support_operations
 
 DAY = 24 * 3600
 
@@ -22,6 +23,13 @@ def carry_out_erasures_task() -> None:
     """Carry out what erasures are asked for, each in its own transaction."""
     for erasure_id in operations.list_unfinished_erasures():
         operations.carry_out_erasure(erasure_id=erasure_id, now=clock.now())
+        _remove_files()
+
+
+def _remove_files() -> None:
+    """Delete the files behind what was just taken out; a crash is made up for within the hour."""
+    while support_operations.remove_files():
+        pass
 
 
 @periodic(every_seconds=60)
@@ -42,3 +50,4 @@ def remove_old_exports_task() -> None:
 def end_retention_task() -> None:
     """Delete or empty whatever the table of retention says is over."""
     retention.end_retention(clock.now())
+    _remove_files()

@@ -1,11 +1,12 @@
 """The doors to support cases: each authorises, locks, decides, writes and publishes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
@@ -426,15 +427,21 @@ def close_resolved_cases(*, now: datetime) -> int:
 
 
 @operation
-def forget_person(*, user_id: UUID, now: datetime) -> None:
+def forget_person(
+    *, user_id: UUID | None, tickets: Collection[UUID] = (), now: datetime
+) -> None:
     """
-    Take a person out of support: their cases lose title, words and files, and keep their times.
+    Take a person out of support: their cases lose title, words and files, keep their times, and
+    are closed. `tickets` are those with whose tokens they opened cases, account or not.
 
     What staff answered goes too, because it speaks of them. Where the person was staff, their
     answers stay with the case and lose their author.
     """
-    own = SupportCase.objects.with_scopes_disabled().filter(person=user_id)
-    locked = own.select_for_update(of=("self",), no_key=True).order_by("pk")
+    own = Q(holder_ticket_id__in=tickets)
+    if user_id is not None:
+        own |= Q(person=user_id)
+    rows = SupportCase.objects.with_scopes_disabled().filter(own)
+    locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
     cases = list(locked)
     of_cases = CaseMessage.objects.with_scopes_disabled().filter(case__in=cases)
     files = CaseAttachment.objects.with_scopes_disabled().filter(message__case__in=cases)
@@ -449,7 +456,8 @@ def forget_person(*, user_id: UUID, now: datetime) -> None:
             _close(case, SYSTEM, now)
         else:
             _save(case, now)
-    _leave_staff(user_id)
+    if user_id is not None:
+        _leave_staff(user_id)
 
 
 def _leave_staff(user_id: UUID) -> None:

@@ -1,6 +1,6 @@
 """The doors of identity."""
 
-from smartqueue.accounts.operations._codes import Verification
+from smartqueue.accounts.operations._codes import Verification, require_reachable
 from smartqueue.accounts.operations._contact import confirm_contact_change, start_contact_change
 from smartqueue.accounts.operations._factors import (
     AppSetup,
@@ -109,6 +109,7 @@ __all__ = [
     "remove_expired",
     "remove_passkey",
     "rename_passkey",
+    "require_reachable",
     "reset_password",
     "sign_in",
     "sign_in_with_code",

@@ -27,6 +27,7 @@ from smartqueue.privacy.places import Place
 from smartqueue.privacy.subject import Subject, words_of
 from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.models import Ticket
+from smartqueue.support import operations as support_operations
 
 MOST_WAITING: Final = 100
 
@@ -143,6 +144,10 @@ def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
             business_operations.remove_erased_person(user_id=subject.user_id, now=now)
         notification_operations.erase_person(user_id=subject.user_id)
         queue_operations.forget_person(user_id=subject.user_id)
+    with tenancy.restored():
+        support_operations.forget_person(
+            user_id=subject.user_id, tickets=subject.tickets, now=now
+        )
     for export in Export.objects.filter(user=subject.user_id):
         archive.delete(export.file)
     counts = {place.label: _take_out(place, subject) for place in places.PLACES}

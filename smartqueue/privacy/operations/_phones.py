@@ -10,7 +10,7 @@ from django.db.models import F
 from smartqueue.accounts import identifiers, throttle
 from smartqueue.accounts.actor import ANONYMOUS
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.errors import ChannelUnavailable
+from smartqueue.accounts.operations import require_reachable
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
@@ -34,15 +34,13 @@ def ask_phone_erasure(*, phone: str, language: str, now: datetime) -> datetime:
     Send a code to a phone; return until when it is good. Whether anything is stored under the
     phone is told to nobody.
 
-    :raises InvalidInput: not a phone number that exists
+    :raises InvalidInput: not a phone number that exists, or none that text messages are sent to
     :raises ChannelUnavailable: no text messages can be sent
-    :raises TooManyRequests: with the seconds to wait
+    :raises TooManyRequests: too many text messages to this number, or from here
     """
-    number = identifiers.phone(phone).value
-    if not notification_operations.can_send(Channel.SMS):
-        raise ChannelUnavailable
-    throttle.check("erasure", phone=number)
-    return _send_code(number, language, now)
+    known = identifiers.phone(phone)
+    require_reachable([known])
+    return _send_code(known.value, language, now)
 
 
 @operation
@@ -85,9 +83,10 @@ def confirm_phone_erasure(*, phone: str, code: str, now: datetime) -> None:
     :raises TooManyRequests: with the seconds to wait
     """
     number = identifiers.phone(phone).value
-    throttle.check("erasure_code", phone=number)
+    throttle.check("verify", identifier=number)
     if not _confirm(number, code, now):
         raise WrongErasureCode
+    throttle.forget("verify", identifier=number)
 
 
 @operation

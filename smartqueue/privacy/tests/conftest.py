@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import storages
 
-from smartqueue.privacy.tests.marks import patient_redis
+from smartqueue.privacy.tests.marks import MARKS, forget_attempts
 
 
 @pytest.fixture
@@ -27,6 +27,4 @@ def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def _no_attempts() -> None:
     """Attempts are counted in Redis, which outlives a test."""
-    client = patient_redis()
-    for key in client.scan_iter("LIMITS:*"):
-        client.delete(key)
+    forget_attempts(*MARKS, *(f"+2217712399{number:02}" for number in range(90, 100)))

@@ -24,6 +24,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.models import User
 from smartqueue.common import clock
+from smartqueue.limits import operations as limits
 from smartqueue.notifications.queries import list_mailbox
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
@@ -254,6 +255,14 @@ def marks_left() -> list[str]:
 def patient_redis() -> Any:
     """Return a client that waits, where the product's own gives up after a moment."""
     return Redis.from_url(settings.REDIS_URL, socket_timeout=30)
+
+
+def forget_attempts(*subjects: str) -> None:
+    """Forgive what earlier tests tried with these identifiers and phones."""
+    for action, by in settings.LIMITS.items():
+        for dimension in {"identifier", "phone"} & set(by):
+            for subject in subjects:
+                limits.forget(action, **{dimension: subject})
 
 
 def redis_dump() -> str:

@@ -21,7 +21,7 @@ from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import Session, User
 from smartqueue.business.models import Membership
 from smartqueue.common import clock
-from smartqueue.notifications.models import Notification
+from smartqueue.notifications.models import Notification, OutgoingMessage
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.models import DomainEvent
@@ -346,9 +346,34 @@ def test_a_phone_s_code_dies_after_five_wrong_answers(
 
 def test_codes_are_not_sent_without_end() -> None:
     client = Client()
-    answers = [post(client, "erasures/", {"phone": "+221771239998"}) for _ in range(4)]
-    assert [a.status_code for a in answers] == [202, 202, 202, 429]
-    assert int(answers[3].headers["Retry-After"]) > 0
+    answers = [post(client, "erasures/", {"phone": "+221771239998"}) for _ in range(6)]
+    assert [a.status_code for a in answers] == [202] * 5 + [429]
+    assert int(answers[5].headers["Retry-After"]) > 0
+
+
+def test_codes_to_erase_and_to_sign_in_count_together() -> None:
+    client, phone = Client(), "+221771239995"
+    for _ in range(5):
+        assert post(client, "erasures/", {"phone": phone}).status_code == 202
+    asked = client.post(
+        "/api/accounts/auth/code/", {"identifier": phone}, content_type="application/json"
+    )
+    assert (asked.status_code, asked.json()["code"]) == (429, "too_many_requests")
+
+
+@pytest.mark.parametrize("phone", ["+33612345678", "+221338210000", "+882161234567"])
+def test_codes_go_to_local_mobile_numbers_alone(phone: str) -> None:
+    answer = post(Client(), "erasures/", {"phone": phone})
+    assert answer.status_code == 400
+    assert [error["code"] for error in answer.json()["errors"]] == ["not_textable"]
+    assert not OutgoingMessage.objects.exists()
+
+
+def test_wrong_answers_are_counted_whatever_code_they_are_for() -> None:
+    client, phone = Client(), "+221771239994"
+    guess = {"phone": phone, "code": "111111"}
+    answers = [post(client, "erasures/confirm/", guess).status_code for _ in range(11)]
+    assert answers == [400] * 10 + [429]
 
 
 def test_asking_tells_nobody_whether_anything_is_stored() -> None:

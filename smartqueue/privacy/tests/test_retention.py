@@ -17,7 +17,7 @@ from smartqueue.audit import operations as audit_operations
 from smartqueue.audit.models import PersonKey, RowChange
 from smartqueue.audit.tests.conftest import entries_on, id_on
 from smartqueue.business.models import Invitation
-from smartqueue.common import jobs
+from smartqueue.common import jobs, uploads
 from smartqueue.idempotency.models import IdempotencyKey
 from smartqueue.notifications.models import Notification, OutgoingMessage
 from smartqueue.outbox.models import Delivery, DomainEvent
@@ -35,6 +35,11 @@ from smartqueue.queues.tests.factories import (
     sit_down,
 )
 from smartqueue.realtime.models import TopicEvent
+from smartqueue.support import operations as support
+from smartqueue.support.enums import SubjectType
+from smartqueue.support.files import kept
+from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
+from smartqueue.support.tests.factories import holder_of, open_case, person_of, picture
 
 pytestmark = pytest.mark.django_db
 
@@ -251,6 +256,36 @@ def make_work(at: datetime) -> Ended:
     return ended
 
 
+def make_case(at: datetime) -> Ended:
+    """A settled case of an account, and one opened with a ticket's token alone."""
+    place = make_place()
+    ticket = join(place, now=at)
+    about = {"subject_type": SubjectType.TICKET, "subject_id": ticket.pk}
+    cases = [open_case(place, now=at), open_case(place, holder_of(ticket), now=at, **about)]
+    for case, actor in zip(cases, (person_of(cases[0]), holder_of(ticket)), strict=True):
+        with kept([picture()], case.organization_id) as files:
+            support.write_message(
+                actor=actor, case_id=case.pk, body="See here.", files=files, now=at
+            )
+        support.resolve_case(actor=place.owner, case_id=case.pk, now=at)
+    rows = SupportCase.objects.with_scopes_disabled().filter(pk__in=[c.pk for c in cases])
+    messages = CaseMessage.objects.with_scopes_disabled().filter(case__in=cases)
+    attached = CaseAttachment.objects.with_scopes_disabled().filter(message__case__in=cases)
+
+    def ended() -> bool:
+        told = [
+            *rows.values_list("title", flat=True),
+            *messages.values_list("body", flat=True),
+            *(not removed for removed in attached.values_list("removed_at", flat=True)),
+        ]
+        assert all(told) or not any(told)
+        assert rows.filter(person=None, holder_ticket_id=None).count() == (0 if all(told) else 2)
+        assert messages.exclude(person=None).exists() == all(told)
+        return not any(told)
+
+    return ended
+
+
 def make_administration(at: datetime) -> Ended:
     row = LogEntry.objects.create(
         user_id=make_user().pk, object_repr="Awa", action_flag=CHANGE, action_time=at
@@ -305,6 +340,7 @@ MAKERS: dict[str, Maker] = {
     "ticket_link": make_ticket_link,
     "step": make_step,
     "work": make_work,
+    "case": make_case,
     "administration": make_administration,
     "consent": make_consent,
     "export": make_export,
@@ -434,6 +470,39 @@ def test_what_the_journal_sealed_of_a_ticket_goes_with_its_name() -> None:
     # The account's key opens what is still within its time.
     assert tickets[0].pk not in left
     assert {tickets[1].pk, tickets[2].customer_id} <= left
+
+
+def test_the_files_of_a_case_go_with_its_words() -> None:
+    make_case(NOW - timedelta(days=500))
+    assert len(list(uploads.private_files("cases"))) == 2
+
+    tasks.end_retention_task()
+
+    assert list(uploads.private_files("cases")) == []
+    assert not CaseAttachment.objects.with_scopes_disabled().exists()
+
+
+def test_what_the_journal_sealed_of_a_case_without_an_account_goes_with_its_words() -> None:
+    make_case(NOW - timedelta(days=500))
+    rows = SupportCase.objects.with_scopes_disabled()
+    messages = CaseMessage.objects.with_scopes_disabled()
+    own = {*rows.filter(person=None).values_list("pk", flat=True)}
+    own |= {*messages.filter(person=None).values_list("pk", flat=True)}
+    account = rows.exclude(person=None).get().person_id
+    opened = PersonKey.objects.exclude(key=None)
+    assert {*own, account} <= set(opened.values_list("pk", flat=True))
+
+    retention.end_retention(NOW)
+
+    left = set(opened.values_list("pk", flat=True))
+    assert not own & left
+    assert account in left
+
+
+def test_a_case_that_goes_on_keeps_its_words() -> None:
+    case = open_case(make_place(), now=NOW - timedelta(days=500))
+    retention.end_retention(NOW)
+    assert SupportCase.objects.with_scopes_disabled().get(pk=case.pk).title == case.title
 
 
 @pytest.mark.parametrize(

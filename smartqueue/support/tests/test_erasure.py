@@ -1,20 +1,27 @@
 """Nothing of an erased person is left in support but the times of their cases."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 
 from smartqueue.accounts import operations as accounts
+from smartqueue.accounts.models import User
+from smartqueue.accounts.tests.factories import make_signed_in
 from smartqueue.common import uploads
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
-from smartqueue.queues.tests.factories import NOW, make_actor, make_place, make_user
+from smartqueue.privacy import tasks as privacy
+from smartqueue.queues.tests.factories import NOW, join, make_actor, make_place, make_user
 from smartqueue.support import operations
-from smartqueue.support.enums import CaseState
+from smartqueue.support.enums import CaseState, SubjectType
 from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
 from smartqueue.support.tests.factories import (
     fresh,
+    holder_of,
     messages_of,
     open_about_branch,
+    open_case,
     person_of,
     write_with_file,
 )
@@ -33,11 +40,29 @@ def everything_stored() -> str:
     return " ".join(texts)
 
 
+def carry_database() -> None:
+    relay.carry_due(HandlerMode.DATABASE)
+
+
+def carry_outside() -> None:
+    relay.carry_due(HandlerMode.OUTSIDE)
+
+
+def walk_over_all_tables() -> None:
+    privacy.carry_out_erasures_task()
+
+
 @pytest.mark.parametrize(
     "order",
-    [(HandlerMode.DATABASE, HandlerMode.OUTSIDE), (HandlerMode.OUTSIDE, HandlerMode.DATABASE)],
+    [
+        (carry_database, carry_outside),
+        (carry_outside, carry_database),
+        (walk_over_all_tables, carry_database, carry_outside),
+        (walk_over_all_tables,),
+    ],
+    ids=["database first", "outside first", "walk first", "walk alone"],
 )
-def test_an_erased_person_leaves_times_alone(order: tuple[HandlerMode, ...]) -> None:
+def test_an_erased_person_leaves_times_alone(order: tuple[Callable[[], None], ...]) -> None:
     place = make_place()
     person = make_actor(make_user())
     case = open_about_branch(place, person, title=MARKS[0], body=MARKS[1])
@@ -50,9 +75,11 @@ def test_an_erased_person_leaves_times_alone(order: tuple[HandlerMode, ...]) -> 
     assert all(mark in everything_stored() for mark in MARKS)
     before = fresh(case)
 
-    accounts.erase_user(actor=person, user_id=person.require_user(), now=NOW)
-    for mode in order:
-        relay.carry_due(mode)
+    # Erasing needs a recent sign-in.
+    here = make_signed_in(User.objects.get(pk=person.user_id))
+    accounts.erase_user(actor=here, user_id=person.require_user(), now=NOW)
+    for step in order:
+        step()
 
     left = everything_stored()
     assert [mark for mark in (*MARKS, str(person.user_id)) if mark in left] == []
@@ -61,6 +88,27 @@ def test_an_erased_person_leaves_times_alone(order: tuple[HandlerMode, ...]) -> 
     assert (found.state, found.person_id) == (CaseState.CLOSED, None)
     assert [(m.body, m.person_id) for m in messages_of(case)] == [("", None)] * 4
     assert fresh(other).title == "Stays"
+    (kept,) = uploads.private_files("cases")
+    assert CaseAttachment.objects.with_scopes_disabled().get().stored_name == kept
+
+
+def test_cases_opened_with_a_ticket_alone_go_with_the_ticket_s_person() -> None:
+    place = make_place()
+    ticket, strange = join(place), join(place)
+    cases = []
+    for held in (ticket, strange):
+        about = {"subject_type": SubjectType.TICKET, "subject_id": held.pk}
+        cases.append(open_case(place, holder_of(held), title=MARKS[0], body=MARKS[1], **about))
+        write_with_file(cases[-1], holder_of(held))
+
+    operations.forget_person(user_id=None, tickets=[ticket.pk], now=NOW)
+    while operations.remove_files():
+        pass
+
+    gone, stays = fresh(cases[0]), fresh(cases[1])
+    assert (gone.title, gone.holder_ticket_id, gone.state) == ("", None, CaseState.CLOSED)
+    assert [message.body for message in messages_of(gone)] == ["", ""]
+    assert (stays.title, stays.state) == (MARKS[0], CaseState.OPEN)
     (kept,) = uploads.private_files("cases")
     assert CaseAttachment.objects.with_scopes_disabled().get().stored_name == kept
 

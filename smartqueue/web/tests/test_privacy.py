@@ -16,7 +16,7 @@ from smartqueue.privacy.enums import Purpose
 from smartqueue.privacy.models import Consent, Erasure, Export, RegisterEntry
 from smartqueue.privacy.queries import has_consent
 from smartqueue.privacy.retention import KINDS
-from smartqueue.privacy.tests.marks import patient_redis
+from smartqueue.privacy.tests.marks import forget_attempts
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
 from smartqueue.queues.tests.factories import join, make_actor, make_member, make_user
@@ -28,9 +28,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _no_attempts() -> None:
-    client = patient_redis()
-    for key in client.scan_iter("LIMITS:*"):
-        client.delete(key)
+    forget_attempts("+221771230009")
 
 
 @pytest.fixture
