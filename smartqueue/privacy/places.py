@@ -181,7 +181,8 @@ def _topics(subject: Subject) -> Q:
 
 
 def _messages(subject: Subject) -> Q:
-    return _user("user_id")(subject) | Q(recipient__in=subject.contacts)
+    """What was told to the account, and to their address or phone before it was an account's."""
+    return _user("user_id")(subject) | Q(user_id=None, recipient__in=subject.contacts)
 
 
 def _log_entries(subject: Subject) -> Q:

@@ -427,9 +427,7 @@ def close_resolved_cases(*, now: datetime) -> int:
 
 
 @operation
-def forget_person(
-    *, user_id: UUID | None, tickets: Collection[UUID] = (), now: datetime
-) -> None:
+def forget_person(*, user_id: UUID | None, tickets: Collection[UUID] = (), now: datetime) -> None:
     """
     Take a person out of support: their cases lose title, words and files, keep their times, and
     are closed. `tickets` are those with whose tokens they opened cases, account or not.

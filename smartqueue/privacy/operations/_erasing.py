@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import UUIDField
+from django.db.models import Q, UUIDField
 
 from smartqueue.accounts.actor import SYSTEM
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import ContactChange, User
 from smartqueue.audit import operations as audit_operations
 from smartqueue.audit.tracking import UNTRACKED
 from smartqueue.business import operations as business_operations
@@ -71,10 +71,22 @@ def _has_other_owner(organization: Organization, user_id: UUID) -> bool:
 
 def subject_of_user(user: User) -> Subject:
     """Return an account with everything that its tables say of the person."""
-    contacts = tuple(value for value in (user.email, user.phone) if value)
+    changes = list(ContactChange.objects.filter(user=user))
+    contacts = _contacts_of(user, changes)
     tickets = _tickets_of(Subject(user.pk, contacts))
     names = (user.get_full_name(), user.first_name, user.last_name)
-    return Subject(user.pk, contacts, _ids(tickets), words_of(*names, *contacts, *_words(tickets)))
+    wished = (change.new_value for change in changes)
+    words = words_of(*names, *contacts, *wished, *_words(tickets))
+    return Subject(user.pk, contacts, _ids(tickets), words)
+
+
+def _contacts_of(user: User, changes: Iterable[ContactChange]) -> tuple[str, ...]:
+    """Return where a person is reached, and was lately, unless that is somebody else's now."""
+    earlier = {change.old_value for change in changes if change.done_at and change.old_value}
+    others = User.objects.exclude(pk=user.pk).filter(Q(email__in=earlier) | Q(phone__in=earlier))
+    theirs = {value for pair in others.values_list("email", "phone") for value in pair if value}
+    present = {value for value in (user.email, user.phone) if value}
+    return tuple(sorted(present | (earlier - theirs)))
 
 
 def subject_of_phone(phone: str) -> Subject:
@@ -145,9 +157,7 @@ def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
         notification_operations.erase_person(user_id=subject.user_id)
         queue_operations.forget_person(user_id=subject.user_id)
     with tenancy.restored():
-        support_operations.forget_person(
-            user_id=subject.user_id, tickets=subject.tickets, now=now
-        )
+        support_operations.forget_person(user_id=subject.user_id, tickets=subject.tickets, now=now)
     for export in Export.objects.filter(user=subject.user_id):
         archive.delete(export.file)
     counts = {place.label: _take_out(place, subject) for place in places.PLACES}

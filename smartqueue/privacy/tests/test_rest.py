@@ -18,7 +18,7 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import Session, User
+from smartqueue.accounts.models import ContactChange, Session, User
 from smartqueue.business.models import Membership
 from smartqueue.common import clock
 from smartqueue.notifications.models import Notification, OutgoingMessage
@@ -30,6 +30,7 @@ from smartqueue.privacy.consents import ConsentText
 from smartqueue.privacy.enums import Purpose
 from smartqueue.privacy.models import Consent, Erasure, Export, RegisterEntry
 from smartqueue.privacy.operations._erasing import subject_of_user
+from smartqueue.privacy.tests.marks import forget_attempts
 from smartqueue.queues.tests.factories import (
     Place,
     join,
@@ -122,7 +123,7 @@ def test_an_archive_lies_sealed(person: User, exports: Path) -> None:
     post(client, "exports/")
     carry()
     (file,) = exports.iterdir()
-    assert b"Awa" not in file.read_bytes()
+    assert b"Awa Diop" not in file.read_bytes()
     assert not zipfile.is_zipfile(file)
 
 
@@ -312,6 +313,56 @@ def test_an_erasure_that_nobody_was_told_of_is_found(person: User) -> None:
     assert erasure.finished_at is not None
     assert erasure.sealed_subject == ""
     assert not operations.carry_out_erasure(erasure_id=erasure.pk, now=clock.now())
+
+
+def test_what_was_sent_before_registering_goes_with_the_account() -> None:
+    stranger, old, new = Client(), "before@example.test", "after@example.test"
+    for identifier in (old, new, "other@example.test"):
+        forget_attempts(identifier)
+        asked = {"identifier": identifier}
+        answer = stranger.post("/api/accounts/auth/code/", asked, content_type="application/json")
+        assert answer.status_code == 202, answer.json()
+    assert set(OutgoingMessage.objects.values_list("template", "user_id")) == {("no_account", None)}
+    user = make_user(email=new)
+    moment = clock.now()
+    ContactChange.objects.create(
+        user=user,
+        channel="email",
+        old_value=old,
+        new_value=new,
+        created_at=moment,
+        expires_at=moment,
+        done_at=moment,
+    )
+
+    erase(user)
+    carry()
+
+    assert set(OutgoingMessage.objects.values_list("recipient", flat=True)) == {
+        "other@example.test"
+    }
+
+
+def test_an_earlier_address_that_is_another_account_s_stays_theirs(person: User) -> None:
+    other = make_user(email="handed@example.test")
+    told = {"channel": "email", "template": "t", "subject": "s", "recipient": other.email}
+    times = {"created_at": clock.now(), "stored_at": clock.now()}
+    kept = OutgoingMessage.objects.create(user_id=other.pk, dedupe_key="1", **told, **times)
+    free = OutgoingMessage.objects.create(user_id=None, dedupe_key="2", **told, **times)
+    ContactChange.objects.create(
+        user=person,
+        channel="email",
+        old_value=other.email,
+        new_value="mine@example.test",
+        created_at=clock.now(),
+        expires_at=clock.now(),
+        done_at=clock.now(),
+    )
+
+    erase(person)
+    carry()
+
+    assert {m.pk for m in OutgoingMessage.objects.all()} >= {kept.pk, free.pk}
 
 
 def test_a_phone_is_not_erased_without_its_code() -> None:
