@@ -146,11 +146,12 @@ def _of_tickets(*people: str) -> Finder:
 
 
 def _of_cases(case: str) -> Finder:
-    """Rows of the person, and of cases opened with the token of a ticket of theirs."""
+    """Rows of the person, and of cases about a ticket of theirs or opened with its token."""
 
     def find(subject: Subject) -> Q:
         held = Q(**{f"{case}holder_ticket_id__in": subject.tickets})
-        return _user("person_id")(subject) | held
+        about = Q(**{f"{case}subject_type": "ticket", f"{case}subject_id__in": subject.tickets})
+        return _user("person_id")(subject) | held | about
 
     return find
 

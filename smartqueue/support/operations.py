@@ -430,12 +430,13 @@ def close_resolved_cases(*, now: datetime) -> int:
 def forget_person(*, user_id: UUID | None, tickets: Collection[UUID] = (), now: datetime) -> None:
     """
     Take a person out of support: their cases lose title, words and files, keep their times, and
-    are closed. `tickets` are those with whose tokens they opened cases, account or not.
+    are closed. `tickets` are theirs, account or not: cases about them, whoever opened them, go too.
 
     What staff answered goes too, because it speaks of them. Where the person was staff, their
     answers stay with the case and lose their author.
     """
     own = Q(holder_ticket_id__in=tickets)
+    own |= Q(subject_type=SubjectType.TICKET, subject_id__in=tickets)
     if user_id is not None:
         own |= Q(person=user_id)
     rows = SupportCase.objects.with_scopes_disabled().filter(own)

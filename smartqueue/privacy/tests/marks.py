@@ -11,37 +11,56 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from redis import Redis
 
 from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.device import Device
-from smartqueue.accounts.models import User
-from smartqueue.common import clock
+from smartqueue.accounts.models import ContactChange, User
+from smartqueue.accounts.tests.security_key import SecurityKey
+from smartqueue.accounts.tests.test_factors import code_at
+from smartqueue.common import clock, uploads
 from smartqueue.limits import operations as limits
 from smartqueue.notifications.queries import list_mailbox
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.models import Delivery
 from smartqueue.queues.tests.factories import Place, make_device, make_place, make_queue
+from smartqueue.queues.tokens import token_of
 
 FIRST, LAST = "Xanthoria", "Quibdoé"
 EMAIL = "xanthoria.quibdoe@marks.example.test"
 NEW_EMAIL = "xanthoria.neuve@marks.example.test"
+WISHED_EMAIL = "xanthoria.voulue@marks.example.test"
 PHONE = "+221776543219"
 PLATE = "MQ-4217-ZX"
 NOTE = "wombatremark about Xanthoria"
 REASON = "Xanthoria went away"
 DEVICE = "MarkedBrowser/9.1"
 ADDRESS = "203.0.113.77"
+SUPPORT_REASON = "The screen of the hall stays dark"
 PASSWORD = "une phrase bien longue et marquee"
-MARKS = (FIRST, LAST, EMAIL, NEW_EMAIL, PHONE, "776543219", PLATE, "wombatremark", DEVICE, ADDRESS)
+MARKS = (
+    FIRST,
+    LAST,
+    EMAIL,
+    NEW_EMAIL,
+    WISHED_EMAIL,
+    PHONE,
+    "776543219",
+    PLATE,
+    "wombatremark",
+    DEVICE,
+    ADDRESS,
+)
 
 
 class Api:
@@ -69,6 +88,12 @@ class Api:
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.ask("POST", path, body)
+
+    def upload(self, path: str, **form: Any) -> Any:
+        headers = {"Idempotency-Key": str(uuid4())}
+        response = self._client.post(f"/api/{path}", form, headers=headers)
+        assert response.status_code == 201, response.content.decode()
+        return response.json()
 
 
 def staff(place: Place, index: int = 0) -> Api:
@@ -99,18 +124,23 @@ class Life:
     """What a marked person did, and the ids to ask about afterwards."""
 
     place: Place
+    workplace: Place
     user_id: str = ""
     api: Api = field(default_factory=Api)
     tickets: list[str] = field(default_factory=list)
+    cases: list[str] = field(default_factory=list)
 
 
 def live() -> Life:
     """Use every feature that exists, through REST, as a marked person with an account."""
-    life = Life(make_place())
+    life = Life(make_place(), make_place())
     _be_invited(life)
     _register(life)
     _use_tickets(life)
+    _ask_for_help(life)
     _work(life)
+    _help_inside(life)
+    _add_factors(life)
     _use_privacy(life)
     _leave_traces_of_machinery(life)
     carry_everything()
@@ -118,8 +148,7 @@ def live() -> Life:
 
 
 def _be_invited(life: Life) -> None:
-    other = make_place()
-    for place in (life.place, other):
+    for place in (life.workplace, make_place()):
         body = {"organization": str(place.organization.pk), "role": "manager"}
         for identifier in (EMAIL, PHONE):
             owner(place).post("business/members/", body | {"identifier": identifier})
@@ -139,8 +168,8 @@ def _register(life: Life) -> None:
     guest.ask("POST", "accounts/auth/login/", login | {"password": "no"}, 401)
     guest.post("accounts/auth/refresh/", {"refresh": again["refresh"]})
     guest.post("accounts/auth/register/", person | {"password": PASSWORD, "phone": None})
-    life.api.ask("PATCH", f"accounts/users/{life.user_id}/", {"email": NEW_EMAIL})
     _sign_in_on_pages(life)
+    _change_address(life)
     life.api = Api(
         accounts.sign_in(
             user=User.objects.get(pk=life.user_id), device=Device(name=DEVICE), now=clock.now()
@@ -149,6 +178,18 @@ def _register(life: Life) -> None:
     )
     life.api.post("accounts/auth/socket-ticket/")
     carry_everything()
+
+
+def _change_address(life: Life) -> None:
+    path = f"accounts/users/{life.user_id}/"
+    life.api.ask("PATCH", path, {"email": NEW_EMAIL})
+    change = ContactChange.objects.get(user=life.user_id)
+    codes = [code_for(NEW_EMAIL), code_for(EMAIL)]
+    confirm = f"accounts/auth/contact-changes/{change.pk}/confirm/"
+    life.api.post(confirm, {"codes": codes})
+    life.api.ask("PATCH", path, {"email": WISHED_EMAIL})
+    # Nobody's any more: who asks for a code there is told that there is no account.
+    Api(REMOTE_ADDR=ADDRESS).post("accounts/auth/code/", {"identifier": EMAIL})
 
 
 def _sign_in_on_pages(life: Life) -> None:
@@ -192,9 +233,65 @@ def _use_tickets(life: Life) -> None:
     carry_everything()
 
 
+def _ask_for_help(life: Life) -> None:
+    """Cases of the account, of a ticket's holder without it, and what staff writes in them."""
+    about = {"subject_type": "ticket", "category": "service", "title": f"{FIRST} asks"}
+    words = {"body": f"{NOTE}, call {PHONE}"}
+    own = life.api.post("support/cases/", about | words | {"subject_id": life.tickets[0]})
+    holder = Api(token=token_of(UUID(life.tickets[2])))
+    held = holder.post("support/cases/", about | words | {"subject_id": life.tickets[2]})
+    account = about | {"subject_type": "account"}
+    platform = life.api.post("support/cases/", account | words)
+    life.cases = [own["id"], held["id"], platform["id"]]
+    for writer, case in ((life.api, own), (holder, held)):
+        path = f"support/cases/{case['id']}"
+        message = writer.post(f"{path}/messages/", words)["id"]
+        writer.upload(f"{path}/attachments/", message=message, file=marked_pdf())
+        staff(life.place).post(f"{path}/messages/", {"body": f"Dear {LAST}"})
+        staff(life.place).post(f"{path}/messages/", words | {"is_internal": True})
+    owner(life.place).post(f"support/cases/{own['id']}/resolve/")
+    carry_everything()
+
+
+def marked_pdf() -> SimpleUploadedFile:
+    """Return a PDF that is kept as it is, mark and all."""
+    content = f"%PDF-1.4\n% {NOTE}\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+    return SimpleUploadedFile(f"{FIRST}.pdf", content.encode(), "application/pdf")
+
+
 def _work(life: Life) -> None:
-    body = {"organization": str(life.place.organization.pk), "role": "viewer"}
+    organization = str(life.workplace.organization.pk)
+    body = {"organization": organization, "role": "viewer"}
     life.api.post("business/members/", body | {"identifier": "somebody@else.example.test"})
+    life.api.ask(
+        "PATCH", f"business/organizations/{organization}/settings/", {"shows_estimate": False}
+    )
+    device = {"branch": str(life.workplace.branch.pk), "kind": "kiosk", "name": "At the door"}
+    life.api.post("business/devices/", device)
+    carry_everything()
+
+
+def _help_inside(life: Life) -> None:
+    """For an hour the person is platform staff; a reason names nobody, as its form asks."""
+    who = User.objects.filter(pk=life.user_id)
+    who.update(is_superuser=True)
+    inside = {"organization": str(make_place().organization.pk), "reason": SUPPORT_REASON}
+    opened = life.api.post("business/support-accesses/", inside)
+    life.api.post(f"business/support-accesses/{opened['id']}/close/")
+    who.update(is_superuser=False)
+    carry_everything()
+
+
+def _add_factors(life: Life) -> None:
+    setup = life.api.post("accounts/factors/totp/")
+    life.api.post("accounts/factors/totp/confirm/", {"code": code_at(setup["secret"])})
+    key = SecurityKey()
+    asked = life.api.post("accounts/factors/passkeys/options/", {"kind": "passkey"})
+    added = {"token": asked["token"], "credential": key.make(asked["options"])}
+    life.api.post("accounts/factors/passkeys/", added | {"name": f"{FIRST}'s key"})
+    life.api.post("accounts/factors/passkeys/options/", {"kind": "passkey"})
+    life.api.post("accounts/factors/totp/")
+    carry_everything()
 
 
 def _use_privacy(life: Life) -> None:
@@ -287,6 +384,12 @@ def files_dump(*directories: Path) -> str:
     """Return the names and contents of all files below some directories."""
     files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
     return "\n".join(f"{path} {path.read_bytes()!r}" for path in files)
+
+
+def case_files_dump() -> str:
+    """Return the names and contents of all files of support cases."""
+    names = uploads.private_files("cases")
+    return "\n".join(f"{name} {default_storage.open(name).read()!r}" for name in names)
 
 
 def readings_of(text: str) -> Iterator[str]:

@@ -13,17 +13,22 @@ from django.db import connection
 from smartqueue.accounts.models import Session, User
 from smartqueue.audit.models import PersonKey, RowChange
 from smartqueue.audit.queries import open_sealed
+from smartqueue.business.models import SupportAccess
 from smartqueue.privacy import places
+from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.models import Erasure
+from smartqueue.privacy.operations._erasing import subject_of_user
+from smartqueue.privacy.subject import Subject
 from smartqueue.privacy.tests import marks
 from smartqueue.privacy.tests.marks import Api, carry_everything, code_for, live, marks_in
 from smartqueue.queues.models import Ticket, TicketPeriod
 from smartqueue.queues.tests.factories import make_user
+from smartqueue.support.models import CaseMessage, SupportCase
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.serial,
-    pytest.mark.usefixtures("_no_attempts"),
+    pytest.mark.usefixtures("_no_limits"),
 ]
 
 
@@ -32,7 +37,11 @@ def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
     before = marks_in(marks.database_dump())
     assert set(before) == set(marks.MARKS), "every mark was somewhere"
     assert list(exports.iterdir())
+    assert "wombatremark" in marks_in(marks.case_files_dump())
     tickets, periods = len(life.tickets), TicketPeriod.objects.with_scopes_disabled().count()
+    subject = subject_of_user(User.objects.get(pk=life.user_id))
+    assert labels_with_rows(subject) >= USED
+    assert labels_naming(life.user_id) == LOOSENED
 
     life.api.ask("DELETE", f"accounts/users/{life.user_id}/")
     carry_everything()
@@ -41,6 +50,10 @@ def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
     assert marks_in(marks.redis_dump()) == []
     assert marks_in(marks.files_dump(exports)) == []
     assert list(exports.iterdir()) == []
+    assert marks.case_files_dump() == ""
+    gone = {place.label for place in places.PLACES if place.fate is Fate.DELETED}
+    assert labels_with_rows(subject) & gone == set()
+    assert labels_naming(life.user_id) == set()
     written = capfd.readouterr()
     assert marks_in(written.err + written.out) == []
     # History stays, without the person.
@@ -52,6 +65,62 @@ def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
     assert proof.sealed_subject == ""
     assert proof.counts["queues.Ticket"] == 5
     life.api.ask("GET", "accounts/users/me/", status=401)
+    cases = SupportCase.objects.with_scopes_disabled().filter(pk__in=life.cases)
+    assert {(c.title, c.person_id, c.holder_ticket_id) for c in cases} == {("", None, None)}
+    assert sorted(c.state for c in cases) == ["closed", "closed", "resolved"]
+    messages = CaseMessage.objects.with_scopes_disabled().filter(case__in=life.cases)
+    assert set(messages.values_list("body", flat=True)) == {""}
+    assert messages.count() == 9
+    inside = SupportAccess.objects.with_scopes_disabled().get()
+    assert (str(inside.admin_id), inside.reason) == (life.user_id, marks.SUPPORT_REASON)
+
+
+# What the person did, so that an empty table proves something.
+USED = {
+    "account.EmailAddress",
+    "accounts.ContactChange",
+    "accounts.Passkey",
+    "accounts.PasskeyChallenge",
+    "accounts.RefreshToken",
+    "accounts.Session",
+    "accounts.SocketTicket",
+    "accounts.TotpEnrolment",
+    "accounts.VerificationCode",
+    "business.Invitation",
+    "business.Membership",
+    "business.SettingsVersion",
+    "business.SupportAccess",
+    "mfa.Authenticator",
+    "notifications.Notification",
+    "notifications.OutgoingMessage",
+    "privacy.Consent",
+    "privacy.Export",
+    "queues.Ticket",
+    "sessions.Session",
+    "support.CaseAttachment",
+    "support.CaseMessage",
+    "support.SupportCase",
+}
+LOOSENED = {
+    "business.BranchCredential",
+    "business.Invitation",
+    "business.SettingsVersion",
+    "support.CaseMessage",
+}
+
+
+def labels_with_rows(subject: Subject) -> set[str]:
+    return {place.label for place in places.PLACES if place.of(subject).exists()}
+
+
+def labels_naming(user_id: str) -> set[str]:
+    """Return the tables in which somebody else's row says that the person made or changed it."""
+    return {
+        place.label
+        for place in places.PLACES
+        for column in place.loosened
+        if places.everybody(place.model).filter(**{column: user_id}).exists()
+    }
 
 
 @pytest.mark.parametrize(
@@ -68,6 +137,11 @@ def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
         "queues.TicketPeriod",
         "queues.TicketStep",
         "sessions.Session",
+        "accounts.Passkey",
+        "privacy.PhoneCode",
+        "support.CaseAttachment",
+        "support.CaseMessage",
+        "support.SupportCase",
     ],
 )
 def test_control_a_forgotten_step_is_found(
