@@ -1,12 +1,10 @@
 """Who is told of what in a case, and forgetting people whose account is gone."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.events import UserErased
-from smartqueue.accounts.models import User
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.enums import HandlerMode
@@ -103,11 +101,6 @@ def on_case_assigned_tell(event: CaseAssigned) -> None:
 def on_case_resolved_tell(event: CaseResolved) -> None:
     """Tell the person that the staff are done."""
     _tell_person(event, RESOLVED, f"{event.case_id}:{event.subject_version}")
-
-
-def forget_before_erasure(user: User, now: datetime) -> None:
-    """Take a person out of their cases before any walk over the tables has loosened them."""
-    operations.forget_person(user_id=user.pk, now=now)
 
 
 @subscribe(UserErased, mode=HandlerMode.OUTSIDE)

@@ -8,6 +8,12 @@ from django.core.files.storage import storages
 from smartqueue.privacy.tests.marks import forget_attempts
 
 
+@pytest.fixture(autouse=True)
+def _own_storage(settings: Any) -> None:
+    """Start every test with no file: setting it anew makes another storage in memory."""
+    settings.STORAGES = dict(settings.STORAGES)
+
+
 @pytest.fixture
 def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
     """A directory of this test's own for archives, as production has one."""

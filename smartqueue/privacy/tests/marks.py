@@ -214,6 +214,7 @@ def _use_tickets(life: Life) -> None:
     life.tickets = [own["id"], child["id"], by_phone["id"], by_agent["id"]]
     path = f"queues/tickets/{own['id']}"
     agent.ask("PATCH", f"{path}/", {"note": NOTE})
+    agent.ask("PATCH", f"queues/tickets/{by_phone['id']}/", {"note": NOTE})
     agent.post(f"{path}/call/", {"session": session})
     agent.post(f"{path}/recall/")
     agent.post(f"{path}/start/")

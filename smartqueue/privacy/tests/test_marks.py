@@ -23,6 +23,7 @@ from smartqueue.privacy.tests import marks
 from smartqueue.privacy.tests.marks import Api, carry_everything, code_for, live, marks_in
 from smartqueue.queues.models import Ticket, TicketPeriod
 from smartqueue.queues.tests.factories import make_user
+from smartqueue.support import operations as support
 from smartqueue.support.models import CaseMessage, SupportCase
 
 pytestmark = [
@@ -138,8 +139,6 @@ def labels_naming(user_id: str) -> set[str]:
         "queues.TicketStep",
         "sessions.Session",
         "accounts.Passkey",
-        "privacy.PhoneCode",
-        "support.CaseAttachment",
         "support.CaseMessage",
         "support.SupportCase",
     ],
@@ -155,8 +154,36 @@ def test_control_a_forgotten_step_is_found(
     carry_everything()
 
     left = marks.marks_left()
-    # The account's own app empties these as well.
-    assert bool(left) != (forgotten in {"account.EmailAddress", "accounts.Session"})
+    # These are emptied by their own app as well.
+    assert bool(left) != (forgotten in EMPTIED_TWICE)
+
+
+EMPTIED_TWICE = {
+    "account.EmailAddress",
+    "accounts.Passkey",
+    "accounts.Session",
+    "support.CaseMessage",
+    "support.SupportCase",
+}
+
+
+@pytest.mark.parametrize(
+    "forgotten", ["support.CaseAttachment", "support.CaseMessage", "support.SupportCase"]
+)
+def test_control_a_case_forgotten_by_both_is_found(
+    exports: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str
+) -> None:
+    life = live()
+    kept = tuple(place for place in places.PLACES if place.label != forgotten)
+    monkeypatch.setattr(places, "PLACES", kept)
+    monkeypatch.setattr(support, "forget_person", lambda **_: None)
+
+    life.api.ask("DELETE", f"accounts/users/{life.user_id}/")
+    carry_everything()
+
+    is_file = forgotten == "support.CaseAttachment"
+    assert bool(marks_in(marks.case_files_dump())) == is_file
+    assert bool(marks.marks_left()) != is_file
 
 
 def test_somebody_without_an_account_is_erased_by_phone() -> None:
