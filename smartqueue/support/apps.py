@@ -5,5 +5,4 @@ class SupportConfig(AppConfig):
     name = "smartqueue.support"
 
     def ready(self) -> None:
-        from smartqueue.support import handlers  # noqa: PLC0415
-
+        from smartqueue.support import handlers  # noqa: F401, PLC0415
