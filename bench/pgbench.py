@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -121,6 +122,8 @@ def run(
             *(("-T", str(max(round(seconds), 1))) if seconds is not None else ("-t", "1")),
             *("-f", str(file), libpq(scratch.owner_url)),
         ],
+        # As the bare view's connections: not somebody's direct SQL to the journal.
+        env=os.environ | {"PGOPTIONS": "-c smartqueue.acting=bare"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,5 +18,7 @@ DATABASES = {
         **env.db("DATABASE_URL", engine="django.db.backends.postgresql"),
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": None,
+        # Else the journal would take its writes for somebody's direct SQL, and write more rows.
+        "OPTIONS": {"options": "-c smartqueue.acting=bare"},
     }
 }

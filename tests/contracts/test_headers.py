@@ -34,6 +34,7 @@ FOR_EVERYBODY = {
     "api/locations/communes/",
     "api/queues/queues/<uuid:queue_id>/status/",
     "d/<slug:slug>/speech/",
+    "o/<slug:slug>/brand.css",
     "sw.js",
     "manifest.webmanifest",
     "t/<str:token>/manifest.webmanifest",

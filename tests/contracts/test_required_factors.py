@@ -126,7 +126,7 @@ def admin(settings: Any) -> Caller:
 
 def test_an_administrator_of_the_platform_needs_one(admin: Caller, place: Any) -> None:
     path = f"/api/business/organizations/{place.organization.pk}/"
-    assert refused(admin.ask("patch", path, {"name": "changed"}))
+    assert refused(admin.ask("delete", path))
     assert admin.me()["needs_second_factor"]
     assert not admin.actor().is_platform_admin
     assert not entrance.renewed(admin.actor()).is_platform_admin
@@ -136,7 +136,7 @@ def test_an_administrator_of_the_platform_needs_one(admin: Caller, place: Any) -
     assert response.redirect_chain[-1][0] == SECURITY
 
     admin.enrol()
-    assert admin.ask("patch", path, {"name": "changed"}).status_code == 200
+    assert admin.ask("delete", path).status_code == 204
     assert entrance.renewed(admin.actor()).is_platform_admin
     assert admin.pages.get("/admin/").status_code == 200
 
@@ -152,5 +152,5 @@ def test_staff_of_the_platform_needs_one_for_the_admin_site(settings: Any) -> No
 def test_the_demonstration_s_administrator_works_without(place: Any) -> None:
     admin = Caller(make_actor(make_user(is_superuser=True, is_staff=True)))
     path = f"/api/business/organizations/{place.organization.pk}/"
-    assert admin.ask("patch", path, {"name": "changed"}).status_code == 200
+    assert admin.ask("delete", path).status_code == 204
     assert admin.pages.get("/admin/").status_code == 200

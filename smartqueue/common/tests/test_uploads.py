@@ -469,7 +469,10 @@ def test_the_same_key_takes_the_same_file_alone() -> None:
 @pytest.mark.django_db
 def test_a_page_s_form_is_bounded_too_and_says_so(client: Client) -> None:
     response = client.post(
-        "/sign-in/", {"file": file(picture())}, CONTENT_LENGTH=uploads.MOST_BODY_BYTES + 1
+        "/sign-in/",
+        {"file": file(picture())},
+        CONTENT_LENGTH=uploads.MOST_BODY_BYTES + 1,
+        headers={"Accept-Language": "en"},
     )
 
     assert response.status_code == 413

@@ -119,7 +119,7 @@ def _whole(request: HttpRequest, case_id: UUID, problem: Problem | None = None) 
         "problem": failure(problem) if problem else None,
     }
     response = page(request, "manage_case.html", context, problem.status if problem else 200)
-    patch_cache_control(response, private=True, no_cache=True)
+    patch_cache_control(response, private=True, no_store=True)
     return response
 
 

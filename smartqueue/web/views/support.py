@@ -81,7 +81,7 @@ def _shown(
         "problem": failure(problem) if problem else None,
     }
     response = page(request, template, common | context, problem.status if problem else 200)
-    patch_cache_control(response, private=True, no_cache=True)
+    patch_cache_control(response, private=True, no_store=True)
     return response
 
 
