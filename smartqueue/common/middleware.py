@@ -66,6 +66,7 @@ def _is_personal(request: HttpRequest) -> bool:
         or "HTTP_AUTHORIZATION" in meta
         or "HTTP_X_TICKET_TOKEN" in meta
         or settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", "")
+        or without_tokens(request.path) != request.path
     )
 
 

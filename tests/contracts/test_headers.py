@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 
 from smartqueue.common.redis import client as redis_client
 from smartqueue.queues.interfaces.status import _key
@@ -200,13 +200,10 @@ def ask(caller: Caller, method: str, route: str, settings: Any, **extra: Any) ->
     """Send a request through the chain that serves its path."""
     client = caller.rest() if is_of_api(route) else caller.browser()
     client.defaults |= HTTPS
-    chain = settings.MIDDLEWARE
-    if is_of_api(route):
-        settings.MIDDLEWARE = settings.API_MIDDLEWARE
-    try:
+    chain = settings.API_MIDDLEWARE if is_of_api(route) else settings.MIDDLEWARE
+    # Undone at once: each change that stays is one more layer for every look at a setting.
+    with override_settings(MIDDLEWARE=chain):
         client.handler.load_middleware()
-    finally:
-        settings.MIDDLEWARE = chain
     path = address(caller.world, route) + query(caller.world, route)
     return getattr(client, method.lower())(path, **extra)
 
