@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import ports, queries, throttle
+from smartqueue.accounts import ports, queries
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, CodePurpose, Template
 from smartqueue.accounts.errors import ChannelUnavailable, CodeExpired, TooManyTries, WrongCode
@@ -21,6 +21,7 @@ from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.errors import InvalidInput, Problem
 from smartqueue.common.ids import new_id
 from smartqueue.common.phones import is_textable
+from smartqueue.limits import operations as limits
 
 CODE_LIFE = timedelta(minutes=10)
 CODE_DIGITS = 6
@@ -54,7 +55,7 @@ def require_reachable(known: Sequence[Identifier]) -> None:
     if not all(is_textable(phone) for phone in phones):
         raise InvalidInput.on("phone", _NOT_TEXTABLE, "not_textable")
     for phone in phones:
-        throttle.check("sms", phone=phone)
+        limits.check("sms", phone=phone)
 
 
 def issue_code(

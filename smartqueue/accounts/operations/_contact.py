@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, policies, ports, queries, throttle
+from smartqueue.accounts import identifiers, policies, ports, queries
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, CodePurpose, Template, Voucher
@@ -31,6 +31,7 @@ from smartqueue.accounts.operations._codes import (
 )
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, Problem
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 # How long an identifier or a second factor has to be somebody's before it can stand in.
@@ -82,9 +83,9 @@ def prepare_contact_change(
     vouching = _vouching(user, channel, voucher)
     reached = [identifier for identifier in (new, vouching) if identifier]
     require_reachable(reached)
-    throttle.check("contact", user=str(user_id))
+    limits.check("contact", user=str(user_id))
     for identifier in reached:
-        throttle.check("code", identifier=identifier.value)
+        limits.check("code", identifier=identifier.value)
     return Wish(channel, new, voucher)
 
 
@@ -193,7 +194,7 @@ def confirm_contact_change(
     :raises TooManyTries: answered wrongly five times; begin again
     :raises TooManyRequests: with the seconds to wait
     """
-    throttle.check("verify", identifier=str(change_id))
+    limits.check("verify", identifier=str(change_id))
     for code in codes:
         outcome = _confirm(actor=actor, change_id=change_id, code=code, now=now)
         if isinstance(outcome, Problem):

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 
-from smartqueue.accounts import policies, throttle
+from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ChallengePurpose, CodePurpose, EndReason
 from smartqueue.accounts.errors import ResetExpired, WrongPassword
@@ -22,6 +22,7 @@ from smartqueue.accounts.operations._passwords import (
 from smartqueue.accounts.operations._sessions import end_sessions_of
 from smartqueue.accounts.operations._sign_in_codes import answer_code
 from smartqueue.common.db import operation
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 
@@ -120,10 +121,10 @@ def change_password(*, actor: Actor, old_password: str, password: str, now: date
     """
     user = policies.access_user(actor, actor.require_user())
     policies.require_recent_sign_in(actor, now)
-    throttle.check("reauthenticate", user=str(user.pk))
+    limits.check("reauthenticate", user=str(user.pk))
     if len(old_password) > MAX_PASSWORD or not user.check_password(old_password):
         raise WrongPassword
-    throttle.forget("reauthenticate", user=str(user.pk))
+    limits.forget("reauthenticate", user=str(user.pk))
     check_password(password, user)
     return _change(actor=actor, old=user.password, new=make_password(password), now=now)
 

@@ -34,7 +34,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
-from smartqueue.accounts import policies, queries, throttle, tokens
+from smartqueue.accounts import policies, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.backends import may_sign_in
 from smartqueue.accounts.clock import wall_now
@@ -46,6 +46,7 @@ from smartqueue.accounts.operations import _factors
 from smartqueue.common.db import fetch_one, operation
 from smartqueue.common.errors import InvalidInput, Problem
 from smartqueue.common.ids import new_id
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -394,7 +395,7 @@ def begin_passkey_sign_in(*, now: datetime) -> Ceremony:
 
     :raises TooManyRequests: with the seconds to wait
     """
-    throttle.check("passkey")
+    limits.check("passkey")
     return _begin_sign_in()
 
 
@@ -417,7 +418,7 @@ def sign_in_with_passkey(*, token: str, credential: Credential, now: datetime) -
         the device did not check its owner, or counted lower than before
     :raises TooManyRequests: with the seconds to wait
     """
-    throttle.check("passkey")
+    limits.check("passkey")
     taken = _take(token, PasskeyPurpose.SIGN_IN)
     response = _assertion(credential)
     if taken is None or response.response.user_handle is None:
@@ -452,7 +453,7 @@ def begin_passkey_confirmation(*, mfa_token: str, now: datetime) -> dict[str, An
     :raises PasskeyRefused: the person has no passkey
     :raises TooManyRequests: with the seconds to wait
     """
-    throttle.check("passkey")
+    limits.check("passkey")
     return _begin_confirmation(mfa_token)
 
 

@@ -10,7 +10,7 @@ from django.contrib import auth
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from smartqueue.accounts import identifiers, queries, throttle, tokens
+from smartqueue.accounts import identifiers, queries, tokens
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ChallengePurpose, Channel, Method
 from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequired, WrongCode
@@ -20,6 +20,7 @@ from smartqueue.accounts.operations import _passkeys, _totp
 from smartqueue.accounts.operations._passkeys import Answer
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput, Problem
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 CHALLENGE_LIFE = timedelta(minutes=5)
@@ -37,7 +38,7 @@ def authenticate(*, identifier: str, password: str, now: datetime) -> User:
     :raises TooManyRequests: with the seconds to wait
     """
     known = identifiers.parse(identifier)
-    throttle.check("login", identifier=known.value)
+    limits.check("login", identifier=known.value)
     name = "email" if known.channel is Channel.EMAIL else "phone"
     user = (
         auth.authenticate(None, password=password, **{name: known.value})
@@ -46,7 +47,7 @@ def authenticate(*, identifier: str, password: str, now: datetime) -> User:
     )
     if not isinstance(user, User):
         raise InvalidCredentials
-    throttle.forget("login", identifier=known.value)
+    limits.forget("login", identifier=known.value)
     require_second_factor(user)
     return user
 
@@ -118,14 +119,14 @@ def confirm_second_factor(
     if read is None or challenge is None or not hmac.compare_digest(challenge.digest, read.digest):
         raise MfaExpired
     # By person, not by challenge: each right password opens another challenge.
-    throttle.check("mfa", user=str(challenge.user_id))
+    limits.check("mfa", user=str(challenge.user_id))
     given = Method(method)
     # Used up now, whatever becomes of the answer.
     asked = _passkeys.take_challenge_of(read.id) if given is Method.PASSKEY else None
     outcome = _confirm(read.id, given, code, asked, now=now)
     if isinstance(outcome, Problem):
         raise outcome
-    throttle.forget("mfa", user=str(challenge.user_id))
+    limits.forget("mfa", user=str(challenge.user_id))
     return outcome
 
 

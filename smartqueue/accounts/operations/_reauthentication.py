@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from smartqueue.accounts import policies, throttle
+from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ChallengePurpose
@@ -17,6 +17,7 @@ from smartqueue.accounts.operations._passwords import (
 )
 from smartqueue.common.db import operation
 from smartqueue.common.errors import NotSignedIn
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 
@@ -29,10 +30,10 @@ def reauthenticate(*, actor: Actor, password: str, now: datetime) -> None:
     :raises TooManyRequests: with the seconds to wait
     """
     user = policies.access_user(actor, actor.require_user())
-    throttle.check("reauthenticate", user=str(user.pk))
+    limits.check("reauthenticate", user=str(user.pk))
     if len(password) > MAX_PASSWORD or not user.check_password(password):
         raise WrongPassword
-    throttle.forget("reauthenticate", user=str(user.pk))
+    limits.forget("reauthenticate", user=str(user.pk))
     require_second_factor(user, ChallengePurpose.REAUTHENTICATION)
     note_recent_sign_in(actor=actor, now=now)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, queries, throttle
+from smartqueue.accounts import identifiers, queries
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, CodePurpose
@@ -26,6 +26,7 @@ from smartqueue.accounts.operations._contact import confirm_end, give_identifier
 from smartqueue.accounts.operations._passwords import check_password, require_second_factor
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, Problem
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
 _VERIFIED = (CodePurpose.REGISTRATION, CodePurpose.CONTACT)
@@ -68,7 +69,7 @@ def register(
     _check_names(first_name=first_name, last_name=last_name)
     require_reachable(known)
     for identifier in known:
-        throttle.check("register", identifier=identifier.value)
+        limits.check("register", identifier=identifier.value)
     user = User(
         email=_value(known, Channel.EMAIL),
         phone=_value(known, Channel.SMS),
@@ -149,11 +150,11 @@ def verify_code(*, actor: Actor, identifier: str, code: str, now: datetime) -> U
     :raises TooManyRequests: with the seconds to wait
     """
     known = identifiers.parse(identifier)
-    throttle.check("verify", identifier=known.value)
+    limits.check("verify", identifier=known.value)
     outcome = _verify(actor=actor, known=known, code=code, now=now)
     if isinstance(outcome, Problem):
         raise outcome
-    throttle.forget("verify", identifier=known.value)
+    limits.forget("verify", identifier=known.value)
     if actor.user_id != outcome.pk:
         require_second_factor(outcome)
     return outcome

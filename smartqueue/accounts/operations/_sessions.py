@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.sessions.models import Session as Cookie
 from django.db import connection
 
-from smartqueue.accounts import policies, throttle, tokens
+from smartqueue.accounts import policies, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.device import Device, network_of
@@ -19,6 +19,7 @@ from smartqueue.accounts.tokens import OpaqueToken
 from smartqueue.common.db import insert_rows, operation
 from smartqueue.common.errors import Problem
 from smartqueue.common.ids import new_id
+from smartqueue.limits import operations as limits
 from smartqueue.outbox import context
 from smartqueue.outbox import operations as outbox
 
@@ -140,7 +141,7 @@ def refresh_tokens(*, refresh: str, device: Device, now: datetime) -> Tokens:
     :raises TooManyRequests: with the seconds to wait
     """
     read = tokens.read_opaque_token(refresh)
-    throttle.check("refresh", token=str(read.id) if read else "")
+    limits.check("refresh", token=str(read.id) if read else "")
     if read is None:
         raise InvalidToken
     outcome = _rotate(read, device, now=now)

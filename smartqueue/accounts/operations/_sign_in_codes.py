@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.accounts import identifiers, policies, queries, throttle, tokens
+from smartqueue.accounts import identifiers, policies, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.backends import may_sign_in
 from smartqueue.accounts.clock import wall_now
@@ -20,6 +20,7 @@ from smartqueue.accounts.operations._passwords import require_second_factor
 from smartqueue.accounts.operations._reauthentication import note_recent_sign_in
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, Problem
+from smartqueue.limits import operations as limits
 
 _TEMPLATES = {
     CodePurpose.SIGN_IN: Template.CODE,
@@ -50,7 +51,7 @@ def ask_code(*, identifier: str, purpose: CodePurpose, language: str, now: datet
     """
     known = identifiers.parse(identifier)
     require_reachable([known])
-    throttle.check("code", identifier=known.value)
+    limits.check("code", identifier=known.value)
     return _ask(known, purpose, language, now=now)
 
 
@@ -137,11 +138,11 @@ def answer_code(*, token: str, code: str, purpose: CodePurpose) -> User:
     if read is None or row is None or not hmac.compare_digest(row.asker or b"", read.digest):
         raise CodeExpired
     # By identifier, not by token: each asking gives another token.
-    throttle.check("verify", identifier=row.recipient)
+    limits.check("verify", identifier=row.recipient)
     outcome = _answer(row.pk, code)
     if isinstance(outcome, Problem):
         raise outcome
-    throttle.forget("verify", identifier=row.recipient)
+    limits.forget("verify", identifier=row.recipient)
     return outcome
 
 

@@ -5,11 +5,11 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from smartqueue.accounts import throttle
 from smartqueue.accounts.models import User
 from smartqueue.accounts.tests.conftest import Api
 from smartqueue.accounts.tests.factories import PASSWORD, make_user, new_email
 from smartqueue.common.errors import TooManyRequests
+from smartqueue.limits import operations as limits
 from smartqueue.limits.models import Window
 
 pytestmark = pytest.mark.django_db
@@ -66,10 +66,10 @@ def test_one_address_is_throttled_whoever_it_asks_about(api: Api, db: None, sett
         "login": {"identifier": "10/minute", "address": "4/minute"}
     }
     api.client.defaults["REMOTE_ADDR"] = "192.0.2.77"
-    throttle.forget("login", address="192.0.2.77")
+    limits.forget("login", address="192.0.2.77")
     answers = [attempts(api, new_email(), 1)[0].status_code for _ in range(5)]
     assert answers == [401] * 4 + [429]
-    throttle.forget("login", address="192.0.2.77")
+    limits.forget("login", address="192.0.2.77")
 
 
 def test_registering_one_address_is_throttled(api: Api) -> None:
@@ -93,11 +93,11 @@ def test_refreshing_with_one_token_is_throttled(api: Api, user: User) -> None:
 
 def test_windows_are_forgotten_when_they_are_over(user: User, redis_away: None) -> None:
     for _ in range(10):
-        throttle.check("login", identifier="someone")
+        limits.check("login", identifier="someone")
     with pytest.raises(TooManyRequests):
-        throttle.check("login", identifier="someone")
+        limits.check("login", identifier="someone")
     with time_machine.travel(timezone.now() + timezone.timedelta(minutes=5)):
-        throttle.check("login", identifier="someone")
+        limits.check("login", identifier="someone")
 
 
 def test_counters_hold_no_identifier(api: Api, user: User, redis_away: None) -> None:

@@ -7,13 +7,14 @@ from typing import Final
 
 from django.db.models import F
 
-from smartqueue.accounts import identifiers, throttle
+from smartqueue.accounts import identifiers
 from smartqueue.accounts.actor import ANONYMOUS
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.operations import require_reachable
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
+from smartqueue.limits import operations as limits
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.enums import Channel
 from smartqueue.outbox import operations as outbox
@@ -83,10 +84,10 @@ def confirm_phone_erasure(*, phone: str, code: str, now: datetime) -> None:
     :raises TooManyRequests: with the seconds to wait
     """
     number = identifiers.phone(phone).value
-    throttle.check("verify", identifier=number)
+    limits.check("verify", identifier=number)
     if not _confirm(number, code, now):
         raise WrongErasureCode
-    throttle.forget("verify", identifier=number)
+    limits.forget("verify", identifier=number)
 
 
 @operation

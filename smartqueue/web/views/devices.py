@@ -12,12 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from smartqueue.accounts import throttle
 from smartqueue.business import operations, queries
 from smartqueue.business.enums import Ability, DeviceKind
 from smartqueue.business.models import BranchCredential
 from smartqueue.business.policies import access_branch, access_credential
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
+from smartqueue.limits import operations as limits
 from smartqueue.web.views.kit import actor_of, failure, now_of, page, signed_in
 
 PAGE_OF = {DeviceKind.KIOSK.value: "web:kiosk", DeviceKind.DISPLAY.value: "web:wall"}
@@ -109,7 +109,7 @@ def pair(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return page(request, "pair.html", {"code": code})
     try:
-        throttle.check("pair")
+        limits.check("pair")
         credential, token = operations.pair_device(code=code, now=now_of(request))
     except Problem as problem:
         context = {"code": code, "problem": failure(problem)}

@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from smartqueue.accounts import throttle
 from smartqueue.business import operations, policies, queries
 from smartqueue.business.enums import Ability, DeviceKind
 from smartqueue.business.interfaces.rest.kit import body_of, query_of
@@ -25,6 +24,7 @@ from smartqueue.business.interfaces.serializers.queries import BranchNamedQuery
 from smartqueue.business.models import BranchCredential, SupportAccess
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
+from smartqueue.limits import operations as limits
 
 
 def _with_code(made: tuple[BranchCredential, str]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class PairView(ApiView):
     def post(self, request: ApiRequest) -> Response:
         """Exchange a pairing code for the device's token."""
         code = body_of(PairInput, request)["code"]
-        throttle.check("pair")
+        limits.check("pair")
         credential, token = operations.pair_device(code=code, now=request.now)
         answer = {
             "device": credential.pk,
