@@ -82,8 +82,8 @@ def _everything_as_web(django_db_setup: None) -> Iterator[None]:
         TransactionTestCase._fixture_teardown = empty
 
 
-@pytest.fixture(autouse=os.environ.get("TEST_ROLE") == "web")
+@pytest.fixture(autouse=True)
 def _no_scope_left_over() -> Iterator[None]:
-    """What a test enters by calling a policy outside a unit of work ends with the test."""
+    """What a test enters or identifies outside a unit of work or a request ends with the test."""
     with tenancy.restored():
         yield
