@@ -66,3 +66,14 @@ def checked_number(value: object, name: str, least: float, most: float = math.in
     if not math.isfinite(converted) or not least <= converted <= most:
         raise CorruptState(f"{name} is out of range")
     return converted
+
+
+def number_or_none(state: Mapping[str, Any], name: str, least: float) -> float | None:
+    """
+    Return a stored finite number, or None where none was known.
+
+    :raises CorruptState: it is missing, not a number or out of range
+    """
+    if name not in state:
+        raise CorruptState(f"{name} is missing")
+    return None if state[name] is None else number(state, name, least)

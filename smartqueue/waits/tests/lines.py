@@ -41,12 +41,15 @@ def summary(pool: Pool, waiting: int = 100, handling: float = 300.0) -> LineSumm
 
 
 def warm_predictor(handling: float = 300.0) -> Predictor:
-    """A predictor past its cold start: known handling time, nobody leaves or fails to come."""
+    """A predictor past its first days: known handling time, nobody leaves or fails to come."""
     predictor = Predictor()
     for _ in range(5 * MEMORY_SERVICES):
         predictor.observe_service("s", handling)
-    for i in range(60):
-        predictor.observe_wait(NOW - 30 * DAY + i, NOW - 30 * DAY + i + 300, outcome="called")
+    for day in range(30, 26, -1):
+        for number in range(15):
+            # Everybody joins an empty line, so that no usual calls of a half-hour are learned.
+            joined_at = NOW - day * DAY + 600 * number
+            predictor.observe_wait(joined_at, joined_at + 300, outcome="called")
     return predictor
 
 

@@ -24,6 +24,7 @@ from smartqueue.waits.tests.lines import (
     waiting_line,
     warm_predictor,
 )
+from smartqueue.waits.usual import UsualCalls
 
 SERVICES = frozenset({"s"})
 PLANS = st.lists(st.integers(0, 5), max_size=8).map(
@@ -572,10 +573,16 @@ def test_fullest_state_stays_below_64_kb():
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 1},
         {"version": None},
-        {"first_seen_at": "yesterday"},
-        {"first_seen_at": float("nan")},
+        {"usual": None},
+        {"usual": UsualCalls().to_state() | {"day_began_at": "yesterday"}},
+        {"usual": UsualCalls().to_state() | {"last_call_at": float("nan")}},
+        {"usual": UsualCalls().to_state() | {"days": -1}},
+        {"usual": UsualCalls().to_state() | {"days": 10**9}},
+        {"usual": UsualCalls().to_state() | {"calls": [0.0] * 47}},
+        {"usual": UsualCalls().to_state() | {"busy": [-1.0] * 48}},
+        {"usual": {"days": 0}},
         {"services": None},
         {"no_shows": {}},
         {"leaving": {"tickets": -1, "left": 0, "waited": 0}},
@@ -596,7 +603,7 @@ def test_incomplete_state_is_rejected(missing):
         Predictor.from_state(state)
 
 
-@pytest.mark.parametrize("state", [None, 1, "x", [], {}, {"version": 1}])
+@pytest.mark.parametrize("state", [None, 1, "x", [], {}, {"version": 2}])
 def test_state_of_another_shape_is_rejected(state):
     with pytest.raises(CorruptState):
         Predictor.from_state(state)
