@@ -120,17 +120,16 @@ class RatioHistory:
 
     def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """Return the ratio at each level, one row per bucket."""
-        return np.array(
-            [
+        rows = []
+        for bucket in range(BUCKETS):
+            layers = list(self._layers(bucket))
+            rows.append(
                 [
-                    sum(
-                        weight * _quantile(sample, level) for weight, sample in self._layers(bucket)
-                    )
+                    sum(weight * _quantile(sample, level) for weight, sample in layers)
                     for level in levels
                 ]
-                for bucket in range(BUCKETS)
-            ]
-        )
+            )
+        return np.array(rows)
 
     def share_below(self, buckets: NDArray[np.int64], ratios: FloatArray) -> FloatArray:
         """Return the probability that the ratio of each bucket stays below the given one."""

@@ -1,27 +1,31 @@
 """Usual calls per minute of each half-hour, learned from the calls themselves (waits.md 2.3)."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from smartqueue.waits import stored
 from smartqueue.waits.capacity import segments_from_calls
+from smartqueue.waits.drain import FloatArray
 from smartqueue.waits.errors import CorruptState
 from smartqueue.waits.snapshot import Segment
 
 HALF_HOUR = 1800.0
 SLOTS = 48
-SLOTS_AHEAD = 24
+SLOTS_AHEAD = 16
 LONGEST_GAP = 2 * 3600.0
 DAY_APART = 20 * 3600.0
 KEPT_PER_DAY = 0.95
 LEAST_DAYS = 3
 LEAST_CALLS = 50.0
-PRIOR_CALLS = 20.0
+LEAST_PRIOR_CALLS = 5.0
+MOST_PRIOR_CALLS = 1e6
 MOST_DAYS = 100_000
 SHORTEST_GAP = 0.1
 LAST_MOMENT = 1e11
+MOST_IN_SLOT = 1e6
 
 
 class UsualCalls:
@@ -30,7 +34,8 @@ class UsualCalls:
 
     Only the time between two calls during which somebody waited counts, so that an empty line
     does not look like a slow one. Half-hours are of UTC; where clocks change twice a year, the
-    profile follows within its memory. Each half-hour leans on the whole day by 20 calls.
+    profile follows within its memory. Each half-hour leans on the whole day, the more so the more
+    alike half-hours are (gamma-Poisson shrinkage by the method of moments), by 20 calls at least.
     """
 
     def __init__(self) -> None:
@@ -91,8 +96,22 @@ class UsualCalls:
     def rates(self) -> list[float]:
         """Return calls per second of each half-hour of the day, once known."""
         overall = self._calls.sum() / self._busy.sum()
-        rates = (self._calls + PRIOR_CALLS) / (self._busy + PRIOR_CALLS / overall)
+        prior = self._prior_calls(overall * self._busy)
+        rates = (self._calls + prior) / (self._busy + prior / overall)
         return [float(rate) for rate in rates]
+
+    def _prior_calls(self, expected: FloatArray) -> float:
+        """
+        Return how many calls the rate of the whole day counts for in each half-hour.
+
+        Calls scatter around what the busy time lets expect by their own chance, which is as large
+        as the expectation, and by differences between half-hours, which are the rest.
+        """
+        differences = float(np.sum((self._calls - expected) ** 2) - np.sum(expected))
+        if differences <= 0:
+            return MOST_PRIOR_CALLS
+        prior = float(np.sum(expected**2)) / differences
+        return min(max(prior, LEAST_PRIOR_CALLS), MOST_PRIOR_CALLS)
 
     def plan(self, now: float, counter_time: float) -> tuple[Segment, ...]:
         """
@@ -131,8 +150,8 @@ class UsualCalls:
         usual.days = stored.whole(values, "days")
         if usual.days > MOST_DAYS:
             raise CorruptState("days is out of range")
-        usual._day_began_at = stored.number_or_none(values, "day_began_at", -math.inf)
-        usual._last_call_at = stored.number_or_none(values, "last_call_at", -math.inf)
+        usual._day_began_at = stored.moment(values, "day_began_at", LAST_MOMENT)
+        usual._last_call_at = stored.moment(values, "last_call_at", LAST_MOMENT)
         usual._calls = _by_slot(values, "calls")
         usual._busy = _by_slot(values, "busy")
         return usual
@@ -142,8 +161,8 @@ def _slot(moment: float) -> int:
     return math.floor(moment / HALF_HOUR) % SLOTS
 
 
-def _by_slot(values: Any, name: str) -> Any:
+def _by_slot(values: Mapping[str, Any], name: str) -> FloatArray:
     listed = stored.items(values, name, SLOTS)
     if len(listed) != SLOTS:
         raise CorruptState(f"{name} must have one number per half-hour")
-    return np.array([stored.checked_number(value, name, 0.0) for value in listed])
+    return np.array([stored.checked_number(value, name, 0.0, MOST_IN_SLOT) for value in listed])

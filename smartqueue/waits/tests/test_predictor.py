@@ -1,4 +1,3 @@
-import heapq
 import json
 import math
 from dataclasses import replace
@@ -18,9 +17,9 @@ from smartqueue.waits.tests.lines import (
     DAY,
     NOW,
     fill_ratios,
-    simulate_mms,
     snapshot,
     summary,
+    usual_predictor,
     waiting_line,
     warm_predictor,
 )
@@ -40,6 +39,12 @@ POOLS = st.builds(
     priority_head_start=st.sampled_from([0.0, 900.0]),
 )
 RATIOS = st.lists(st.floats(0, 5), max_size=60)
+HISTORY_STATES = {
+    "none": Predictor().to_state(),
+    "days": warm_predictor().to_state(),
+    "usual calls": usual_predictor().to_state(),
+}
+HISTORIES = st.sampled_from(sorted(HISTORY_STATES))
 LEAVING = st.none() | st.sampled_from([0.0, 1e-5, 1e-3])
 BOOKINGS = st.lists(
     st.builds(
@@ -53,8 +58,8 @@ BOOKINGS = st.lists(
 ).map(tuple)
 
 
-def predictor_with(ratios: list[float], *, warm: bool) -> Predictor:
-    predictor = warm_predictor() if warm else Predictor()
+def predictor_with(ratios: list[float], *, history: str) -> Predictor:
+    predictor = Predictor.from_state(HISTORY_STATES[history])
     fill_ratios(predictor, ratios)
     return predictor
 
@@ -69,14 +74,14 @@ def figures(estimate):
     pool=POOLS,
     idle=st.integers(0, 3),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     bookings=BOOKINGS,
     skew=st.floats(-1e5, 1e5),
 )
 def test_figures_are_ordered_and_never_shorter_further_back(
-    *, count, pool, idle, ratios, warm, bookings, skew
+    *, count, pool, idle, ratios, history, bookings, skew
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(
         snapshot(count, replace(pool, idle=min(idle, pool.counters))),
         now=NOW + skew,
@@ -97,15 +102,15 @@ def test_figures_are_ordered_and_never_shorter_further_back(
     pool=POOLS,
     idle=st.integers(0, 3),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     head_waited=st.none() | st.floats(0, 7200),
     leaving=LEAVING,
     bookings=BOOKINGS,
 )
 def test_more_people_ahead_never_shortens(
-    *, pool, idle, ratios, warm, head_waited, leaving, bookings
+    *, pool, idle, ratios, history, head_waited, leaving, bookings
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(
         summary(replace(pool, idle=min(idle, pool.counters))),
         head_waited=head_waited,
@@ -128,15 +133,15 @@ def test_more_people_ahead_never_shortens(
     idle=st.booleans(),
     people_ahead=st.integers(0, 60),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     head_waited=st.none() | st.floats(0, 7200),
     leaving=LEAVING,
     bookings=BOOKINGS,
 )
 def test_one_more_open_counter_never_lengthens(
-    *, pool, was_idle, idle, people_ahead, ratios, warm, head_waited, leaving, bookings
+    *, pool, was_idle, idle, people_ahead, ratios, history, head_waited, leaving, bookings
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(summary(pool), head_waited=head_waited, leaving_rate=leaving, bookings=bookings)
     pool = replace(pool, idle=min(was_idle, pool.counters))
     line = replace(line, pool=pool)
@@ -148,9 +153,9 @@ def test_one_more_open_counter_never_lengthens(
 
 
 @settings(deadline=None)
-@given(count=st.integers(1, 40), pool=POOLS, warm=st.booleans(), number=st.integers(0, 39))
-def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, warm, number):
-    predictor = predictor_with([], warm=warm)
+@given(count=st.integers(1, 40), pool=POOLS, history=HISTORIES, number=st.integers(0, 39))
+def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, history, number):
+    predictor = predictor_with([], history=history)
     ticket = f"t{number % count}"
     more = replace(pool, counters=pool.counters + 1)
     before = figures(predictor.predict(snapshot(count, pool), ticket))
@@ -167,13 +172,13 @@ def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, warm, num
     pool=POOLS,
     idle=st.integers(0, 3),
     leavers=st.integers(0, 30),
-    warm=st.booleans(),
+    history=HISTORIES,
     joined_ago=st.floats(0, 7200),
 )
 def test_a_person_let_in_ahead_never_lowers_the_base_whatever_their_service(
-    *, services, inserted, place, pool, idle, leavers, warm, joined_ago
+    *, services, inserted, place, pool, idle, leavers, history, joined_ago
 ):
-    predictor = predictor_with([], warm=warm)
+    predictor = predictor_with([], history=history)
     for number in range(60 * (leavers > 0)):
         at = NOW - 3600 + number
         predictor.observe_wait(at, at + 600, outcome="left" if number < leavers else "called")
@@ -201,7 +206,7 @@ def test_a_person_let_in_ahead_never_lowers_the_base_whatever_their_service(
     ratios=RATIOS,
 )
 def test_constant_cost_path_equals_the_whole_line(count, pool, ratios):
-    predictor = predictor_with(ratios, warm=True)
+    predictor = predictor_with(ratios, history="days")
     line = summary(pool, count - 1, predictor.handling_time("s", 300.0))
 
     found = predictor.predict_position(count - 1, line)
@@ -566,6 +571,11 @@ def test_fullest_state_stays_below_64_kb():
         predictor.observe_service(f"00000000-0000-4000-8000-{number:012d}", 1234.56789012345)
     for number in range(300):
         predictor.coverage.observe(below=number % 3 == 0, above=False)
+    for number in range(30 * 48):
+        joined_at = NOW + 1800.123456 * number
+        for _ in range(5):
+            predictor.usual.see(joined_at)
+            predictor.usual.observe(joined_at, joined_at + 1800.123456)
 
     assert len(json.dumps(predictor.to_state())) < 64_000
 
@@ -607,48 +617,3 @@ def test_incomplete_state_is_rejected(missing):
 def test_state_of_another_shape_is_rejected(state):
     with pytest.raises(CorruptState):
         Predictor.from_state(state)
-
-
-@pytest.mark.parametrize(("servers", "load"), [(1, 0.8), (3, 0.9), (10, 0.95)])
-def test_squared_error_in_mms_is_within_a_fifth_of_the_exact_predictor(servers, load):
-    handling, predictor = 300.0, warm_predictor()
-    errors = {"exact": 0.0, "base": 0.0, "median": 0.0}
-    inside: list[bool] = []
-    known: list[tuple[float, int, str]] = []
-    visits, estimates = [], {}
-    for number, visit in enumerate(simulate_mms(servers, load, handling, 12_000, 7)):
-        visits.append(visit)
-        heapq.heappush(known, (visit.called_at, number, "called"))
-        heapq.heappush(known, (visit.ended_at, number, "ended"))
-        while known[0][0] <= visit.joined_at:
-            _, past, what = heapq.heappop(known)
-            learn(predictor, visits[past], what, estimates.pop(past, None))
-        if visit.people_ahead is None:
-            continue
-        line = summary(Pool(counters=servers), handling=predictor.handling_time("s"))
-        estimate = predictor.predict_position(visit.people_ahead, line)
-        estimates[number] = estimate
-        if number > 2000:
-            waited = visit.called_at - visit.joined_at
-            exact = (visit.people_ahead + 1) * handling / servers
-            errors["exact"] += (waited - exact) ** 2
-            errors["base"] += (waited - estimate.base) ** 2
-            errors["median"] += (waited - estimate.median) ** 2
-            inside.append(estimate.low <= waited <= estimate.high)
-
-    assert 0.95 < errors["base"] / errors["exact"] < 1.2
-    assert 0.95 < errors["median"] / errors["exact"] < 1.2
-    assert 0.77 <= sum(inside) / len(inside) <= 0.83
-
-
-def learn(predictor, visit, what, estimate):
-    if what == "ended":
-        predictor.observe_service("s", visit.ended_at - visit.called_at)
-        return
-    joined_at = NOW + visit.joined_at
-    predictor.observe_wait(
-        joined_at,
-        NOW + visit.called_at,
-        outcome="called",
-        shown=[] if estimate is None else [shown(estimate, joined_at)],
-    )
