@@ -220,9 +220,12 @@ class Predictor:
         factors: FloatArray,
         answers: Answers,
     ) -> None:
-        places = [i for i, person in enumerate(waiting) if person.service in pool.services]
+        called = pool.called_services()
+        places = [i for i, person in enumerate(waiting) if person.service in called]
         if not places:
             return
+        if pool.weights:
+            places.sort(key=lambda i: _turn(pool, waiting[i], snapshot.now))
         people = [waiting[i] for i in places]
         now, durations = snapshot.now, snapshot.durations
         mean = self.handling.mix_mean(pool.services, durations)
@@ -240,7 +243,7 @@ class Predictor:
         line = Line(
             ahead=np.arange(len(people)),
             people=queued[:-1],
-            effective=np.array([person.effective_at for person in people]) - now,
+            effective=_order_keys(people) - now,
             idle=pool.idle,
             handling=mean,
             leaving_rate=self.leaving.rate,
@@ -303,6 +306,16 @@ class Predictor:
                 )
             buckets.add(bucket)
             self.ratios.observe(estimate.people_ahead, max(remaining - estimate.delay, 0.0) / drain)
+
+
+def _turn(pool: Pool, person: WaitingTicket, now: float) -> float:
+    return -pool.weighted_wait(person.service, now - person.effective_at)
+
+
+def _order_keys(people: Sequence[WaitingTicket]) -> FloatArray:
+    """Return the order keys in the order of calling; weights may let a later key go first."""
+    keys: FloatArray = np.array([person.effective_at for person in people])
+    return np.maximum.accumulate(keys)
 
 
 def _longest_waited(people: Sequence[WaitingTicket], now: float) -> float:

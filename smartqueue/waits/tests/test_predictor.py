@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -404,6 +405,80 @@ def test_order_key_decides_who_is_ahead():
 
     assert estimates["priority"].explanation.people_ahead == 0
     assert estimates["plain"].explanation.people_ahead == 1
+
+
+def test_a_service_that_weighs_more_with_the_agents_comes_earlier():
+    waiting = (
+        WaitingTicket("first", "s", NOW - 900, NOW - 900),
+        WaitingTicket("heavy", "h", NOW - 600, NOW - 600),
+        WaitingTicket("last", "s", NOW - 300, NOW - 300),
+    )
+    pool = Pool(services=frozenset({"s", "h"}), counters=1, weights={"h": 2.0})
+    told = warm_predictor().predict(snapshot(3, pool, waiting=waiting))
+
+    assert {name: told[name].explanation.people_ahead for name in told} == {
+        "heavy": 0,
+        "first": 1,
+        "last": 2,
+    }
+    assert told["heavy"].base < told["first"].base < told["last"].base
+    even = warm_predictor().predict(snapshot(3, replace(pool, weights={}), waiting=waiting))
+    assert told["heavy"].base < even["heavy"].base
+
+
+def test_a_service_that_weighs_nothing_is_not_called_and_not_counted():
+    waiting = (
+        WaitingTicket("never", "h", NOW - 900, NOW - 900),
+        WaitingTicket("next", "s", NOW - 300, NOW - 300),
+    )
+    pool = Pool(services=frozenset({"s", "h"}), counters=1, weights={"h": 0.0})
+    told = warm_predictor().predict(snapshot(2, pool, waiting=waiting))
+
+    assert told["never"].has_figure is False
+    assert told["next"].explanation.people_ahead == 0
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(1, 25),
+    pool=POOLS,
+    weights=st.dictionaries(st.sampled_from(["s", "quick"]), st.floats(0, 3)),
+    ratios=RATIOS,
+    bookings=BOOKINGS,
+)
+def test_weights_keep_figures_ordered_in_the_order_of_calling(
+    *, count, pool, weights, ratios, bookings
+):
+    services = ["s", "quick"]
+    waiting = tuple(
+        replace(person, service=services[number % 2])
+        for number, person in enumerate(waiting_line(count))
+    )
+    pool = replace(pool, services=frozenset(services), weights=weights)
+    line = replace(snapshot(count, pool, waiting=waiting), bookings=bookings)
+    told = predictor_with(ratios, history="days").predict(line).values()
+    served = [estimate for estimate in told if estimate.has_figure]
+    served.sort(key=lambda estimate: estimate.explanation.people_ahead)
+
+    assert all(0 <= t.low <= t.median <= t.high for t in served)
+    assert all(
+        earlier <= later
+        for a, b in pairwise(served)
+        for earlier, later in zip(figures(a), figures(b), strict=True)
+    )
+
+
+@settings(deadline=None)
+@given(count=st.integers(1, 25), pool=POOLS, more=POOLS, history=HISTORIES)
+def test_one_more_pool_never_lengthens(count, pool, more, history):
+    predictor = predictor_with([], history=history)
+    other = Pool(id="other", services=frozenset({"o"}), counters=1)
+    first = replace(snapshot(count, replace(pool, id="a")), pools=(replace(pool, id="a"), other))
+    both = replace(first, pools=(*first.pools, replace(more, id="b")))
+    before, after = predictor.predict(first), predictor.predict(both)
+
+    for ticket, told in before.items():
+        assert all(a <= b for a, b in zip(figures(after[ticket]), figures(told), strict=True))
 
 
 def test_longer_services_ahead_count_for_more():
