@@ -1,7 +1,10 @@
-"""The wait estimator replayed on the real ticket queues of an administration, scored day by day.
+"""
+The wait estimator replayed on the district offices of Warsaw, scored day by day.
 
-`python -m bench.waits_warsaw --help` lists the options. The log is a table of snapshots every five
-minutes (number being served, people waiting, open counters); nothing of a moment is known before it.
+The log (api.um.warszawa.pl, collected in the R package kolejkeR by HaZdula, MIT licence) tells every
+five minutes, for each queue, the number being served, the people waiting and the open counters. The
+last person in line at a snapshot is a virtual customer, called when their number is reached.
+`python -m bench.waits_warsaw --help` lists the options.
 """
 
 import argparse
@@ -20,11 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.session import say
 from smartqueue.waits import LineSummary, Pool, Predictor, RatioHistory, ShownEstimate, shown
 from smartqueue.waits.drain import FloatArray
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "warsaw"
-LOG = Path(os.environ.get("WARSAW_LOG") or BESIDE)
+LOGS = Path(
+    os.environ.get("WARSAW_LOGS") or Path(__file__).parents[2] / "shared" / "data" / "warsaw"
+)
 SCORED_DAYS = 3
 LEVELS = (0.1, 0.5, 0.9)
 SERVICE = "service"
@@ -322,7 +327,7 @@ class Accuracy:
 
     title: str
     scores: Sequence[Score]
-    name: str = "warsaw"
+    name: str = "accuracy"
 
     def data(self) -> dict[str, Any]:
         """Return all figures: minutes, and shares of waits inside the interval."""
@@ -382,7 +387,7 @@ def _errors(waited: FloatArray, *quantiles: FloatArray) -> dict[str, float]:
 
 
 def warsaw(
-    place: Path = LOG,
+    place: Path = LOGS,
     *,
     train_until: str | None = None,
     since: str | None = None,
@@ -413,15 +418,31 @@ def warsaw(
     dates = f"trained until {period.train_until}, scored {since} to {until}, {held}"
     return [
         Accuracy(f"Each person once, as on joining ({dates}), minutes", per_person(scores)),
-        Accuracy(f"At every snapshot, whoever is last ({dates}), minutes", scores, "warsaw_all"),
+        Accuracy(
+            f"At every snapshot, whoever is last ({dates}), minutes", scores, "accuracy_snapshots"
+        ),
     ]
+
+
+def accuracies(_rounds: int) -> list[Accuracy]:
+    """Score the last days of the log, nothing where there is none."""
+    say("scoring waits")
+    try:
+        return warsaw()
+    except MissingLog as problem:
+        say(f"{problem}; WARSAW_LOGS tells where they are")
+        return []
 
 
 def main() -> int:
     """Print the tables; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.waits_warsaw", description=__doc__)
     parser.add_argument(
-        "log", nargs="?", type=Path, default=LOG, help="CSV file or folder, by default $WARSAW_LOG"
+        "log",
+        nargs="?",
+        type=Path,
+        default=LOGS,
+        help="CSV file or folder, by default $WARSAW_LOGS",
     )
     parser.add_argument("--train-until", type=_day, help="last day of the training")
     parser.add_argument("--from", type=_day, dest="since", help="first day to score")
