@@ -270,9 +270,9 @@ class Predictor:
 
     def _with_usual_plan(self, pool: Pool, now: float, counter_time: float) -> Pool:
         """Let the usual calls of the coming half-hours stand in for a roster that is not there."""
-        if pool.plan or not pool.counters:
+        if not pool.counters or (pool.plan and pool.plan_kind == "roster"):
             return pool
-        plan = self.usual.plan(now, counter_time)
+        plan = self.usual.plan(now, counter_time, closed=pool.plan)
         return replace(pool, plan=plan, plan_kind="usual") if plan else pool
 
     def _factors(self) -> FloatArray:

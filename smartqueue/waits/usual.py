@@ -1,7 +1,8 @@
 """Usual calls per minute of each half-hour, learned from the calls themselves (waits.md 2.3)."""
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,19 +114,28 @@ class UsualCalls:
         prior = float(np.sum(expected**2)) / differences
         return min(max(prior, LEAST_PRIOR_CALLS), MOST_PRIOR_CALLS)
 
-    def plan(self, now: float, counter_time: float) -> tuple[Segment, ...]:
+    def plan(
+        self, now: float, counter_time: float, closed: Sequence[Segment] = ()
+    ) -> tuple[Segment, ...]:
         """
         Return the counters to expect in each of the next half-hours, nothing before it is known.
 
         :param now: epoch seconds
         :param counter_time: seconds of a counter that one call takes on average
+        :param closed: usual counters; in half-hours where they are 0 nobody is called
         """
         if not self.is_known or abs(now) > LAST_MOMENT:
             return ()
         rates = self.rates()
         first = math.floor(now / HALF_HOUR) + 1
         numbers = range(first, first + SLOTS_AHEAD)
-        calls_per_minute = [(number * HALF_HOUR, 60 * rates[number % SLOTS]) for number in numbers]
+        starts = [segment.start for segment in closed]
+        calls_per_minute = []
+        for number in numbers:
+            at = number * HALF_HOUR
+            place = bisect_right(starts, at) - 1
+            is_closed = place >= 0 and closed[place].counters == 0
+            calls_per_minute.append((at, 0.0 if is_closed else 60 * rates[number % SLOTS]))
         return segments_from_calls(calls_per_minute, counter_time)
 
     def to_state(self) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -139,6 +141,24 @@ def test_a_roster_comes_before_usual_calls():
     assert usual_predictor().predict(snapshot(12, pool), "t11").base == pytest.approx(
         3600, rel=0.01
     )
+
+
+def test_usual_calls_come_before_usual_counters_but_leave_closed_hours_closed():
+    counters = (
+        Segment(NOW + 900, 40.0),
+        Segment(NOW + 2 * 3600, 0.0),
+        Segment(NOW + 4 * 3600, 40.0),
+    )
+    pool = Pool(services=frozenset({"s"}), counters=1, plan=counters, plan_kind="usual")
+    predictor = usual_predictor()
+    alone = predictor.predict(snapshot(4, replace(pool, plan=())), "t3")
+    told = predictor.predict(snapshot(4, pool), "t3")
+
+    assert told.base == alone.base
+    assert warm_predictor().predict(snapshot(4, pool), "t3").base < told.base
+    late = predictor.predict(snapshot(60, pool), "t59")
+    assert late.base > 4 * 3600
+    assert late.base > predictor.predict(snapshot(60, replace(pool, plan=())), "t59").base
 
 
 def test_usual_calls_are_no_opening():
