@@ -36,7 +36,7 @@ class UsualCalls:
     Only the time between two calls during which somebody waited counts, so that an empty line
     does not look like a slow one. Half-hours are of UTC; where clocks change twice a year, the
     profile follows within its memory. Each half-hour leans on the whole day, the more so the more
-    alike half-hours are (gamma-Poisson shrinkage by the method of moments), by 20 calls at least.
+    alike half-hours are (gamma-Poisson shrinkage by the method of moments), by 5 calls at least.
     """
 
     def __init__(self) -> None:
