@@ -229,15 +229,20 @@ def wire(estimate: Estimate) -> dict[str, int | None] | None:
     return {"low": estimate.low, "median": estimate.median, "high": estimate.high}
 
 
-def why(estimate: Estimate) -> dict[str, Any]:
-    """Return why an estimate is what it is, with a sentence in the active language."""
+def why(estimate: Estimate, *, counted: bool = True, timed: bool = True) -> dict[str, Any]:
+    """
+    Return why an estimate is what it is, with a sentence in the active language.
+
+    Not `counted` leaves out how many people stand before, not `timed` what speaks of a figure.
+    """
     explanation = estimate.explanation
+    sentence = _sentence(estimate, counted=counted, timed=timed)
     return {
         "state": explanation.state,
-        "people_ahead": explanation.people_ahead,
+        "people_ahead": explanation.people_ahead if counted else None,
         "counters": explanation.counters,
-        "served_chance": _rounded(estimate.served_chance),
-        "text": " ".join(filter(None, (_sentence(estimate), _warning(estimate)))),
+        "served_chance": _rounded(estimate.served_chance) if timed else None,
+        "text": " ".join(filter(None, (sentence, _warning(estimate)))),
     }
 
 
@@ -252,7 +257,7 @@ def _rounded(chance: float | None) -> float | None:
     return None if chance is None else round(chance, 2)
 
 
-def _sentence(estimate: Estimate) -> str:
+def _sentence(estimate: Estimate, *, counted: bool, timed: bool) -> str:
     explanation = estimate.explanation
     match explanation.state:
         case "now":
@@ -261,10 +266,17 @@ def _sentence(estimate: Estimate) -> str:
             return _("The queue is paused. Your place is kept.")
         case "closed":
             return _("The queue is closed.")
-        case "opens_at":
+        case "opens_at" if timed:
             return _("No counter is open yet. The figure counts from the opening.")
-        case "unknown":
+        case "unknown" if timed:
             return _("No counter is open, so no honest figure can be given.")
+        case "opens_at" | "unknown":
+            return _("No counter is open yet.")
+    counters = ngettext(
+        "%(count)d counter is open", "%(count)d counters are open", explanation.counters
+    ) % {"count": explanation.counters}
+    if not counted:
+        return f"{counters}."
     people = _("You are next")
     if explanation.people_ahead:
         people = ngettext(
@@ -272,7 +284,4 @@ def _sentence(estimate: Estimate) -> str:
             "%(count)d people are before you",
             explanation.people_ahead,
         ) % {"count": explanation.people_ahead}
-    counters = ngettext(
-        "%(count)d counter is open", "%(count)d counters are open", explanation.counters
-    ) % {"count": explanation.counters}
     return _("%(people)s and %(counters)s.") % {"people": people, "counters": counters}

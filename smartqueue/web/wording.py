@@ -97,7 +97,7 @@ def settings_word(name: str) -> str:
         "default_language": _("Default language"),
         "display_detail": _("The wall display shows"),
         "shows_waiting_count": _("Show how many people wait"),
-        "shows_estimate": _("Show the expected wait before somebody joins"),
+        "shows_estimate": _("Show the expected wait"),
         "requires_second_factor": _("Second factor for all staff"),
         "retention_days": _("Days that data are kept"),
         "switches": _("Features"),

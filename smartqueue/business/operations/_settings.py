@@ -20,6 +20,7 @@ from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
 
 OWNERS_ONLY: Final = frozenset({"requires_second_factor", "retention_days"})
+SHOWN: Final = frozenset({"shows_waiting_count", "shows_estimate"})
 
 
 @operation
@@ -117,6 +118,8 @@ def _change(
             actor=actor.label,
         )
     )
+    if SHOWN & set(changed):
+        ports.tell_visibility(settings, actor, now)
     return settings
 
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
+from smartqueue.queues import live, policies
 from smartqueue.queues.enums import (
     JoinChannel,
     Policy,
@@ -96,6 +97,7 @@ class QueueOutput(serializers.ModelSerializer[Queue]):
     """A queue as anybody may see it."""
 
     services = serializers.SerializerMethodField()
+    waiting_count = serializers.SerializerMethodField()
 
     class Meta:
         model = Queue
@@ -125,6 +127,10 @@ class QueueOutput(serializers.ModelSerializer[Queue]):
 
     def get_services(self, queue: Queue) -> list[str]:
         return [str(row.service_id) for row in queue.queue_services.all()]
+
+    def get_waiting_count(self, queue: Queue) -> int | None:
+        inside = policies.sees_inside(self.context["request"].actor, queue)
+        return live.shown_count(queue, inside=inside)
 
 
 class ReasonInput(serializers.Serializer[Data]):
@@ -274,12 +280,15 @@ class CalledOutput(serializers.Serializer[Data]):
 
 
 class StatusOutput(serializers.Serializer[Data]):
-    """The public live state of a queue; `estimate` is for somebody who joins now."""
+    """
+    The live state of a queue; `estimate` is for somebody who joins now. `waiting_count` and
+    `estimate` are null for the public where the organization does not show them.
+    """
 
     queue = serializers.UUIDField()
     state = serializers.ChoiceField(choices=QueueState.choices)
     version = serializers.IntegerField()
-    waiting_count = serializers.IntegerField()
+    waiting_count = serializers.IntegerField(allow_null=True)
     open_counters = serializers.IntegerField()
     now_serving = CalledOutput(many=True)
     last_called = CalledOutput(many=True)

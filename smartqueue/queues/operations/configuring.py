@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from smartqueue.accounts.actor import Actor
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Branch, Service
-from smartqueue.business.policies import access_branch
+from smartqueue.business.policies import access_branch, lock_settings
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput
 from smartqueue.queues import policies
@@ -65,12 +65,15 @@ def create_queue(
     """
     branch = access_branch(actor, branch_id, Ability.MANAGE)
     known = _own_services(branch, services)
+    shown = lock_settings(branch.organization_id)
     queue = Queue(
         organization_id=branch.organization_id,
         branch=branch,
         name=name,
         prefix=prefix.upper(),
         policy=policy,
+        hides_waiting_count=not shown.shows_waiting_count,
+        hides_estimate=not shown.shows_estimate,
         created_at=now,
         **_known_settings(settings),
     )

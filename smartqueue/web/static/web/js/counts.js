@@ -8,7 +8,7 @@ function show(topic, status) {
   for (const box of document.querySelectorAll(`[data-queue="${id}"]`)) {
     for (const element of box.querySelectorAll("[data-figure]")) {
       const { figure } = element.dataset;
-      if (figure === "waiting") setText(element, String(status.waiting_count));
+      if (figure === "waiting") setText(element, status.waiting_count === null ? "–" : String(status.waiting_count));
       else if (figure === "counters") setText(element, String(status.open_counters));
       else if (figure === "estimate" && "estimate" in status) setText(element, waitInterval(status.estimate));
       else if (figure === "state") {
