@@ -5,7 +5,7 @@ class QueuesConfig(AppConfig):
     name = "smartqueue.queues"
 
     def ready(self) -> None:
-        """Register handlers, the reader of tickets' tokens, and the words on retiring and on what is shown."""
+        """Register handlers, the reader of tickets' tokens, and what business asks or tells."""
         from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
         from smartqueue.business.ports import (  # noqa: PLC0415
             register_retirement_guard,

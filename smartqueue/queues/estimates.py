@@ -261,27 +261,34 @@ def _sentence(estimate: Estimate, *, counted: bool, timed: bool) -> str:
     explanation = estimate.explanation
     match explanation.state:
         case "now":
-            return _("A counter is free for you.")
+            text = _("A counter is free for you.")
         case "paused":
-            return _("The queue is paused. Your place is kept.")
+            text = _("The queue is paused. Your place is kept.")
         case "closed":
-            return _("The queue is closed.")
+            text = _("The queue is closed.")
         case "opens_at" if timed:
-            return _("No counter is open yet. The figure counts from the opening.")
+            text = _("No counter is open yet. The figure counts from the opening.")
         case "unknown" if timed:
-            return _("No counter is open, so no honest figure can be given.")
+            text = _("No counter is open, so no honest figure can be given.")
         case "opens_at" | "unknown":
-            return _("No counter is open yet.")
+            text = _("No counter is open yet.")
+        case _:
+            ahead = explanation.people_ahead if counted else None
+            text = _line(ahead, explanation.counters)
+    return text
+
+
+def _line(people_ahead: int | None, counters_open: int) -> str:
     counters = ngettext(
-        "%(count)d counter is open", "%(count)d counters are open", explanation.counters
-    ) % {"count": explanation.counters}
-    if not counted:
+        "%(count)d counter is open", "%(count)d counters are open", counters_open
+    ) % {"count": counters_open}
+    if people_ahead is None:
         return f"{counters}."
     people = _("You are next")
-    if explanation.people_ahead:
+    if people_ahead:
         people = ngettext(
             "%(count)d person is before you",
             "%(count)d people are before you",
-            explanation.people_ahead,
-        ) % {"count": explanation.people_ahead}
+            people_ahead,
+        ) % {"count": people_ahead}
     return _("%(people)s and %(counters)s.") % {"people": people, "counters": counters}

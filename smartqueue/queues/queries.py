@@ -170,9 +170,7 @@ def statuses_of(
     ]
 
 
-def seen_estimate(
-    queue: Queue, joining: dict[str, Any], *, inside: bool = False
-) -> dict[str, Any]:
+def seen_estimate(queue: Queue, joining: dict[str, Any], *, inside: bool = False) -> dict[str, Any]:
     """Return one of `joining_estimates` as the public or, `inside`, the staff may see it."""
     return joining if inside or not queue.hides_estimate else {"estimate": None}
 
