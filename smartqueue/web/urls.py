@@ -176,6 +176,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("privacy/", privacy.policy, name="privacy"),
     path("privacy/phone/", privacy.erase_phone, name="privacy-phone"),
     path("account/privacy/", privacy.account, name="account-privacy"),
+    path("account/privacy/requests/", privacy.ask_right, name="account-rights"),
     path("account/privacy/consents/", privacy.consent, name="account-consent"),
     path("account/privacy/exports/", privacy.ask_export, name="account-export"),
     path(
