@@ -671,6 +671,7 @@ def _case_form(world: World) -> dict[str, Any]:
 
 
 UPLOADS: dict[str, Body] = {
+    "api/business/organizations/<uuid:pk>/settings/logo/": lambda w: {"file": picture()},
     "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
         "message": _text(w, "message"),
         "file": picture(),

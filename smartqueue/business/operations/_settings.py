@@ -15,6 +15,7 @@ from smartqueue.business.errors import SettingsChanged
 from smartqueue.business.events import SettingsChanged as SettingsChangedEvent
 from smartqueue.business.models import OrganizationSettings, SettingsVersion
 from smartqueue.business.operations._checks import check
+from smartqueue.common import uploads
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
@@ -47,6 +48,26 @@ def update_settings(
     if version is not None and version != settings.version:
         raise SettingsChanged(version=settings.version)
     return _change(settings, changes, actor, now, replace=replace)
+
+
+@operation
+def set_logo(
+    *, actor: Actor, organization_id: UUID, logo: str, now: datetime
+) -> OrganizationSettings:
+    """
+    Show a picture that `logos.kept_logo` has stored, or with an empty name none.
+
+    The one before stays stored, because a version of the history may bring it back; together they
+    stay within the organization's quota.
+
+    :raises NotFound: unknown, or not the actor's to manage as a whole
+    :raises InvalidInput: not a stored picture of this organization
+    :raises StorageFull: its pictures take as much as they may
+    """
+    settings = _locked(actor, organization_id)
+    if logo:
+        uploads.require_room(used=uploads.public_bytes(organization_id), adding=0)
+    return _change(settings, {"logo": logo}, actor, now, replace=False)
 
 
 @operation
