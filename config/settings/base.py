@@ -8,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
+from config.settings._apps import android_apps, apple_apps
 from config.settings._gis import GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -204,6 +205,9 @@ MFA_TOTP_TOLERANCE = 1
 
 # Apps of our own that use passkeys, as "android:apk-key-hash:<hash>"; the pages are PUBLIC_URL's.
 WEBAUTHN_APP_ORIGINS: list[str] = env.list("WEBAUTHN_APP_ORIGINS", default=[])
+# Apps of our own that phones may hand our addresses and passkeys to.
+ANDROID_APPS = android_apps(env.list("ANDROID_APPS", default=[]))
+APPLE_APPS = apple_apps(env.list("APPLE_APPS", default=[]))
 # Without a second factor an administrator of the platform may do what anybody may, and enrol.
 ADMINS_NEED_SECOND_FACTOR = True
 
