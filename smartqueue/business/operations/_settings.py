@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Language
@@ -197,6 +198,11 @@ def _check_retention(days_by_kind: Iterable[tuple[str, Any]]) -> None:
         if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= longest[kind]:
             raise InvalidInput.on(
                 f"retention_days.{kind}",
-                _("Give a number of days from 1 to %(most)s.") % {"most": longest[kind]},
+                ngettext_lazy(
+                    "Give at least 1 day and at most %(most)s day.",
+                    "Give at least 1 day and at most %(most)s days.",
+                    longest[kind],
+                )
+                % {"most": longest[kind]},
                 "out_of_range",
             )
