@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
+from smartqueue.accounts.enums import Language
 from smartqueue.queues import live, policies
 from smartqueue.queues.enums import (
     JoinChannel,
@@ -35,17 +37,33 @@ class PhoneField(serializers.CharField):
         return str(number.as_e164)
 
 
-class PrioritySerializer(serializers.Serializer[Data]):
+class NamedSerializer(serializers.Serializer[Data]):
+    """`name` is in the language of the request; one name is enough, and stands in for the others."""
+
     code = serializers.SlugField(max_length=20)
-    name = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=60, required=False)
+    name_fr = serializers.CharField(max_length=60, required=False)
+    name_en = serializers.CharField(max_length=60, required=False)
+    name_ar = serializers.CharField(max_length=60, required=False)
+
+    def validate(self, attrs: Data) -> Data:
+        if not any(attrs.get(name) for name in ("name", "name_fr", "name_en", "name_ar")):
+            raise serializers.ValidationError(
+                {"name": [_("Give a name in at least one language.")]}, code="required"
+            )
+        # A language that is named on its own counts for more than that of the request.
+        if name := attrs.pop("name", ""):
+            attrs.setdefault(f"name_{(get_language() or Language.FRENCH)[:2]}", name)
+        return attrs
+
+
+class PrioritySerializer(NamedSerializer):
     head_start_minutes = serializers.IntegerField(min_value=0, max_value=240, default=15)
     is_declarable = serializers.BooleanField(default=False)
     is_emergency = serializers.BooleanField(default=False)
 
 
-class VehicleCategorySerializer(serializers.Serializer[Data]):
-    code = serializers.SlugField(max_length=20)
-    name = serializers.CharField(max_length=60)
+class VehicleCategorySerializer(NamedSerializer):
     duration_minutes = serializers.IntegerField(min_value=1, max_value=480)
 
 
