@@ -33,4 +33,4 @@ def _is_named(name: str, organization_id: UUID) -> bool:
     # A version of the history may bring a picture back that somebody has replaced meanwhile.
     past = SettingsVersion.objects.with_scopes_disabled().filter(organization=organization_id)
     present = OrganizationSettings.objects.with_scopes_disabled().filter(logo=name)
-    return present.exists() or past.filter(after__logo=name).exists()
+    return bool(present.exists() or past.filter(after__logo=name).exists())

@@ -413,6 +413,13 @@ def opening_of(branch: Branch, now: datetime) -> Opening:
     )
 
 
+def next_opening_of(branch: Branch, now: datetime) -> datetime | None:
+    """Return when a branch that is closed opens, in its zone; None where it is open, or unknown."""
+    schedule = business_queries.schedule_of(branch)
+    opens = None if hours.is_open(schedule, now) else hours.next_opening(schedule, now)
+    return opens.astimezone(ZoneInfo(branch.timezone)) if opens else None
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """The figures of a place in one sentence."""

@@ -332,6 +332,7 @@ def test_a_logo_is_drawn_anew_and_served_apart(owner, place, media):
     with Image.open(stored) as kept:
         assert (max(kept.size), kept.info.get("Author")) == (512, None)
     served = Client().get(logo)
+    assert b"".join(served.streaming_content) == stored.read_bytes()
     assert served.status_code == 200
     assert "sandbox" in served.headers["Content-Security-Policy"]
     version = SettingsVersion.objects.with_scopes_disabled().get()
