@@ -59,8 +59,8 @@ def opens_at(at: datetime | None, now: datetime) -> str:
         return ""
     time = f"{at:%H:%M}"
     if at.date() == now.astimezone(at.tzinfo).date():
-        return _("opens at %(time)s") % {"time": time}
-    return _("opens %(day)s at %(time)s") % {"day": date_format(at, "l"), "time": time}
+        return _("opens at %(t)s") % {"t": time}
+    return _("opens %(d)s at %(t)s") % {"d": date_format(at, "l"), "t": time}
 
 
 def wording_for_scripts() -> dict[str, str]:

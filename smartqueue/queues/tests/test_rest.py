@@ -1146,7 +1146,7 @@ def names_of(row: Any) -> tuple[str | None, ...]:
 
 def test_a_new_queue_names_its_priorities_in_each_language(place: Any) -> None:
     rows = QueuePriority.objects.with_scopes_disabled().filter(queue=place.queue)
-    assert names_of(rows.get(code="urgent")) == ("Urgence", "Emergency", "حالة طارئة")
+    assert names_of(rows.get(code="urgent")) == ("Urgence", "Emergency", "حالة مستعجلة")
     assert [len(set(names_of(row))) for row in rows] == [3] * 4
 
 

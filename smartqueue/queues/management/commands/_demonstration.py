@@ -138,7 +138,7 @@ PRIORITIES: Final[list[dict[str, Any]]] = [
     },
     {
         "code": PriorityCode.URGENT.value,
-        **_named("Urgence", "Emergency", "حالة طارئة"),
+        **_named("Urgence", "Emergency", "حالة مستعجلة"),
         "head_start_minutes": 15,
         "is_emergency": True,
     },
