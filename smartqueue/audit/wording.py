@@ -80,6 +80,7 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "queues.queue.closed": gettext_lazy("A queue was closed"),
     "queues.queue.opened": gettext_lazy("A queue was opened"),
     "queues.queue.paused": gettext_lazy("A queue was paused"),
+    "queues.queue.visibility_changed": gettext_lazy("The public sees other figures of a queue"),
     "queues.ticket.called": gettext_lazy("A ticket was called"),
     "queues.ticket.cancelled": gettext_lazy("A ticket was cancelled"),
     "queues.ticket.completed": gettext_lazy("A service was completed"),

@@ -468,7 +468,7 @@ PLACES: Final[tuple[Place, ...]] = (
         title=_("Live updates"),
         kind="topic",
         fate=Fate.DELETED,
-        withheld=_all(REPEATED, "topic", "version", "type", "data", "at"),
+        withheld=_all(REPEATED, "topic", "version", "type", "data", "inside", "at"),
         find=_topics,
     ),
     Place(

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -7,6 +8,7 @@ from django_scopes import ScopedManager
 
 from smartqueue.common.models import IdModel
 from smartqueue.support.enums import (
+    ANSWER_WITHIN,
     BODY_LENGTH,
     OF_A_PLACE,
     TITLE_LENGTH,
@@ -126,6 +128,12 @@ class SupportCase(CaseRow):
     def is_settled(self) -> bool:
         """Whether nobody is expected to do anything."""
         return self.state not in UNSETTLED
+
+    @property
+    def answer_by(self) -> datetime | None:
+        """Until when the law wants this kind of case settled, if it says so."""
+        allowed = ANSWER_WITHIN.get(CaseCategory(self.category))
+        return self.opened_at + allowed if allowed else None
 
     def move_to(self, state: CaseState) -> None:
         """

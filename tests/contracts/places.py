@@ -359,6 +359,7 @@ PAGE_METHODS = {
         "sign-out/",
         "language/",
         "privacy/phone/",
+        "account/privacy/requests/",
         "account/privacy/consents/",
         "account/privacy/exports/",
         "account/privacy/erase/",
@@ -631,6 +632,7 @@ REST_BODIES: dict[str, Body] = {
     "PATCH api/queues/tickets/<uuid:ticket_id>/": lambda w: {"plate": "DK 1"},
     "POST api/queues/tickets/<uuid:ticket_id>/call/": lambda w: {"session": _text(w, "sessions")},
     "POST api/queues/tickets/<uuid:ticket_id>/transfer/": lambda w: {"queue": _text(w, "target")},
+    "POST api/privacy/requests/": lambda w: {"right": "question", "body": "What do you keep?"},
     "POST api/privacy/consents/": lambda w: CONSENT | {"is_given": True},
     "POST api/privacy/erasures/": lambda w: {"phone": "+221771234567"},
     "POST api/privacy/erasures/confirm/": lambda w: {
@@ -669,6 +671,7 @@ def _case_form(world: World) -> dict[str, Any]:
 
 
 UPLOADS: dict[str, Body] = {
+    "api/business/organizations/<uuid:pk>/settings/logo/": lambda w: {"file": picture()},
     "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
         "message": _text(w, "message"),
         "file": picture(),
@@ -676,6 +679,7 @@ UPLOADS: dict[str, Body] = {
 }
 FORMS: dict[str, Body] = {
     "privacy/phone/": lambda w: {"phone": "+221771234567"},
+    "account/privacy/requests/": lambda w: {"right": "question", "body": "What do you keep?"},
     "account/privacy/consents/": lambda w: CONSENT | {"is_given": "yes"},
     "account/privacy/erase/": lambda w: {"sure": "yes"},
     "manage/privacy/<uuid:organization_id>/entries/": lambda w: REGISTER_ENTRY,

@@ -42,6 +42,7 @@ def case_view(case: SupportCase, side: Side | None) -> dict[str, Any]:
         "changed_at": case.changed_at,
         "first_answer_at": case.first_answer_at,
         "settled_at": case.settled_at,
+        "answer_by": case.answer_by,
         "version": case.version,
     }
     if side is Side.STAFF:

@@ -101,6 +101,9 @@ class CaseOutput(serializers.Serializer[Data]):
     changed_at = serializers.DateTimeField()
     first_answer_at = serializers.DateTimeField(allow_null=True)
     settled_at = serializers.DateTimeField(allow_null=True)
+    answer_by = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the law wants it settled, where it says so."
+    )
     version = serializers.IntegerField()
 
 

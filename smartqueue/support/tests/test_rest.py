@@ -57,6 +57,7 @@ CASE = {
     "changed_at",
     "first_answer_at",
     "settled_at",
+    "answer_by",
     "version",
 }
 STAFF_TOO = {"priority", "assignee"}
