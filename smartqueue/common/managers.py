@@ -36,6 +36,13 @@ def closed_tables() -> frozenset[str]:
     )
 
 
+def person_of(model: Any) -> str:
+    """Return the name of the key to whose account a model's rows are; empty where there is none."""
+    named = getattr(model, "person", "")
+    # A key that is itself called so hides the name.
+    return named if isinstance(named, str) else "person"
+
+
 class OpenedQuery(sql.Query):
     """A query of which a policy has said whose rows it may read."""
 
@@ -69,11 +76,11 @@ class OpenedQuery(sql.Query):
         column, ids = self._column_of(lookup), _ids(getattr(lookup, "rhs", None))
         if column is None or ids is None:
             return None
-        if column.primary_key:
+        if column.primary_key and column.model._meta.managed:
             return KeysOf(self.get_meta().db_table, tuple(ids))
         if column.attname == ORGANIZATION:
             return tenancy.keys_of({"organization": ids})
-        if not to_change and column.name == getattr(column.model, "person", ""):
+        if not to_change and column.name == person_of(column.model):
             return tenancy.keys_of({"customer": ids})
         return None
 

@@ -3,8 +3,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
+from smartqueue.common.managers import ScopedManager
 from smartqueue.common.models import IdModel
 from smartqueue.support.enums import (
     BODY_LENGTH,
@@ -26,6 +26,8 @@ class CaseRow(IdModel):
     A row of one organization (none: the platform) that concerns one person; reading it without
     saying whose raises. The person is empty once erased, and for a ticket without an account.
     """
+
+    of_platform: ClassVar[bool] = True
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]
@@ -49,6 +51,8 @@ class SupportCase(CaseRow):
 
     `holder_ticket_id` is the ticket whose token opened it, for people without an account.
     """
+
+    points_at: ClassVar[dict[str, str]] = {"holder_ticket_id": "queues.Ticket"}
 
     branch = models.ForeignKey(
         "business.Branch", on_delete=models.CASCADE, null=True, related_name="+"

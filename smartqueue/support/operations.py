@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
-from smartqueue.common import uploads
+from smartqueue.common import tenancy, uploads
 from smartqueue.common.db import execute, operation, unit_of_work
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
@@ -422,7 +422,9 @@ def close_resolved_cases(*, now: datetime) -> int:
         ]
     )
     for case in cases:
-        _close(case, SYSTEM, now)
+        with tenancy.restored():
+            policies.enter_scope_of(case)
+            _close(case, SYSTEM, now)
     return len(cases)
 
 
@@ -448,15 +450,21 @@ def forget_person(*, user_id: UUID | None, tickets: Collection[UUID] = (), now: 
     files.update(person=None)
     of_cases.update(body="", person=None)
     for case in cases:
-        case.title = ""
-        case.person = None
-        case.holder_ticket_id = None
-        if case.state in UNSETTLED:
-            _close(case, SYSTEM, now)
-        else:
-            _save(case, now)
+        with tenancy.restored():
+            _forget(case, now)
     if user_id is not None:
         _leave_staff(user_id)
+
+
+def _forget(case: SupportCase, now: datetime) -> None:
+    policies.enter_scope_of(case)
+    case.title = ""
+    case.person = None
+    case.holder_ticket_id = None
+    if case.state in UNSETTLED:
+        _close(case, SYSTEM, now)
+    else:
+        _save(case, now)
 
 
 def _leave_staff(user_id: UUID) -> None:
