@@ -60,9 +60,16 @@ def _signed_in(role: dict[str, Any]) -> Iterator[None]:
 
 @pytest.fixture
 def as_web(transactional_db: None) -> Callable[[], AbstractContextManager[None]]:
-    """Return the context in which the database is used as the role that serves."""
+    """Return the context in which the database is used as the role that serves, by an untrusted process."""
     role = _web_role()
-    return lambda: _signed_in(role)
+    return lambda: _serving(role)
+
+
+@contextmanager
+def _serving(role: dict[str, Any]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, _signed_in(role):
+        patch.setattr(tenancy, "_trusted", False)
+        yield
 
 
 AsOwner = Callable[[], AbstractContextManager[None]]

@@ -56,7 +56,7 @@ def access_user_to_open(actor: Actor, whose: UUID | str) -> User:
     if not actor.is_platform_admin:
         raise NotFound
     is_named = Q(pk=whose) if isinstance(whose, UUID) else Q(email=whose) | Q(phone=whose)
-    rows = User.objects.filter(is_named, is_active=True).exclude(pk=actor.user_id)
+    rows = User.objects.filter(is_named, is_active=True).exclude(pk=actor.require_user())
     user = rows.select_for_update(of=("self",), no_key=True).first()
     if user is None:
         raise NotFound

@@ -768,6 +768,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "priority",
             "opened_at",
             "first_answer_at",
+            "first_answer_open_seconds",
             "settled_at",
         ),
         withheld={"assignee_id": OTHERS}

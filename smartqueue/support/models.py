@@ -50,6 +50,8 @@ class SupportCase(CaseRow):
     A question or complaint and its answers. `version` counts its changes.
 
     `holder_ticket_id` is the ticket whose token opened it, for people without an account.
+    `first_answer_open_seconds` is how much of the time until the first answer the branch was open,
+    by its hours then; null for the platform, and where no hours are known.
     """
 
     points_at: ClassVar[dict[str, str]] = {"holder_ticket_id": "queues.Ticket"}
@@ -76,6 +78,7 @@ class SupportCase(CaseRow):
     opened_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     first_answer_at = models.DateTimeField(null=True)
+    first_answer_open_seconds = models.PositiveIntegerField(null=True)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -276,6 +276,7 @@ def _answer(case: SupportCase, side: Side, now: datetime) -> None:
         return
     if case.first_answer_at is None and case.opened_side == Side.PERSON:
         case.first_answer_at = now
+        case.first_answer_open_seconds = queries.open_seconds(case, now)
     if case.state in {CaseState.OPEN, CaseState.WAITING_FOR_STAFF}:
         case.move_to(CaseState.WAITING_FOR_PERSON)
 
