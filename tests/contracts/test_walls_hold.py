@@ -27,6 +27,7 @@ from smartqueue.queues.tests.conftest import Api
 from smartqueue.queues.tests.factories import NOW
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
+from smartqueue.support.policies import visible_cases
 from smartqueue.support.tests.factories import open_case, write_with_file
 from tests.contracts.places import World, make_world
 from tests.contracts.test_walls import walled_models
@@ -297,6 +298,16 @@ def test_a_list_of_cases_over_rest_shows_a_person_their_own_alone(
         assert cases_shown_to(world, "customer_b") == 0
     with without_policies(SupportCase), as_web():
         assert cases_shown_to(world, "customer_b") == 4
+
+
+def test_a_list_of_cases_goes_with_the_keys_of_its_ways_in_and_no_more(world: World):
+    def keys(who: str) -> set[str]:
+        told = str(visible_cases(world.people[who]).query.keys())
+        return set(told.strip("{}").split(","))
+
+    ours, platform = str(world.place.organization.pk), str(tenancy.PLATFORM_KEY)
+    for who, also in (("customer_a", set()), ("agent", {ours}), ("admin", {platform})):
+        assert keys(who) == {str(world.people[who].user_id), *also}
 
 
 @pytest.fixture
