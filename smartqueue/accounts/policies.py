@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from smartqueue.accounts import queries, tokens
+from smartqueue.accounts import identifiers, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
@@ -52,10 +52,15 @@ def access_user_to_open(actor: Actor, whose: UUID | str) -> User:
     be let; `whose` is its id or a proven identifier.
 
     :raises NotFound: unknown, erased, the actor's own, or the actor is no platform administrator
+    :raises InvalidInput: neither an e-mail address nor a phone number
     """
     if not actor.is_platform_admin:
         raise NotFound
-    is_named = Q(pk=whose) if isinstance(whose, UUID) else Q(email=whose) | Q(phone=whose)
+    if isinstance(whose, UUID):
+        is_named = Q(pk=whose)
+    else:
+        known = identifiers.parse(whose)
+        is_named = Q(email=known.value) | Q(phone=known.value)
     rows = User.objects.filter(is_named, is_active=True).exclude(pk=actor.require_user())
     user = rows.select_for_update(of=("self",), no_key=True).first()
     if user is None:

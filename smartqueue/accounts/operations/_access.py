@@ -30,7 +30,8 @@ def open_account_access(
 
     :param whose: the account's id, or the e-mail address or phone number that it is known by
     :raises NotFound: unknown, the actor's own, or the actor is no platform administrator
-    :raises InvalidInput: a reason of less than ten characters, or a very long one
+    :raises InvalidInput: a reason of less than ten characters or a very long one, or what is no
+        identifier
     :raises AccountAccessOpen: the actor has access already
     """
     user = policies.access_user_to_open(actor, whose)

@@ -134,11 +134,12 @@ def test_nobody_but_staff_opens_it_and_not_twice(admin: User, user: User) -> Non
 
 def test_an_account_is_found_by_what_it_is_known_by(admin: User) -> None:
     user = make_user(phone=new_phone())
-    assert let_in(admin, user, whose=user.email).user_id == user.pk
-    assert let_in(make_user(is_superuser=True), user, whose=user.phone).user_id == user.pk
+    local = f" {(user.phone or '').removeprefix('+221')}"
+    for known in (str(user.email).upper(), user.phone, local):
+        assert let_in(make_user(is_superuser=True), user, whose=known).user_id == user.pk
     with pytest.raises(NotFound):
         let_in(admin, user, whose="nobody@example.test")
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidInput):
         let_in(admin, user, whose="")
 
 
@@ -193,7 +194,8 @@ def test_both_see_it_over_rest_and_nobody_else(api: Api, admin: User, user: User
     path = f"{PATH}{made.json()['id']}/close/"
     assert api.post(path, None, **strange).status_code == 404
     assert api.post(path, None, **theirs).json()["closed_at"] is not None
-    assert api.post(PATH, {"reason": REASON}, **own).status_code == 404
+    assert api.post(PATH, {"reason": REASON}, **own).status_code == 400
+    assert api.post(PATH, {"reason": REASON}, **theirs).status_code == 404
 
 
 @pytest.mark.parametrize("count", [1, 3])
