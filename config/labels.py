@@ -34,6 +34,7 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "outbox.DomainEvent": (_("event"), _("events")),
     "outbox.Delivery": (_("delivery of an event"), _("deliveries of events")),
     "accounts.User": (_("person"), _("people")),
+    "accounts.AccountAccess": (_("access to an account"), _("accesses to accounts")),
     "notifications.OutgoingMessage": (_("message"), _("messages")),
     "locations.Commune": (_("commune"), _("communes")),
     "business.Organization": (_("organization"), _("organizations")),

@@ -89,6 +89,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         identifiers=("old_value", "new_value"),
         sealed_for="user_id",
     ),
+    "accounts.AccountAccess": Personal(
+        fields=("reason",), people=("user_id", "admin_id"), sealed_for="user_id"
+    ),
     "accounts.VerificationCode": Personal(
         fields=("recipient",),
         people=("user_id",),

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import ContactChange, Passkey, User
+from smartqueue.accounts.models import AccountAccess, ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
@@ -151,6 +152,13 @@ def make_world() -> World:
         created_at=now,
         expires_at=now + timedelta(minutes=10),
     ).pk
+    reached = AccountAccess.objects.create(
+        user=customer,
+        admin=access.admin,
+        reason="They cannot sign in any more",
+        opened_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(minutes=30),
+    )
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
         "organizations": place.organization.pk,
@@ -170,6 +178,7 @@ def make_world() -> World:
         "account/contact": change,
         "accounts/sessions": started,
         "contact-changes": change,
+        "account-accesses": reached.pk,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -538,6 +547,10 @@ REST_BODIES: dict[str, Body] = {
     },
     "POST api/accounts/auth/refresh/": lambda w: {"refresh": "x"},
     "POST api/accounts/auth/logout/": lambda w: {"refresh": "x"},
+    "POST api/accounts/account-accesses/": lambda w: {
+        "user": _text(w, "users"),
+        "reason": "They cannot sign in any more",
+    },
     "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
         "first_name": "Awa",
         "last_name": "Diop",

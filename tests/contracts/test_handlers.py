@@ -86,6 +86,7 @@ def live_a_day(settings: Any) -> None:
     support.assign_case(actor=owner, case_id=case.pk, assignee_id=agent.user_id, version=1, now=NOW)
     support.write_message(actor=agent, case_id=case.pk, body="Sorry.", now=NOW)
     support.resolve_case(actor=agent, case_id=case.pk, now=NOW)
+    support.reopen_case(actor=agent, case_id=case.pk, now=NOW)
     theirs = open_case(place, place.agents[2], subject_type=SubjectType.ACCOUNT, subject_id=None)
     write_with_file(theirs, place.agents[2])
     operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=NOW)
@@ -183,7 +184,7 @@ def use_rights_of_privacy() -> None:
 
 
 def help_inside(place: Place) -> None:
-    """Open and end support access, by the platform's staff."""
+    """Open and end access to an organization and to an account, by the platform's staff."""
     admin = make_actor(make_user(is_superuser=True))
     access = business.open_support_access(
         actor=admin,
@@ -193,6 +194,10 @@ def help_inside(place: Place) -> None:
         now=NOW,
     )
     business.close_support_access(actor=admin, access_id=access.pk, now=NOW)
+    reached = accounts.open_account_access(
+        actor=admin, whose=make_user().pk, reason="They lost their phone", now=NOW
+    )
+    accounts.close_account_access(actor=admin, access_id=reached.pk, now=NOW)
 
 
 def run(delivery: DueDelivery) -> None:

@@ -8,11 +8,12 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from smartqueue.accounts import queries as account_queries
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Language
 from smartqueue.business import colours, policies, ports, queries, switches
 from smartqueue.business.enums import Ability
-from smartqueue.business.errors import SettingsChanged
+from smartqueue.business.errors import OwnFactorMissing, SettingsChanged
 from smartqueue.business.events import SettingsChanged as SettingsChangedEvent
 from smartqueue.business.models import OrganizationSettings, SettingsVersion
 from smartqueue.business.operations._checks import check
@@ -44,6 +45,7 @@ def update_settings(
     :raises NotFound: unknown, or not the actor's to manage as a whole
     :raises InvalidInput: a wrong value, or one that only an owner may change
     :raises SettingsChanged: `version` is not the present one
+    :raises OwnFactorMissing: a second factor is to be required, and the actor has none
     """
     settings = _locked(actor, organization_id)
     if version is not None and version != settings.version:
@@ -80,6 +82,7 @@ def restore_settings(
 
     :raises NotFound: unknown organization or version, or not the actor's to manage as a whole
     :raises InvalidInput: a value that is not allowed any more, or that only an owner may change
+    :raises OwnFactorMissing: a second factor is to be required again, and the actor has none
     """
     settings = _locked(actor, organization_id)
     old = SettingsVersion.objects.filter(organization=organization_id, version=version).first()
@@ -119,6 +122,8 @@ def _change(
         actor, settings.organization_id, Ability.OWN
     ):
         raise InvalidInput.on(min(owned), _("Only an owner changes this."), "owner_only")
+    if "requires_second_factor" in changed and settings.requires_second_factor:
+        _check_own_factor(actor)
     settings.version += 1
     settings.updated_at = now
     settings.save()
@@ -143,6 +148,11 @@ def _change(
     if SHOWN & set(changed):
         ports.tell_visibility(settings, actor, now)
     return settings
+
+
+def _check_own_factor(actor: Actor) -> None:
+    if actor.user_id is not None and not account_queries.has_second_factor(actor.user_id):
+        raise OwnFactorMissing
 
 
 def _merged(before: Any, value: Any) -> Any:

@@ -150,6 +150,7 @@ def test_a_manager_changes_all_but_what_owners_answer_for(owner, place, kinds):
         assert refused.value.errors[0].code == "owner_only"
     with pytest.raises(NotFound):
         change(local, place, shows_estimate=True)
+    make.enrol(owner)
     change(owner, place, requires_second_factor=True, retention_days={"tickets": 5})
     # What an owner has decided does not stand in a manager's way.
     change(manager, place, shows_estimate=True)
@@ -158,6 +159,7 @@ def test_a_manager_changes_all_but_what_owners_answer_for(owner, place, kinds):
 def test_a_second_factor_is_required_of_staff_while_the_organization_says_so(owner, place):
     agent = make.member(owner, place, Role.AGENT)
     stranger = make.user()
+    make.enrol(owner)
     assert not queries.requires_second_factor(agent.pk)
 
     change(owner, place, requires_second_factor=True)
@@ -171,8 +173,33 @@ def test_a_second_factor_is_required_of_staff_while_the_organization_says_so(own
     assert not queries.requires_second_factor(agent.pk)
 
 
+def test_an_owner_without_a_second_factor_does_not_require_one(owner, place):
+    change(owner, place, display_name="A")
+    make.enrol(owner)
+    change(owner, place, requires_second_factor=True)
+    change(owner, place, requires_second_factor=False)
+    make.disenrol(owner)
+    client = make.signed_in(owner)
+
+    refused = [
+        client.patch(url(place), {"requires_second_factor": True}, content_type=JSON),
+        client.post(url(place, "restore/"), {"version": 2}, content_type=JSON),
+    ]
+
+    assert {(r.status_code, r.json()["code"]) for r in refused} == {
+        (409, "own_second_factor_missing")
+    }
+    assert queries.get_settings(place.pk).version == 3
+    assert not queries.get_settings(place.pk).requires_second_factor
+    make.enrol(owner)
+    accepted = client.patch(url(place), {"requires_second_factor": True}, content_type=JSON)
+    assert accepted.status_code == 200
+    assert queries.get_settings(place.pk).requires_second_factor
+
+
 def test_whoever_lacks_the_factor_that_is_required_may_do_nothing_here(owner, place, monkeypatch):
     agent = make.member(owner, place, Role.MANAGER)
+    make.enrol(owner)
     change(owner, place, requires_second_factor=True)
     monkeypatch.setattr("smartqueue.accounts.actor._has_factor", lambda user_id: False)
 
@@ -236,6 +263,7 @@ def test_a_version_is_restored_as_a_change_of_its_own(owner, place):
 
 def test_a_manager_does_not_restore_what_owners_answer_for(owner, place):
     manager = make.member(owner, place, Role.MANAGER)
+    make.enrol(owner)
     change(owner, place, display_name="A")
     change(owner, place, requires_second_factor=True)
 

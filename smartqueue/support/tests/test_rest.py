@@ -56,6 +56,7 @@ CASE = {
     "opened_at",
     "changed_at",
     "first_answer_at",
+    "first_answer_open_seconds",
     "settled_at",
     "answer_by",
     "version",
@@ -424,6 +425,7 @@ def test_managers_read_figures(place: Place, entrance: Clock) -> None:
         "waiting_count": 0,
         "opened_count": 1,
         "first_answer_seconds": 300,
+        "first_answer_open_seconds": None,
         "resolution_seconds": None,
     }
     elsewhere = make_branch(place.organization)

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -212,6 +213,24 @@ def test_a_form_changes_the_settings_and_the_history_takes_them_back(
     client.post(manage(place, "settings/history/1/restore"))
     row.refresh_from_db()
     assert (row.display_name, row.version) == ("Ville", 3)
+
+
+def test_an_owner_without_a_second_factor_is_led_to_enrolment(
+    client: Client, place: factories.Place
+) -> None:
+    sign_in(client, place.owner)
+    form = SETTINGS | {"version": "0", "requires_second_factor": "on"}
+
+    refused = client.post(manage(place, "settings"), form)
+
+    assert refused.status_code == 409
+    shown = refused.content.decode()
+    assert 'data-code="own_second_factor_missing"' in shown
+    assert 'href="/account/security/"' in shown
+    assert not OrganizationSettings.objects.with_scopes_disabled().exists()
+    TOTP.activate(User.objects.get(pk=place.owner.user_id), generate_totp_secret())
+    client.post(manage(place, "settings"), form)
+    assert OrganizationSettings.objects.with_scopes_disabled().get().requires_second_factor
 
 
 def test_a_wrong_setting_comes_back_with_what_was_typed(
