@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -207,8 +207,10 @@ class Rules:
 class Limits:
     """How many messages a second each provider takes; over a sliding second, as real gateways count."""
 
-    def __init__(self, given: Mapping[str, int]) -> None:
-        self._first = dict(given)
+    def __init__(
+        self, given: Mapping[str, int], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first, self._clock = dict(given), clock
         self.reset()
 
     def reset(self) -> None:
@@ -226,7 +228,7 @@ class Limits:
         rate = self.per_second.get(provider) or self.per_second.get(provider.partition(".")[0])
         if not rate:
             return True
-        now = time.monotonic()
+        now = self._clock()
         taken = self._taken.setdefault(provider, deque())
         while taken and taken[0] <= now - 1:
             taken.popleft()

@@ -113,9 +113,10 @@ class Mail:
         raw = part.get_payload(decode=True)
         data = raw if isinstance(raw, bytes) else b""
         try:
-            return data.decode(part.get_content_charset("utf-8"), "replace")
+            text = data.decode(part.get_content_charset("utf-8"), "replace")
         except LookupError:
-            return data.decode("utf-8", "replace")
+            text = data.decode("utf-8", "replace")
+        return text.replace("\r\n", "\n")
 
     def attachments(self) -> list[EmailMessage]:
         return list(self.message.iter_attachments())

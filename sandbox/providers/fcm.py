@@ -24,6 +24,8 @@ NAME: Final = "fcm"
 SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_SECONDS: Final = 3599
+# Whatever the file of the account says, google-auth names Google as the audience.
+GOOGLE_AUDIENCE: Final = "https://oauth2.googleapis.com/token"
 PAYLOAD_MAX: Final = 4096
 TOPIC_PAYLOAD_MAX: Final = 2048
 DEVICES_KEPT: Final = 5_000
@@ -281,7 +283,7 @@ class Fcm:
                 assertion,
                 self._private_key().public_key(),
                 algorithms=["RS256"],
-                audience=account["token_uri"],
+                audience=(account["token_uri"], GOOGLE_AUDIENCE),
                 issuer=account["client_email"],
                 leeway=60,
                 options={"require": ["iss", "aud", "iat", "exp", "scope"]},

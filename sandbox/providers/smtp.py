@@ -126,4 +126,4 @@ def _anybody(
     server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object
 ) -> AuthResult:
     """Let everybody in who gives a name and a password."""
-    return AuthResult(success=isinstance(given, LoginPassword), handled=True)
+    return AuthResult(success=isinstance(given, LoginPassword), handled=True, auth_data=given)

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
@@ -41,8 +40,7 @@ def test_without_asking_for_json_the_answer_is_xml(http: httpx2.Client) -> None:
     response = send(http, {"apiKey": "sandbox-at-key"})
 
     assert response.headers["content-type"] == "application/xml"
-    found = ET.fromstring(response.text).findtext("SMSMessageData/Recipients/Recipient/number")
-    assert found == PHONE
+    assert f"<number>{PHONE}</number><status>Success</status>" in response.text
 
 
 def test_failures_are_inside_the_answer(

@@ -169,16 +169,18 @@ def test_units_are_used_up_and_then_the_bundle_is_empty(
     assert contracts[0]["serviceContracts"][0]["availableUnits"] == 1
 
 
-def test_above_five_a_second_is_too_many(
+def test_above_the_rate_there_are_too_many(
     http: httpx2.Client, headers: dict[str, str], control: Control
 ) -> None:
-    control.call("PUT", "limits", orange_sms=5)
+    control.call("PUT", "limits", orange_sms=1)
 
-    statuses = [send(http, headers).status_code for _ in range(7)]
+    # On a slow machine two may lie a second apart.
+    answers = [send(http, headers) for _ in range(5)]
 
-    assert statuses[:5] == [201] * 5
-    assert 429 in statuses[5:]
-    assert control.counts(provider="orange_sms")["total"] == statuses.count(201)
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert answers[0].status_code == 201
+    assert refused[0].json()["code"] == 53
+    assert control.counts(provider="orange_sms")["total"] == 5 - len(refused)
 
 
 def test_a_refusal_on_command_counts_as_received_only(
