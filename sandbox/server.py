@@ -72,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Sandbox]:
         listening = stack.enter_context(contextlib.closing(_http_socket(settings)))
         port: int = listening.getsockname()[1]
         world.public_url = settings.public_url.rstrip("/") or f"http://{settings.host}:{port}"
+        providers.fcm.keep_account()
         stack.push_async_callback(providers.smpp.close)
         smpp_port = await providers.smpp.listen()
         stack.push_async_callback(providers.smtp.close)

@@ -6,7 +6,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import jwt
@@ -237,9 +236,15 @@ class Fcm:
                 self._key = key
             else:
                 self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-                if file is not None:
-                    _write_secret(file, json.dumps(self.account(), indent=2))
         return self._key
+
+    def keep_account(self) -> None:
+        """Write the account's file, if one is wanted: the key of before with the address of now."""
+        file = self._world.settings.fcm_account_file
+        if file is not None:
+            account = json.dumps(self.account(), indent=2)
+            file.touch(mode=0o600)
+            file.write_text(account)
 
     def account(self) -> dict[str, str]:
         """Return the service account in the form of Google's file; `token_uri` points here."""
@@ -357,11 +362,6 @@ class Fcm:
             )
         )
         return JSONResponse({"name": name})
-
-
-def _write_secret(file: Path, text: str) -> None:
-    file.touch(mode=0o600)
-    file.write_text(text)
 
 
 def _title(message: Mapping[str, Any]) -> str:

@@ -204,7 +204,8 @@ class Twilio:
     async def _list(self, request: Request) -> Response:
         if not self._is_ours(request):
             return error("20003")
-        size = min(int(request.query_params.get("PageSize", "50") or "50"), 1000)
+        given = request.query_params.get("PageSize", "")
+        size = min(int(given), 1000) if given.isdecimal() else 50
         to = request.query_params.get("To", "")
         found = self._world.store.newest(size, provider=self.name, phone=to)
         return JSONResponse(
