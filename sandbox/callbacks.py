@@ -16,6 +16,7 @@ KEPT: Final = 1_000
 AT_ONCE: Final = 20
 ATTEMPTS: Final = 3
 BODY_SHOWN: Final = 2_000
+PENDING_MAX: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class Callbacks:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._client = httpx2.AsyncClient(timeout=10, follow_redirects=False, trust_env=False)
         self.sent: deque[Sent] = deque(maxlen=KEPT)
+        self.dropped = 0
 
     @property
     def pending(self) -> int:
@@ -66,7 +68,11 @@ class Callbacks:
         return len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let something happen later; it ends with the sandbox."""
+        """Let something happen later; it ends with the sandbox. What is too much is dropped and counted."""
+        if len(self._tasks) >= PENDING_MAX:
+            work.close()
+            self.dropped += 1
+            return
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -86,6 +92,7 @@ class Callbacks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.sent.clear()
+        self.dropped = 0
 
     async def close(self) -> None:
         await self.forget()

@@ -148,6 +148,7 @@ class Control:
                 "phones": list(store.phones),
                 "mails": len(store.mails),
                 "pending": self._world.callbacks.pending,
+                "dropped": self._world.callbacks.dropped,
                 "rules": len(self._world.rules.all()),
                 "outcomes": {name: dict(seen) for name, seen in store.counts.outcomes.items()},
                 "smpp": self._smpp.as_json(),

@@ -10,13 +10,13 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.rules import Answer, Rule
 from sandbox.world import World
 
-BODY_MAX: Final = 1_000_000
+BODY_MAX: Final = 64_000
 # The extension of the ASGI scope under which the server offers to cut the connection.
 CUT: Final = "sandbox.cut"
 
@@ -151,6 +151,17 @@ async def exchange(
     note("accepted")
     answer = accept(rule)
     return answer if rule.answer is Answer.ACCEPT else failing(rule)
+
+
+def entry_failing(world: World, entry: str) -> Response | None:
+    """Return how a sign-in fails on command, or None."""
+    rule = world.rules.decide_entry(entry)
+    if rule.answer is Answer.ACCEPT:
+        return None
+    if rule.answer is Answer.REFUSE:
+        status = int(rule.error) if rule.error.isdecimal() else 401
+        return JSONResponse({"error": "access_denied"}, status)
+    return failing(rule)
 
 
 def failing(rule: Rule) -> Response:

@@ -193,9 +193,15 @@ class Rules:
 
     def decide(self, provider: str, *, to: str, text: str = "") -> Rule:
         """Return what to do with a message, and note that the rule was used."""
-        for rule in self._rules:
-            if not rule.fits(provider, to, text):
-                continue
+        return self._first([rule for rule in self._rules if rule.fits(provider, to, text)])
+
+    def decide_entry(self, entry: str) -> Rule:
+        """Return what to do with a sign-in, such as `orange_sms_token`; only rules that name it count."""
+        named = (rule for rule in self._rules if rule.provider != "*")
+        return self._first([rule for rule in named if rule.fits(entry, "", "")])
+
+    def _first(self, fitting: list[Rule]) -> Rule:
+        for rule in fitting:
             if rule.times is not None and rule.matched >= rule.skip + rule.times:
                 continue
             rule.matched += 1

@@ -12,6 +12,7 @@ MESSAGES_KEPT: Final = 20_000
 PHONES_KEPT: Final = 5_000
 SHOWN_ON_A_PHONE: Final = 200
 MAILS_KEPT: Final = 500
+MAIL_BYTES_KEPT: Final = 100_000_000
 KEYS_COUNTED: Final = 200_000
 
 Channel = Literal["sms", "push", "call", "ussd"]
@@ -212,6 +213,7 @@ class Store:
         self._by_provider_id: dict[tuple[str, str], Message] = {}
         self.phones: OrderedDict[str, Phone] = OrderedDict()
         self.mails: OrderedDict[str, Mail] = OrderedDict()
+        self._mail_bytes = 0
         self.counts = Counts()
 
     def phone(self, number: str) -> Phone:
@@ -244,8 +246,10 @@ class Store:
     def add_mail(self, mail: Mail) -> Mail:
         mail.id = f"e{next(self._numbers)}"
         self.mails[mail.id] = mail
-        if len(self.mails) > MAILS_KEPT:
-            self.mails.popitem(last=False)
+        self._mail_bytes += len(mail.raw)
+        while len(self.mails) > MAILS_KEPT or self._mail_bytes > MAIL_BYTES_KEPT:
+            _, oldest = self.mails.popitem(last=False)
+            self._mail_bytes -= len(oldest.raw)
         return mail
 
     def newest(self, limit: int, *, provider: str = "", phone: str = "") -> Iterable[Message]:

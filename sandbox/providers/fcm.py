@@ -267,6 +267,10 @@ class Fcm:
     # --- Token -----------------------------------------------------------------
 
     async def _token(self, request: Request) -> Response:
+        failing = http.entry_failing(self._world, "fcm_token")
+        return failing or await self._issue(request)
+
+    async def _issue(self, request: Request) -> Response:
         try:
             form = await http.read_form(request)
         except http.BadBody as wrong:

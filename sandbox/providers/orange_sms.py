@@ -94,6 +94,10 @@ class OrangeSms:
     # --- Token -----------------------------------------------------------------
 
     async def _token(self, request: Request) -> Response:
+        failing = http.entry_failing(self._world, "orange_sms_token")
+        return failing or await self._issue(request)
+
+    async def _issue(self, request: Request) -> Response:
         settings = self._world.settings
         if http.basic_credentials(request) != (settings.orange_client, settings.orange_secret):
             return JSONResponse(

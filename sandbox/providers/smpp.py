@@ -195,7 +195,7 @@ class Session:
         elif account.password != bind.password:
             self.reply(pdu, "ESME_RINVPASWD", codec.text("sandbox"))
         else:
-            rule = self._centre.world.rules.decide(f"smpp_bind.{bind.system_id}", to="")
+            rule = self._centre.world.rules.decide_entry(f"smpp_bind.{bind.system_id}")
             if rule.answer is not Answer.ACCEPT:
                 self.reply(pdu, _status(rule.error, "ESME_RBINDFAIL"), codec.text("sandbox"))
                 return True

@@ -148,6 +148,17 @@ def test_tokens_are_asked_for_and_expire(
     assert send(http, {"authorization": f"Bearer {token(http)}"}).status_code == 201
 
 
+def test_the_token_server_can_be_down(http: httpx2.Client, control: Control) -> None:
+    control.rule(provider="orange_sms_token", answer="server_error", times=1)
+    form = {"grant_type": "client_credentials"}
+    account = ("sandbox-orange", "sandbox-orange-secret")
+
+    failed = http.post("/orange/oauth/v3/token", data=form, auth=account)
+
+    assert failed.status_code == 503
+    assert token(http)
+
+
 def test_units_are_used_up_and_then_the_bundle_is_empty(
     http: httpx2.Client, headers: dict[str, str], control: Control
 ) -> None:

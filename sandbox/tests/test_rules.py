@@ -1,6 +1,8 @@
+from email.message import EmailMessage
+
 import pytest
 
-from sandbox import gsm, phones, settings
+from sandbox import gsm, phones, settings, store
 from sandbox.rules import Answer, BadRule, Limits, Outcome, ReceiptPlan, Rules
 from sandbox.tests.conftest import Control
 
@@ -12,7 +14,49 @@ def test_the_newest_rule_that_fits_decides() -> None:
 
     assert rules.decide("smpp.yas", to="+221771234567").answer is Answer.CUT_AFTER
     assert rules.decide("smpp.yas", to="+221761234567").answer is Answer.REFUSE
-    assert rules.decide("smpp_bind.yas", to="+221771234567").answer is Answer.REFUSE
+
+
+def test_only_a_rule_that_names_a_sign_in_makes_it_fail() -> None:
+    rules = Rules()
+    rules.add({"provider": "smpp_bind", "answer": "refuse", "error": "ESME_RBINDFAIL"})
+    rules.add({"provider": "*", "answer": "refuse"})
+
+    assert rules.decide_entry("smpp_bind.yas").error == "ESME_RBINDFAIL"
+    assert rules.decide_entry("fcm_token").answer is Answer.ACCEPT
+
+
+def test_what_is_kept_is_bounded() -> None:
+    kept = store.Store()
+    for number in range(store.MESSAGES_KEPT + 10):
+        kept.add(
+            store.Message(
+                provider="twilio",
+                channel="sms",
+                to_phone=True,
+                phone=f"+2217{number % (store.PHONES_KEPT + 10):08d}",
+                peer="x",
+                text="x",
+                provider_id=f"SM{number}",
+            )
+        )
+    for _ in range(12):
+        kept.add_mail(store.Mail("a", ["b"], b"x" * 10_000_000, EmailMessage()))
+
+    assert (len(kept.messages), len(kept.phones)) == (store.MESSAGES_KEPT, store.PHONES_KEPT)
+    assert len(kept.mails) == 10
+    assert kept.by_provider_id("twilio", "SM9") is None
+    assert kept.by_provider_id("twilio", "SM10") is not None
+
+
+def test_what_could_not_be_counted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "KEYS_COUNTED", 4)
+    counts = store.Counts()
+
+    for number in (1, 2, 3, 1):
+        counts.note("fcm", to=str(number), text="x", reference="", outcome="accepted")
+
+    found = counts.read("", of="accepted", by="text", keys=False)
+    assert (found["total"], found["repeated"], found["lost"]) == (3, {"1\nx": 2}, 2)
 
 
 def test_a_rule_lets_some_pass_and_is_used_up() -> None:
