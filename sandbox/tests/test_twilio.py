@@ -16,11 +16,11 @@ def send(http: httpx2.Client, *, password: str = TOKEN, **form: str) -> httpx2.R
 
 def test_the_signature_is_that_of_the_published_vector() -> None:
     form = {
-        "CallSid": "CA1234567890ABCDE",
-        "Caller": "+14158675309",
+        "To": "+18005551212",
         "Digits": "1234",
         "From": "+14158675309",
-        "To": "+18005551212",
+        "Caller": "+14158675309",
+        "CallSid": "CA1234567890ABCDE",
     }
 
     signed = signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", form)
