@@ -33,6 +33,7 @@ def main() -> int:
     wanted = {
         "base": project["project"]["dependencies"],
         "sentry": project["project"]["optional-dependencies"]["sentry"],
+        "sandbox": groups["sandbox"],
         "dev": [name for group in groups.values() for name in group if isinstance(name, str)],
     }
     for lock, names in wanted.items():

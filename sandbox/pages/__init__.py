@@ -1,0 +1,1 @@
+"""The pages of the pretend phones and of the mailbox."""
