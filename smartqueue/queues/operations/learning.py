@@ -108,7 +108,9 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     tenancy.enter(organization_id)
     rows = QueueWaits.objects.filter(queue__organization_id=organization_id, queue__retired_at=None)
     known = [estimates.predictor_from(row.queue_id, row.state) for row in rows.order_by("queue_id")]
-    states = [predictor.ratios.to_state()["buckets"] for predictor in known if predictor]
+    # In its first days a queue reckons otherwise, and its ratios are of another kind.
+    warm = [predictor for predictor in known if predictor and not predictor.is_cold]
+    states = [predictor.ratios.to_state()["buckets"] for predictor in warm]
     if not states:
         return
     share = max(ORGANIZATION_RATIOS // len(states), 1)

@@ -51,7 +51,7 @@ def minutes(count: float) -> datetime:
 
 def learn(place: Place, predictor: Predictor) -> None:
     """Store what is known of the place's queue, for a week."""
-    for days in (7, 6):
+    for days in (7, 6, 5, 4, 3):
         ended = (NOW - timedelta(days=days)).timestamp()
         predictor.observe_wait(ended - 60, ended, outcome="left")
     QueueWaits.objects.update_or_create(
@@ -336,9 +336,10 @@ def test_the_night_repairs_what_nobody_calls_in(place, caplog):
 
 def test_a_new_queue_learns_from_its_organization(place):
     predictor = Predictor()
+    learn(place, predictor)
     for number in range(120):
         predictor.ratios.observe(3, 2.0 + number / 1000)
-    learn(place, predictor)
+    QueueWaits.objects.filter(queue=place.queue).update(state=predictor.to_state())
     new = make_queue(place, "B")
     stranger = make_place()
     QueueWaits.objects.create(queue=stranger.queue, state=Predictor().to_state(), updated_at=NOW)
