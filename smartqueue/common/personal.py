@@ -161,13 +161,16 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         people=("customer_id",),
         identifiers=("phone",),
         sealed_for="customer_id",
-        innocent=("call_reason", "order_key"),
+        innocent=("call_reason", "first_estimate", "order_key"),
     ),
     # `reason` may be what somebody typed.
     "queues.TicketPeriod": Personal(fields=("reason",), people=("agent_id", "ticket__customer_id")),
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
-    "queues.QueueWaits": Personal(innocent=("state",)),
+    "queues.QueueWaits": Personal(innocent=("state", "usual")),
+    "queues.OrganizationWaits": Personal(innocent=("ratios",)),
+    "queues.RosterDay": Personal(innocent=("spans",)),
+    "queues.ShownEstimate": Personal(people=("ticket__customer_id",)),
     # --- Support ----------------------------------------------------------------------------------
     "support.SupportCase": Personal(
         fields=("title",),

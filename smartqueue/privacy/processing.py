@@ -59,7 +59,7 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         name=_("Queues and tickets"),
         purpose=_("To give places in line, to call people and to serve them"),
         people=CUSTOMERS,
-        kinds=("ticket_identity", "ticket_link", "step", "topic", "answer"),
+        kinds=("ticket_identity", "ticket_link", "shown_wait", "step", "topic", "answer"),
         recipients=(STAFF_OF_ORGANIZATION, OPERATOR),
     ),
     Activity(

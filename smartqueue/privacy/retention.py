@@ -382,6 +382,18 @@ KINDS: Final[tuple[Kind, ...]] = (
         ),
     ),
     Kind(
+        code="shown_wait",
+        title=_("Waits that were shown, and how long they took"),
+        purpose=_("To measure how far the shown waits can be trusted, and to improve them"),
+        basis=INTEREST,
+        period=3 * MONTH,
+        since=_("after the call"),
+        at_end=DELETED,
+        job=OWN_JOB,
+        rules=(Removal("queues.ShownEstimate", "called_at < %(before)s"),),
+        is_shortenable=True,
+    ),
+    Kind(
         code="step",
         title=_("Steps that an agent could take back"),
         purpose=_("To correct a mistake at the counter"),

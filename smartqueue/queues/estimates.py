@@ -1,13 +1,16 @@
 """What the queue knows, put to the wait estimator, and its answers in the contract's form."""
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,7 +18,21 @@ from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_all
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
-from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
+from smartqueue.queues.rosters import NO_PLAN, Plan, Planned, epoch
+from smartqueue.waits import (
+    CorruptState,
+    Counter,
+    Estimate,
+    Explanation,
+    LineSummary,
+    Pool,
+    Predictor,
+    RatioHistory,
+    count_counters,
+    shown,
+)
+
+logger = logging.getLogger(__name__)
 
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
@@ -23,9 +40,11 @@ MOST_PROFILES = 500
 AT_REST_SECONDS = 1.0
 LIKELY_SERVED = 0.8
 DEFAULT_HANDLING_SECONDS = 600.0
+# Beside a plan or a closing time an answer is of its moment.
+ANSWER_SECONDS: Final = 10
 
 _PROFILE = """
-    SELECT queue.id, learned.state,
+    SELECT queue.id, learned.state, wider.ratios,
            (SELECT coalesce(json_agg(json_build_array(
                        offered.service_id, service.duration_minutes * 60,
                        (SELECT count(*) FROM queues_ticket AS ticket
@@ -33,9 +52,23 @@ _PROFILE = """
                           AND ticket.service_id = offered.service_id))), '[]'::json)
             FROM queues_queueservice AS offered
             JOIN business_service AS service ON service.id = offered.service_id
-            WHERE offered.queue_id = queue.id)
+            WHERE offered.queue_id = queue.id),
+           branch.timezone, learned.usual,
+           (SELECT coalesce(json_agg(json_build_array(day.weekday, day.date, day.spans)), '[]'::json)
+            FROM queues_rosterday AS day WHERE day.queue_id = queue.id),
+           (SELECT extract(epoch FROM greatest(head.joined_at, head.order_key))::float8
+            FROM queues_ticket AS head WHERE head.queue_id = queue.id AND head.state = 'waiting'
+            ORDER BY head.order_key, head.id LIMIT 1),
+           (SELECT coalesce(json_agg(extract(epoch FROM pause.started_at)::float8), '[]'::json)
+            FROM queues_countersession AS session
+            LEFT JOIN queues_sessionbreak AS pause
+                ON pause.session_id = session.id AND pause.ended_at IS NULL
+            WHERE session.branch_id = queue.branch_id AND session.state <> 'ended'
+              AND queue.id = ANY(session.queue_ids))
     FROM queues_queue AS queue
+    JOIN business_branch AS branch ON branch.id = queue.branch_id
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
+    LEFT JOIN queues_organizationwaits AS wider ON wider.organization_id = queue.organization_id
     WHERE queue.id = ANY(%s)
 """
 _COUNTERS = """
@@ -64,13 +97,19 @@ Hours = tuple[datetime | None, datetime | None]
 @dataclass(frozen=True, slots=True)
 class Profile:
     """
-    What was learned of a queue, the mean handling time of who waits in it in seconds, and what was
-    answered from these so far, and its hours once they were asked for.
+    What was learned of a queue, the mean handling time of who waits in it in seconds, the counters
+    planned or usual, since when (epoch seconds) the first in line waits and each counter is on a
+    break (None for one that serves), and what was answered from these so far, and its hours once
+    they were asked for.
     """
 
     predictor: Predictor
     handling: float
-    answers: dict[tuple[int, Pool, bool], Estimate] = field(default_factory=dict)
+    planned: Planned = field(default_factory=Planned)
+    head_since: float | None = None
+    breaks: Sequence[float | None] = ()
+    answers: dict[tuple[int, Pool, bool, int], Estimate] = field(default_factory=dict)
+    plans: dict[tuple[int, str], Plan] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
     at_rest: list[tuple[float, Counters]] = field(default_factory=list)
 
@@ -104,8 +143,13 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         _profiles.clear()
     with tenancy.counting("queues_queue", old):
         rows = fetch_all(_PROFILE, [old])
-    for queue_id, state, services in rows:
-        _profiles[queue_id] = (moment, _profile(state, services))
+    for queue_id, state, wider, services, *planned, head_since, breaks in rows:
+        predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
+        profile = _profile(predictor, services, _planned(*planned))
+        _profiles[queue_id] = (
+            moment,
+            replace(profile, head_since=head_since, breaks=_loaded(breaks)),
+        )
 
 
 def _age(queue_id: UUID, moment: float) -> float:
@@ -118,26 +162,61 @@ def forget_profiles() -> None:
     _profiles.clear()
 
 
-def predictor_from(state: dict[str, Any] | None) -> Predictor:
-    """Return a predictor with what was stored; a state that cannot be read starts anew."""
-    if state is None:
-        return Predictor()
+def predictor_from(
+    queue_id: UUID, state: Any, wider: RatioHistory | None = None
+) -> Predictor | None:
+    """
+    Return a predictor with what was stored, and with what its organization knows beyond; None, and
+    a warning, for what cannot be read.
+    """
     try:
-        return Predictor.from_state(state)
-    except CorruptState:
-        return Predictor()
+        return Predictor.from_state(state, wider)
+    except CorruptState as error:
+        logger.warning(
+            "learned waits cannot be read", extra={"queue": str(queue_id), "error": str(error)}
+        )
+        return None
 
 
-def _profile(stored: str | None, offered: str | list[list[Any]]) -> Profile:
-    predictor = predictor_from(json.loads(stored) if stored else None)
-    services = json.loads(offered) if isinstance(offered, str) else offered
+def ratios_from(state: Any) -> RatioHistory | None:
+    """Return the ratios of an organization; None, and a warning, for what cannot be read."""
+    try:
+        return RatioHistory.from_state(state)
+    except CorruptState as error:
+        logger.warning("ratios of an organization cannot be read", extra={"error": str(error)})
+        return None
+
+
+def _predictor(queue_id: UUID, state: Any, ratios: Any) -> Predictor:
+    """Return a predictor; what cannot be read is learned anew at the next call or night."""
+    wider = ratios_from(ratios) if ratios is not None else None
+    known = predictor_from(queue_id, state, wider) if state is not None else None
+    return known or Predictor(wider)
+
+
+def _profile(predictor: Predictor, offered: str | list[list[Any]], planned: Planned) -> Profile:
+    services = _loaded(offered)
     times = [
         (predictor.handling_time(str(service), float(seconds)), waiting + 1)
         for service, seconds, waiting in services
     ]
     people = sum(weight for _, weight in times)
     mean = sum(seconds * weight for seconds, weight in times) / people if people else None
-    return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS)
+    return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS, planned)
+
+
+def _planned(zone: str, usual: Any, days: Any) -> Planned:
+    rows = _loaded(days)
+    return Planned(
+        zone=zone,
+        weekdays={weekday: spans for weekday, on, spans in rows if on is None},
+        dates={date.fromisoformat(on): spans for _weekday, on, spans in rows if on is not None},
+        usual=_loaded(usual) or (),
+    )
+
+
+def _loaded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def for_place(
@@ -158,22 +237,30 @@ def for_place(
         profile.hours.append(hours())
     if counters is None and queue.open_counters == 0:
         counters = profile.counters_at_rest(queue.pk)
-    pool = _pool(queue, people_ahead, profile.hours[0], counters)
+    pool = _pool(queue, people_ahead, profile, now, counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead)
-    key = (near, pool, frozen)
-    known = None if pool.plan else profile.answers.get(key)
+    is_of_now = pool.plan or pool.closes_at is not None
+    key = (near, pool, frozen, int(now.timestamp()) // ANSWER_SECONDS if is_of_now else 0)
+    known = profile.answers.get(key)
     if known is None:
         summary = LineSummary(
             now=now.timestamp(),
             pool=pool,
             waiting=max(queue.waiting_count, near),
             handling=profile.handling,
+            head_waited=_waited_by_head(profile, now),
             frozen=frozen,
         )
         known = profile.answers[key] = profile.predictor.predict_position(near, summary)
     explanation = replace(known.explanation, people_ahead=people_ahead)
     return replace(known, explanation=explanation)
+
+
+def _waited_by_head(profile: Profile, now: datetime) -> float | None:
+    if profile.head_since is None:
+        return None
+    return max(now.timestamp() - profile.head_since, 0.0)
 
 
 def _nearby(people_ahead: int) -> int:
@@ -189,25 +276,55 @@ def _nearby(people_ahead: int) -> int:
 
 
 def _pool(
-    queue: Queue,
-    people_ahead: int,
-    hours: Hours,
-    counters: Counters | None,
+    queue: Queue, people_ahead: int, profile: Profile, now: datetime, counters: Counters | None
 ) -> Pool:
-    opens_at, closes_at = hours
-    if queue.state == QueueState.CLOSED or queue.open_counters == 0:
-        plan = (Segment(start=opens_at.timestamp(), counters=1.0),) if opens_at else ()
+    serving = _serving(queue, profile, now)
+    kind, plan = _plan(queue, profile, now, is_serving=serving > 0)
+    if not serving:
         paused = 0 if queue.state == QueueState.CLOSED else _counters(queue, counters)[1]
-        return Pool(id=str(queue.pk), plan=plan, paused=paused)
+        return Pool(id=str(queue.pk), plan=plan, plan_kind=kind, paused=paused)
     idle = 0
     if people_ahead == 0 and queue.waiting_count <= 1:
         idle = min(_counters(queue, counters)[0], queue.open_counters)
+    closes_at = profile.hours[0][1]
     return Pool(
         id=str(queue.pk),
-        counters=queue.open_counters,
+        counters=serving,
         idle=idle,
+        plan=plan,
+        plan_kind=kind,
         closes_at=closes_at.timestamp() if closes_at else None,
     )
+
+
+def _serving(queue: Queue, profile: Profile, now: datetime) -> int:
+    """Return the counters that count as open: those that are, and those on a break of minutes."""
+    if queue.state == QueueState.CLOSED:
+        return 0
+    resting = [Counter("paused", since) for since in profile.breaks if since is not None]
+    if not resting:
+        return queue.open_counters
+    soon_back = count_counters(resting, now.timestamp()).counters
+    # Who came back a moment ago is among the open ones already.
+    return max(queue.open_counters, min(queue.open_counters + soon_back, len(profile.breaks)))
+
+
+def _plan(queue: Queue, profile: Profile, now: datetime, *, is_serving: bool) -> Plan:
+    """Return the counters expected later, worked out once a minute of a profile's life."""
+    is_closed = queue.state == QueueState.CLOSED
+    key = (int(now.timestamp()) // 60, "serving" if is_serving else queue.state)
+    found = profile.plans.get(key)
+    if found is None:
+        if is_serving:
+            found = profile.planned.while_serving(now)
+        elif queue.state == QueueState.PAUSED:
+            found = NO_PLAN
+        else:
+            opens_at = profile.hours[0][0]
+            found = profile.planned.from_opening(now, opens_at, by_hand=is_closed)
+        profile.plans[key] = found
+    kind, plan = found
+    return kind, tuple(segment for segment in plan if segment.start > now.timestamp())
 
 
 def _counters(queue: Queue, known: Counters | None) -> Counters:
@@ -229,21 +346,55 @@ def wire(estimate: Estimate) -> dict[str, int | None] | None:
     return {"low": estimate.low, "median": estimate.median, "high": estimate.high}
 
 
-def why(estimate: Estimate, *, counted: bool = True, timed: bool = True) -> dict[str, Any]:
+def why(
+    estimate: Estimate, zone: str, *, counted: bool = True, timed: bool = True
+) -> dict[str, Any]:
     """
-    Return why an estimate is what it is, with a sentence in the active language.
+    Return why an estimate is what it is, with sentences in the active language.
 
     Not `counted` leaves out how many people stand before, not `timed` what speaks of a figure.
     """
     explanation = estimate.explanation
-    sentence = _sentence(estimate, counted=counted, timed=timed)
+    starts_at = epoch(explanation.starts_at) if explanation.starts_at is not None else None
+    local = starts_at.astimezone(ZoneInfo(zone)) if starts_at else None
+    sentences = [_sentence(estimate, local, counted=counted, timed=timed)]
+    if counted:
+        sentences.append(_expected(estimate))
+    if timed:
+        sentences.append(_plan_sentence(estimate))
+    sentences.append(_warning(estimate))
     return {
         "state": explanation.state,
         "people_ahead": explanation.people_ahead if counted else None,
         "counters": explanation.counters,
+        "expected_before": round(explanation.overtakers) if counted else None,
+        "basis": estimate.basis,
+        "starts_at": starts_at.isoformat() if starts_at else None,
         "served_chance": _rounded(estimate.served_chance) if timed else None,
-        "text": " ".join(filter(None, (sentence, _warning(estimate)))),
+        "text": " ".join(filter(None, sentences)),
     }
+
+
+def _expected(estimate: Estimate) -> str:
+    """Say who else is expected to be called before, where that is somebody."""
+    people = round(estimate.explanation.overtakers)
+    if not people or not estimate.has_figure:
+        return ""
+    return ngettext(
+        "%(count)d more person with an appointment or a priority is expected before you.",
+        "%(count)d more people with an appointment or a priority are expected before you.",
+        people,
+    ) % {"count": people}
+
+
+def _plan_sentence(estimate: Estimate) -> str:
+    """Say where the counters of the hours to come are known from."""
+    match estimate.basis:
+        case "roster":
+            return _("The counters planned for today are counted in.")
+        case "usual":
+            return _("The counters that are usually open at these hours are counted in.")
+    return ""
 
 
 def _warning(estimate: Estimate) -> str:
@@ -257,7 +408,7 @@ def _rounded(chance: float | None) -> float | None:
     return None if chance is None else round(chance, 2)
 
 
-def _sentence(estimate: Estimate, *, counted: bool, timed: bool) -> str:
+def _sentence(estimate: Estimate, starts_at: datetime | None, *, counted: bool, timed: bool) -> str:
     explanation = estimate.explanation
     match explanation.state:
         case "now":
@@ -266,6 +417,9 @@ def _sentence(estimate: Estimate, *, counted: bool, timed: bool) -> str:
             text = _("The queue is paused. Your place is kept.")
         case "closed":
             text = _("The queue is closed.")
+        case "opens_at" if starts_at is not None:
+            ahead = explanation.people_ahead if counted else None
+            text = _opening_sentence(ahead, starts_at)
         case "opens_at" if timed:
             text = _("No counter is open yet. The figure counts from the opening.")
         case "unknown" if timed:
@@ -284,11 +438,73 @@ def _line(people_ahead: int | None, counters_open: int) -> str:
     ) % {"count": counters_open}
     if people_ahead is None:
         return f"{counters}."
-    people = _("You are next")
-    if people_ahead:
-        people = ngettext(
-            "%(count)d person is before you",
-            "%(count)d people are before you",
-            people_ahead,
-        ) % {"count": people_ahead}
-    return _("%(people)s and %(counters)s.") % {"people": people, "counters": counters}
+    return _("%(people)s and %(counters)s.") % {
+        "people": _people(people_ahead),
+        "counters": counters,
+    }
+
+
+def _opening_sentence(people_ahead: int | None, starts_at: datetime) -> str:
+    opening = _("No counter is open yet; service begins at %(time)s.") % {
+        "time": date_format(starts_at, "TIME_FORMAT")
+    }
+    return opening if people_ahead is None else f"{opening} {_people(people_ahead)}."
+
+
+def _people(ahead: int) -> str:
+    if not ahead:
+        return _("You are next")
+    return ngettext("%(count)d person is before you", "%(count)d people are before you", ahead) % {
+        "count": ahead
+    }
+
+
+# --- What was shown --------------------------------------------------------------------------------
+
+Noted = dict[str, Any]
+"""A shown estimate as it is stored until the call: see `noted`."""
+
+
+def noted(queue: Queue, estimate: Estimate, now: datetime) -> Noted | None:
+    """
+    Return what is stored of an estimate that somebody is shown; None where it has no figure to score.
+
+    `at` is in epoch seconds, durations are in seconds. `by_people` is what others would show: people
+    times minutes over counters.
+    """
+    kept = shown(estimate, now.timestamp())
+    if kept is None:
+        return None
+    explanation = estimate.explanation
+    by_people = None
+    if explanation.counters:
+        handling = profile_of(queue.pk).handling
+        by_people = round(explanation.people_ahead * handling / explanation.counters)
+    return {
+        "queue": str(queue.pk),
+        "at": kept.made_at,
+        "state": explanation.state,
+        "ahead": kept.people_ahead,
+        "base": round(kept.base, 1),
+        "delay": round(kept.delay, 1),
+        "low": estimate.low,
+        "median": estimate.median,
+        "high": estimate.high,
+        "basis": estimate.basis,
+        "version": estimate.version,
+        "by_people": by_people,
+    }
+
+
+def from_noted(kept: Noted) -> Estimate:
+    """Return the figures of a shown estimate, to compare a fresh one with."""
+    return Estimate(
+        low=kept["low"],
+        median=kept["median"],
+        high=kept["high"],
+        basis=kept["basis"],
+        explanation=Explanation(kept["state"], kept["ahead"], 0),
+        base=kept["base"],
+        delay=kept["delay"],
+        version=kept["version"],
+    )

@@ -224,7 +224,8 @@ class Ticket(IdModel):
 
     `order_key` alone decides the order of waiting people; see `smartqueue/waits/order.py`.
     `version` counts the changes its holder is told of. `person_key` tells apart several people
-    who joined with one account or phone.
+    who joined with one account or phone. `first_estimate` is the wait that was told on joining, in
+    the form of `estimates.noted`; it is scored at the call.
     """
 
     person = "customer"
@@ -272,6 +273,7 @@ class Ticket(IdModel):
     )
     calls = models.PositiveSmallIntegerField(default=0)
     call_reason = models.JSONField(null=True)
+    first_estimate = models.JSONField(null=True)
     more_time_used = models.PositiveSmallIntegerField(default=0)
     outcome = models.CharField(max_length=40, blank=True)
     note = models.CharField(max_length=500, blank=True)
@@ -393,10 +395,100 @@ class TicketStep(TenantModel):
 
 
 class QueueWaits(models.Model):
-    """What the wait estimator has learned of one queue, in the form of `waits.Predictor.to_state`."""
+    """
+    What is learned of one queue: `state` as `waits.Predictor.to_state` has it, and in `usual` the
+    mean number of open counters by weekday (0 is Monday) and half-hour, empty before three days.
+    """
 
     queue = models.OneToOneField(
         Queue, on_delete=models.CASCADE, primary_key=True, related_name="waits"
     )
     state = models.JSONField()
+    usual = models.JSONField(default=list)
     updated_at = models.DateTimeField()
+
+
+class OrganizationWaits(TenantModel):
+    """
+    Real waits over their bases in all queues of an organization, as `waits.RatioHistory.to_state`,
+    for places in line of which a queue itself knows little.
+    """
+
+    organization = models.OneToOneField(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    ratios = models.JSONField()
+    updated_at = models.DateTimeField()
+
+
+class RosterDay(TenantModel):
+    """
+    How many counters are planned for a queue on a weekday (0 is Monday), or on one date instead.
+
+    `spans` are [from, to, counters] in minutes since the branch's midnight, in order, on quarters of
+    an hour; outside them no counter is planned. A date with no spans is a day without service.
+    """
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="roster_days")
+    weekday = models.PositiveSmallIntegerField(null=True)
+    date = models.DateField(null=True)
+    spans = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["queue", "weekday"],
+                condition=Q(weekday__isnull=False),
+                name="roster_weekday_once",
+            ),
+            models.UniqueConstraint(
+                fields=["queue", "date"], condition=Q(date__isnull=False), name="roster_date_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(weekday__isnull=True, date__isnull=False)
+                | Q(weekday__isnull=False, weekday__range=(0, 6), date__isnull=True),
+                name="roster_weekday_or_date",
+            ),
+        ]
+
+
+class ShownEstimate(TenantModel):
+    """
+    A wait that somebody was shown, and how long it really took; seconds, counted from `made_at`.
+
+    `low`, `median`, `high` are its quantiles and `base` the drain time before ratios
+    (`waits.Estimate`). `waited` is what the call proved. The four `by_` figures are what simpler
+    methods would have said at that moment, None while they had nothing to go by: the median of the
+    last 200 waits, the last wait, the mean of the last ten, people times minutes over counters.
+    """
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="+")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="shown_estimates")
+    made_at = models.DateTimeField()
+    at_joining = models.BooleanField()
+    people_ahead = models.PositiveIntegerField()
+    base = models.FloatField()
+    delay = models.FloatField()
+    low = models.PositiveIntegerField()
+    median = models.PositiveIntegerField()
+    high = models.PositiveIntegerField()
+    reckoned_from = models.CharField(max_length=12)
+    version = models.PositiveSmallIntegerField()
+    called_at = models.DateTimeField()
+    waited = models.PositiveIntegerField()
+    by_median = models.PositiveIntegerField(null=True)
+    by_last = models.PositiveIntegerField(null=True)
+    by_mean_of_ten = models.PositiveIntegerField(null=True)
+    by_people = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "made_at"], name="shown_estimate_once"),
+        ]
+        indexes = [models.Index(fields=["queue", "called_at"], name="shown_estimate_by_queue")]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, Count, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 
 from smartqueue.agents.queries import Weights
 from smartqueue.business.hours import (
@@ -21,11 +21,13 @@ from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.db import RowOf, fetch_all, fetch_one
 from smartqueue.common.errors import NotFound
-from smartqueue.queues import estimates, live
+from smartqueue.queues import estimates, live, rosters, shown
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
 from smartqueue.queues.models import (
     CounterSession,
     Queue,
+    QueueWaits,
+    RosterDay,
     Ticket,
     VehicleCategory,
 )
@@ -195,6 +197,7 @@ _AHEAD = """
     WHERE ticket.id = ANY(%(tickets)s) AND ticket.state = 'waiting'
 """
 FEW_BEHIND = 50
+NO_PLACE: Final[dict[str, Any]] = {"position": None, "people_ahead": None, "estimate": None}
 
 
 def people_ahead(tickets: Iterable[Ticket]) -> dict[UUID, int]:
@@ -232,12 +235,9 @@ def ticket_views(
 ) -> list[dict[str, Any]]:
     """Return the views of several tickets, counting all their places at once."""
     rows = list(tickets)
-    ahead = people_ahead(rows)
+    told = _told_to_holders(rows, now)
     return [
-        {
-            **live.ticket_facts(ticket),
-            **place_in_line(ticket.queue, ahead.get(ticket.pk), now, inside=inside),
-        }
+        {**live.ticket_facts(ticket), **_place(ticket, told.get(ticket.pk), inside=inside)}
         for ticket in rows
     ]
 
@@ -254,24 +254,40 @@ def is_likely_served_today(queue: Queue, now: datetime) -> bool:
     return chance is None or chance >= estimates.LIKELY_SERVED
 
 
-def place_in_line(
-    queue: Queue, ahead: int | None, now: datetime, *, inside: bool = False
-) -> dict[str, Any]:
-    """Return the unversioned part of a ticket's view; `ahead` is None for who does not wait."""
-    if ahead is None:
-        return {"position": None, "people_ahead": None, "estimate": None}
-    return _place(queue, ahead, _estimate(queue, ahead, now), inside=inside)
+def _told_to_holders(tickets: list[Ticket], now: datetime) -> dict[UUID, Estimate]:
+    """Return what those of these tickets that wait are told, by ticket."""
+    ahead = people_ahead(tickets)
+    fresh = [
+        (ticket, _estimate(ticket.queue, ahead[ticket.pk], now))
+        for ticket in tickets
+        if ticket.pk in ahead
+    ]
+    return shown.to_holders(fresh, now)
 
 
-def _place(queue: Queue, ahead: int, estimate: Estimate, *, inside: bool) -> dict[str, Any]:
+def _place(ticket: Ticket, told: Estimate | None, *, inside: bool) -> dict[str, Any]:
+    """Return the unversioned part of a ticket's view; `told` is None for who does not wait."""
+    if told is None:
+        return NO_PLACE
+    queue, ahead = ticket.queue, told.explanation.people_ahead
     counted = inside or not queue.hides_waiting_count
     timed = inside or not queue.hides_estimate
     return {
         "position": ahead + 1 if counted else None,
         "people_ahead": ahead if counted else None,
-        "estimate": estimates.wire(estimate) if timed else None,
-        "why": estimates.why(estimate, counted=counted, timed=timed),
+        "estimate": estimates.wire(told) if timed else None,
+        "why": estimates.why(told, queue.branch.timezone, counted=counted, timed=timed),
     }
+
+
+def estimate_on_joining(queue: Queue, ticket: Ticket, now: datetime) -> estimates.Noted | None:
+    """Return what somebody is told who is about to join at the place of `ticket`; None for no figure."""
+    last = queue.last_order_key is None or ticket.order_key >= queue.last_order_key
+    ahead = queue.waiting_count
+    if not last:
+        before = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
+        ahead = before.filter(order_key__lt=ticket.order_key).count()
+    return estimates.noted(queue, _estimate(queue, ahead, now), now)
 
 
 def staff_view(ticket: Ticket) -> dict[str, Any]:
@@ -336,17 +352,28 @@ def live_session_of(user_id: UUID) -> CounterSession | None:
 
 def joining_estimates(queues: Iterable[Queue], now: datetime) -> dict[UUID, dict[str, Any]]:
     """Return the unversioned part of each queue's status, by queue, as staff see it."""
-    rows = list(queues)
+    told = _told_to_anybody(list(queues), now)
+    return {queue_id: {"estimate": estimates.wire(one)} for queue_id, one in told.items()}
+
+
+def wait_on_joining(queue: Queue, now: datetime) -> dict[str, Any]:
+    """Return the wait of somebody who joins a queue now, and why it is so, as the public sees it."""
+    told = _told_to_anybody([queue], now)[queue.pk]
+    counted, timed = not queue.hides_waiting_count, not queue.hides_estimate
+    return {
+        "estimate": estimates.wire(told) if timed else None,
+        "why": estimates.why(told, queue.branch.timezone, counted=counted, timed=timed),
+    }
+
+
+def _told_to_anybody(rows: list[Queue], now: datetime) -> dict[UUID, Estimate]:
     estimates.read_profiles(queue.pk for queue in rows)
     counters = estimates.counters_of(queue.pk for queue in rows)
-    return {
-        queue.pk: {
-            "estimate": estimates.wire(
-                _estimate(queue, queue.waiting_count, now, counters.get(queue.pk))
-            )
-        }
+    fresh = [
+        (queue, _estimate(queue, queue.waiting_count, now, counters.get(queue.pk)))
         for queue in rows
-    }
+    ]
+    return shown.to_anybody(fresh, now)
 
 
 def places_of(
@@ -359,16 +386,14 @@ def places_of(
     rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled()
     waiting = rows.filter(pk__in=list(ticket_ids), state=TicketState.WAITING)
     tickets = list(waiting.select_related("queue", "queue__branch"))
-    ahead = people_ahead(tickets)
-    return {str(ticket.pk): _places(ticket.queue, ahead.get(ticket.pk), now) for ticket in tickets}
-
-
-def _places(
-    queue: Queue, ahead: int | None, now: datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    inside = place_in_line(queue, ahead, now, inside=True)
-    hides = queue.hides_waiting_count or queue.hides_estimate
-    return (place_in_line(queue, ahead, now) if hides else inside), inside
+    told = _told_to_holders(tickets, now)
+    return {
+        str(ticket.pk): (
+            _place(ticket, told.get(ticket.pk), inside=False),
+            _place(ticket, told.get(ticket.pk), inside=True),
+        )
+        for ticket in tickets
+    }
 
 
 def session_facts(session: CounterSession) -> dict[str, Any]:
@@ -399,6 +424,39 @@ def live_queue_versions() -> dict[str, int]:
 def live_queue_names() -> list[str]:
     """Return the topic of every queue of the platform that is not retired."""
     return list(live_queue_versions())
+
+
+def list_roster(queue: Queue) -> "QuerySet[RosterDay]":
+    """Return the days planned for a queue, weekdays first; needs a scope."""
+    rows: QuerySet[RosterDay] = RosterDay.objects.filter(queue=queue)
+    return rows.order_by(F("weekday").asc(nulls_last=True), "date", "id")
+
+
+def planned_on(queue: Queue, day: rosters.Day) -> RosterDay | None:
+    """Return what is planned for a weekday or a date itself; needs a scope."""
+    key = {"date": day} if isinstance(day, date) else {"weekday": day}
+    row: RosterDay | None = RosterDay.objects.filter(queue=queue, **key).first()
+    return row
+
+
+def usual_week(queue: Queue) -> list[list[tuple[int, int, float]]]:
+    """Return the usual counters of each weekday as ranges; none while there is little history."""
+    known = QueueWaits.objects.filter(queue_id=queue.pk).values_list("usual", flat=True).first()
+    return [rosters.usual_spans(half_hours) for half_hours in known or [[]] * 7]
+
+
+def usual_on(queue: Queue, day: rosters.Day) -> list[tuple[int, int, float]]:
+    """Return the usual counters of a weekday or a date as ranges."""
+    return usual_week(queue)[day.weekday() if isinstance(day, date) else day]
+
+
+def queues_by_organization() -> dict[UUID, list[UUID]]:
+    """Return every queue of the platform that is not retired, by its organization."""
+    rows = Queue.objects.with_scopes_disabled().filter(retired_at=None).order_by("pk")
+    found: dict[UUID, list[UUID]] = {}
+    for organization_id, queue_id in rows.values_list("organization_id", "pk"):
+        found.setdefault(organization_id, []).append(queue_id)
+    return found
 
 
 def platform_figures() -> dict[str, int]:

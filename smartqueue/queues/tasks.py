@@ -22,3 +22,17 @@ def follow_opening_hours_task() -> None:
     now = clock.now()
     for queue_id, is_open in queries.queues_off_their_hours(now):
         operations.follow_opening_hours(queue_id=queue_id, is_open=is_open, now=now)
+
+
+@periodic(every_seconds=24 * 3600, lease_seconds=3600)
+def learn_habits_task() -> None:
+    """
+    Note the usual counters of every queue and what organizations know beyond one queue, and learn
+    anew what cannot be read.
+    """
+    now = clock.now()
+    for organization_id, queue_ids in queries.queues_by_organization().items():
+        for queue_id in queue_ids:
+            operations.learn_usual_counters(queue_id=queue_id, now=now)
+            operations.repair_learned_waits(queue_id=queue_id, now=now)
+        operations.learn_from_all_queues(organization_id=organization_id, now=now)

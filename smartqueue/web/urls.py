@@ -19,10 +19,12 @@ from smartqueue.web.views import (
     places,
     privacy,
     pwa,
+    roster,
     security,
     support,
     support_access,
     ticket,
+    waits,
     well_known,
 )
 
@@ -77,6 +79,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         manage.queue_action,
         name="manage-queue",
     ),
+    path("manage/queues/<uuid:queue_id>/roster/", roster.roster, name="manage-roster"),
+    path("manage/queues/<uuid:queue_id>/roster/<str:day>/", roster.day, name="manage-roster-day"),
+    path("manage/<uuid:organization_id>/waits/", waits.accuracy, name="manage-waits"),
     path("manage/<uuid:organization_id>/journal/", journal.journal, name="journal"),
     path(
         "manage/<uuid:organization_id>/journal/export/",

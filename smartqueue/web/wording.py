@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -30,6 +30,11 @@ def duration(minutes: int) -> str:
     if minutes < 60:
         return _unbroken(_("%(n)s min")) % {"n": minutes}
     return _unbroken(_("%(h)s h %(m)s")) % {"h": minutes // 60, "m": f"{minutes % 60:02}"}
+
+
+def minutes_with_tenths(seconds: int) -> str:
+    """Return seconds as "7.1 min", in the figures of the active language."""
+    return _unbroken(_("%(n)s min")) % {"n": number_format(seconds / 60, 1)}
 
 
 def wait_interval(estimate: Mapping[str, Any] | None) -> str:

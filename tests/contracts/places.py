@@ -17,6 +17,8 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import AccountAccess, ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
+from smartqueue.analytics.models import WaitAccuracy
+from smartqueue.analytics.operations import SUMS
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
 from smartqueue.business.models import (
@@ -125,6 +127,19 @@ def make_world() -> World:
     message = write_with_file(case, people["customer_a"])
     attachment = CaseAttachment.objects.with_scopes_disabled().get(message=message)
     of = {"organization": place.organization}
+    operations.plan_day(
+        actor=place.owner, queue_id=place.queue.pk, day=6, spans=[(480, 720, 2)], now=now
+    )
+    for one in (place, other):
+        WaitAccuracy.objects.with_scopes_disabled().create(
+            organization=one.organization,
+            queue=one.queue,
+            week=now.date() - timedelta(days=now.weekday()),
+            bucket=0,
+            at_joining=True,
+            counted_at=now,
+            **dict.fromkeys(SUMS, 1),
+        )
     # A version of the settings to go back to; another administrator's access to the organization.
     for name in ("Mairie", ""):
         business.update_settings(
@@ -225,6 +240,7 @@ def make_world() -> World:
             created_at=now,
         ).pk,
         "privacy": place.organization.pk,
+        "roster": 6,
     }
     world.ids["register-entries"] = world.ids["entries"] = (
         RegisterEntry.objects.with_scopes_disabled()
@@ -334,6 +350,8 @@ PAGE_METHODS = {
         "manage/branches/<uuid:branch_id>/devices/<uuid:device_id>/<str:action>/",
         "manage/support/",
         "manage/support/<uuid:access_id>/close/",
+        "manage/queues/<uuid:queue_id>/roster/<str:day>/",
+        "manage/<uuid:organization_id>/waits/",
         "manage/<uuid:organization_id>/members/",
         "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
         "manage/<uuid:organization_id>/invitations/<uuid:invitation_id>/<str:action>/",
@@ -618,6 +636,7 @@ REST_BODIES: dict[str, Body] = {
         "organization": _text(w, "organizations"),
         "reason": "The kiosk prints nothing",
     },
+    "POST api/analytics/wait-accuracy/": lambda w: {"queue": _text(w, "queues")},
     "POST api/agents/skills/": lambda w: {
         "organization": _text(w, "organizations"),
         "user": str(w.place.agents[1].user_id),
@@ -637,6 +656,9 @@ REST_BODIES: dict[str, Body] = {
         "services": [str(w.place.service.pk)],
     },
     "PATCH api/queues/queues/<uuid:queue_id>/": lambda w: {"name": "File"},
+    "PUT api/queues/queues/<uuid:queue_id>/roster/<str:day>/": lambda w: {
+        "spans": [{"since": "08:00", "until": "12:00", "counters": 3}]
+    },
     "POST api/queues/queues/<uuid:queue_id>/call-next/": lambda w: {
         "session": _text(w, "sessions")
     },
@@ -703,6 +725,11 @@ FORMS: dict[str, Body] = {
         "organization": _text(w, "organizations"),
         "reason": "The kiosk prints nothing",
         "minutes": "60",
+    },
+    "manage/queues/<uuid:queue_id>/roster/<str:day>/": lambda w: {
+        "since": ["09:00"],
+        "until": ["10:00"],
+        "counters": ["1"],
     },
     "manage/<uuid:organization_id>/members/": lambda w: {
         "identifier": f"new-{uuid4().hex}@example.test",

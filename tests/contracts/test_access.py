@@ -35,6 +35,7 @@ APPS = (
     "realtime",
     "locations",
     "audit",
+    "analytics",
     "privacy",
     "support",
 )

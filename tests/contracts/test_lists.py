@@ -47,6 +47,7 @@ PUBLIC: Final = {
 PLATFORM: Final = {
     ("admin", "api/business/analytics/"),
     ("admin", "api/queues/analytics/"),
+    ("admin", "api/analytics/wait-accuracy/"),
 }
 # An administrator of the platform knows every organization; its journal takes an access.
 REFUSED: Final = {("admin", "api/audit/entries/")}

@@ -75,6 +75,7 @@ def test_a_forgotten_field_and_a_forgotten_path_are_named() -> None:
         "person_key may hold something about a person",
         "plate may hold something about a person",
         "call_reason may hold something about a person",
+        "first_estimate may hold something about a person",
         "note may hold something about a person",
     ]
 

@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 from django.db import Error, IntegrityError, connection, models, transaction
 
+from smartqueue.analytics.operations import count_wait_accuracy
 from smartqueue.audit.models import Entry, RowChange
 from smartqueue.business.models import Invitation, Membership, OpeningHours
 from smartqueue.common import tenancy
 from smartqueue.common.ids import new_id
 from smartqueue.common.walls import names_organization
 from smartqueue.queues.models import (
+    OrganizationWaits,
     QueuePriority,
     QueueWaits,
+    RosterDay,
     SessionBreak,
+    ShownEstimate,
     Ticket,
     VehicleCategory,
 )
@@ -67,6 +71,18 @@ def world(as_web: AsWeb) -> World:
         **of, queue=place.queue, code="bus", name="Bus", duration_minutes=9
     )
     QueueWaits.objects.get_or_create(queue=place.queue, defaults={"state": {}, "updated_at": NOW})
+    OrganizationWaits.objects.with_scopes_disabled().create(**of, ratios={}, updated_at=NOW)
+    RosterDay.objects.with_scopes_disabled().create(**of, queue=place.queue, weekday=0)
+    ShownEstimate.objects.with_scopes_disabled().create(
+        **of,
+        queue=place.queue,
+        ticket_id=made.ids["called"],
+        **dict.fromkeys(("made_at", "called_at"), NOW),
+        **dict.fromkeys(("people_ahead", "base", "delay", "low", "median", "high", "waited"), 1),
+        at_joining=True,
+        version=1,
+    )
+    count_wait_accuracy(actor=place.owner, queue_id=place.queue.pk, now=NOW)
     with tenancy.organizations([place.organization.pk]):
         category.lanes.set(place.counters)
         Membership.objects.first().branches.set([place.branch])

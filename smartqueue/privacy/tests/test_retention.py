@@ -25,7 +25,7 @@ from smartqueue.privacy import ports, processing, retention, tasks
 from smartqueue.privacy.models import Consent, Erasure, Export, PhoneCode
 from smartqueue.privacy.retention import KINDS, Kind
 from smartqueue.queues import operations
-from smartqueue.queues.models import CounterSession, Ticket, TicketPeriod, TicketStep
+from smartqueue.queues.models import CounterSession, ShownEstimate, Ticket, TicketPeriod, TicketStep
 from smartqueue.queues.tests.factories import (
     Place,
     join,
@@ -240,6 +240,22 @@ def make_step(at: datetime) -> Ended:
     return lambda: not steps.exists()
 
 
+def make_shown_wait(at: datetime) -> Ended:
+    place = make_place()
+    ticket = served(place, at)
+    rows = ShownEstimate.objects.with_scopes_disabled().filter(ticket=ticket)
+    rows.create(
+        organization=place.organization,
+        queue=place.queue,
+        ticket=ticket,
+        at_joining=True,
+        version=1,
+        **dict.fromkeys(("made_at", "called_at"), at),
+        **dict.fromkeys(("people_ahead", "base", "delay", "low", "median", "high", "waited"), 1),
+    )
+    return lambda: not rows.exists()
+
+
 def make_work(at: datetime) -> Ended:
     place = make_place()
     ticket = served(place, at)
@@ -340,6 +356,7 @@ MAKERS: dict[str, Maker] = {
     "invitation": make_invitation,
     "ticket_identity": make_ticket_identity,
     "ticket_link": make_ticket_link,
+    "shown_wait": make_shown_wait,
     "step": make_step,
     "work": make_work,
     "case": make_case,

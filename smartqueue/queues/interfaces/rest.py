@@ -1,5 +1,6 @@
 """REST of queues, tickets and sessions: parse, one call, answer."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,14 +8,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from smartqueue.business.enums import Ability
 from smartqueue.common import tenancy
+from smartqueue.common.errors import NotFound
 from smartqueue.common.rest.forms import read
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import HEADER, idempotent
 from smartqueue.queues import analytics, operations, policies, queries
 from smartqueue.queues.interfaces import serializers as forms
 from smartqueue.queues.interfaces.filters import QueueFilter, TicketFilter
-from smartqueue.queues.models import CounterSession, Queue, Ticket
+from smartqueue.queues.models import CounterSession, Queue, RosterDay, Ticket
+from smartqueue.queues.rosters import Day, clock_text, day_named, name_of
 from smartqueue.queues.tokens import token_of
 
 
@@ -138,6 +142,92 @@ class PauseQueueView(QueueStateView):
 
 class CloseQueueView(QueueStateView):
     operation = staticmethod(operations.close_queue)
+
+
+class QueueWaitView(ApiView):
+    public_reads = True
+
+    @extend_schema(responses=forms.WaitOutput)
+    def get(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Say how long somebody waits who joins now, and why."""
+        with tenancy.public():
+            queue = queries.get_queue(queue_id)
+            return Response(queries.wait_on_joining(queue, request.now))
+
+
+def spans_view(spans: Iterable[Sequence[float]]) -> list[dict[str, Any]]:
+    """Return spans of minutes as they go on the wire."""
+    return [
+        {"since": clock_text(int(since)), "until": clock_text(int(until)), "counters": counters}
+        for since, until, counters in spans
+    ]
+
+
+def roster_day_view(row: RosterDay) -> dict[str, Any]:
+    """Return a planned day."""
+    return {
+        "day": name_of(row.date if row.date is not None else row.weekday or 0),
+        "spans": spans_view(row.spans),
+    }
+
+
+def day_asked(text: str) -> Day:
+    """
+    Return the day that an address names.
+
+    :raises NotFound: it names none
+    """
+    try:
+        return day_named(text)
+    except ValueError as error:
+        raise NotFound from error
+
+
+class RosterView(ApiListView):
+    serializer_class = forms.RosterDayOutput
+    queryset = RosterDay.objects.none()
+    filter_backends = []
+
+    @extend_schema(responses=forms.RosterDayOutput(many=True))
+    def get(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """List the days for which counters are planned: weekdays, then dates."""
+        queue = policies.access_queue(request.actor, queue_id, Ability.VIEW)
+        with tenancy.organizations([queue.organization_id]):
+            page = self.paginate_queryset(queries.list_roster(queue)) or []
+        return self.get_paginated_response([roster_day_view(row) for row in page])
+
+
+class RosterDayView(ApiView):
+    @extend_schema(responses=forms.RosterOutput)
+    def get(self, request: ApiRequest, queue_id: UUID, day: str) -> Response:
+        """Read what is planned for a weekday or a date, beside what is usual."""
+        queue = policies.access_queue(request.actor, queue_id, Ability.VIEW)
+        asked = day_asked(day)
+        with tenancy.organizations([queue.organization_id]):
+            row = queries.planned_on(queue, asked)
+            usual = queries.usual_on(queue, asked)
+        spans = spans_view(row.spans) if row else None
+        return Response({"day": name_of(asked), "spans": spans, "usual": spans_view(usual)})
+
+    @extend_schema(request=forms.RosterInput, responses=forms.RosterDayOutput)
+    def put(self, request: ApiRequest, queue_id: UUID, day: str) -> Response:
+        """Replace what is planned for a weekday or a date."""
+        row = operations.plan_day(
+            actor=request.actor,
+            queue_id=queue_id,
+            day=day_asked(day),
+            spans=read(forms.RosterInput, request)["spans"],
+            now=request.now,
+        )
+        return Response(roster_day_view(row))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, queue_id: UUID, day: str) -> Response:
+        """Plan nothing for that day any more; a date is as its weekday again."""
+        operations.forget_day(
+            actor=request.actor, queue_id=queue_id, day=day_asked(day), now=request.now
+        )
+        return Response(status=204)
 
 
 def called(ticket: Ticket | None, request: ApiRequest) -> Response:

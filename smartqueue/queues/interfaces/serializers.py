@@ -18,6 +18,7 @@ from smartqueue.queues.enums import (
     TicketState,
 )
 from smartqueue.queues.models import Queue
+from smartqueue.queues.rosters import minute_of
 
 Data = dict[str, Any]
 
@@ -226,8 +227,11 @@ class EstimateOutput(serializers.Serializer[Data]):
 
 class WhyOutput(serializers.Serializer[Data]):
     state = serializers.CharField()
-    people_ahead = serializers.IntegerField()
+    people_ahead = serializers.IntegerField(allow_null=True)
     counters = serializers.IntegerField()
+    expected_before = serializers.IntegerField(allow_null=True)
+    basis = serializers.CharField()
+    starts_at = serializers.DateTimeField(allow_null=True)
     served_chance = serializers.FloatField(allow_null=True)
     text = serializers.CharField()
 
@@ -312,6 +316,57 @@ class StatusOutput(serializers.Serializer[Data]):
     last_called = CalledOutput(many=True)
     estimate = EstimateOutput(allow_null=True)
     updated_at = serializers.DateTimeField()
+
+
+class WaitOutput(serializers.Serializer[Data]):
+    """The wait of somebody who joins now, and why it is so."""
+
+    estimate = EstimateOutput(allow_null=True)
+    why = WhyOutput()
+
+
+class SpanSerializer(serializers.Serializer[Data]):
+    """Counters from a time until another, on quarters of an hour; "24:00" ends the day."""
+
+    since = serializers.RegexField(r"^\d{2}:\d{2}$", max_length=5)
+    until = serializers.RegexField(r"^\d{2}:\d{2}$", max_length=5)
+    counters = serializers.IntegerField(min_value=1, max_value=200)
+
+
+class RosterInput(serializers.Serializer[Data]):
+    spans = SpanSerializer(many=True)
+
+    def validate_spans(self, rows: list[Data]) -> list[tuple[int, int, int]]:
+        """Return spans in minutes of the day."""
+        try:
+            return [
+                (minute_of(row["since"]), minute_of(row["until"]), row["counters"]) for row in rows
+            ]
+        except ValueError as error:
+            raise serializers.ValidationError(
+                _("Give times as 08:30."), code="invalid_time"
+            ) from error
+
+
+class RosterDayOutput(serializers.Serializer[Data]):
+    """What is planned for a weekday ("0" is Monday) or a date."""
+
+    day = serializers.CharField()
+    spans = SpanSerializer(many=True)
+
+
+class UsualOutput(serializers.Serializer[Data]):
+    since = serializers.CharField()
+    until = serializers.CharField()
+    counters = serializers.FloatField()
+
+
+class RosterOutput(serializers.Serializer[Data]):
+    """A planned day, null where nothing is, beside the counters that are usually open then."""
+
+    day = serializers.CharField()
+    spans = SpanSerializer(many=True, allow_null=True)
+    usual = UsualOutput(many=True)
 
 
 class SessionOutput(serializers.Serializer[Data]):

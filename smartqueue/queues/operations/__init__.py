@@ -16,9 +16,15 @@ from smartqueue.queues.operations.expiring import (
 )
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
 from smartqueue.queues.operations.joining import issue_ticket
-from smartqueue.queues.operations.learning import learn_from_ticket
+from smartqueue.queues.operations.learning import (
+    learn_from_all_queues,
+    learn_from_ticket,
+    learn_usual_counters,
+    repair_learned_waits,
+)
 from smartqueue.queues.operations.limiting import count_joining
 from smartqueue.queues.operations.opening import close_queue, open_queue, pause_queue
+from smartqueue.queues.operations.rostering import forget_day, plan_day
 from smartqueue.queues.operations.serving import (
     complete_ticket,
     park_ticket,
@@ -53,16 +59,21 @@ __all__ = [
     "end_sessions_without_right",
     "expire_tickets",
     "follow_opening_hours",
+    "forget_day",
     "forget_person",
     "give_more_time",
     "issue_ticket",
+    "learn_from_all_queues",
     "learn_from_ticket",
+    "learn_usual_counters",
     "mark_no_show",
     "open_queue",
     "open_session",
     "park_ticket",
     "pause_queue",
+    "plan_day",
     "recall_ticket",
+    "repair_learned_waits",
     "resume_session",
     "resume_ticket",
     "retire_closed_place_queue",

@@ -101,6 +101,7 @@ def issue_ticket(
         plate=plate,
         joined_at=now,
     )
+    ticket.first_estimate = queries.estimate_on_joining(queue, ticket, now)
     return _lifecycle.record(
         _lifecycle.Change(
             queue=queue,
@@ -152,7 +153,7 @@ def _check_joinable(queue: Queue, now: datetime) -> None:
 
 def _check_worth_coming(queue: Queue, now: datetime) -> None:
     """Nobody is sent on the way to a line that will probably close before their turn."""
-    if queue.follows_opening_hours and not queries.is_likely_served_today(queue, now):
+    if not queries.is_likely_served_today(queue, now):
         raise QueueFull(_("The line is too long for today. Come earlier tomorrow."))
 
 

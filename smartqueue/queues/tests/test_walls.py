@@ -4,13 +4,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import AlterField, RemoveField
 from django.db.migrations.state import ProjectState
 
 from smartqueue.business.models import Service
-from smartqueue.common.walls import RaiseWalls
+from smartqueue.common.walls import RaiseWalls, is_tenant, tenant_relations
 from smartqueue.queues.models import Queue, Ticket
 from smartqueue.queues.tests.factories import join, make_place, make_service, sit_down
 
@@ -143,12 +144,26 @@ def test_raising_again_changes_nothing():
     assert foreign_keys("queues_ticket") == before
 
 
+def apps_on(label: str) -> list[str]:
+    """Return the apps whose tenant tables point at those of an app."""
+    pointing = {
+        model._meta.app_label
+        for model in apps.get_models()
+        if is_tenant(model)
+        for field in tenant_relations(model)
+        if field.related_model._meta.app_label == label
+    }
+    return sorted(pointing - {label})
+
+
 @pytest.mark.owner
 def test_the_walls_come_down_to_what_the_models_say_and_go_up_again():
     before = foreign_keys("queues_ticket")
     state = present()
-    with connection.schema_editor() as editor:
-        RaiseWalls().database_backwards("queues", editor, state, state)
+    # A wall stands on those of the apps below it.
+    for app in [*apps_on("queues"), "queues"]:
+        with connection.schema_editor() as editor:
+            RaiseWalls().database_backwards(app, editor, state, state)
     down = foreign_keys("queues_ticket")
     change(RaiseWalls())
 

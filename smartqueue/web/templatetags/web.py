@@ -97,6 +97,22 @@ def script_wording() -> SafeString:
 
 
 @register.filter
+def percent(share: float | None) -> str:
+    """Show a share as "83 %"; a dash for none."""
+    if share is None:
+        return "\N{EN DASH}"
+    return f"{round(share * 100)}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def in_minutes(seconds: int | None) -> str:
+    """Show seconds as minutes with one figure after the point; a dash for none."""
+    if seconds is None:
+        return "\N{EN DASH}"
+    return wording.minutes_with_tenths(seconds)
+
+
+@register.filter
 def serves_nobody(status: Mapping[str, Any]) -> bool:
     """Whether a queue takes people while no counter is open and nobody knows when one will be."""
     is_idle = status["state"] == QueueState.OPEN and status["open_counters"] == 0

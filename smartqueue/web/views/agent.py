@@ -73,8 +73,10 @@ def _console_context(
     problem: Problem | None = None,
 ) -> dict[str, Any]:
     now = now_of(request)
+    console = queries.console_of(session, now)
     return {
-        "console": queries.console_of(session, now),
+        "console": console,
+        "joining": queue_queries.joining_estimates(console.queues, now),
         "session": session,
         "now": now,
         "said": said,

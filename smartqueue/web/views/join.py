@@ -166,6 +166,7 @@ def _form(
         "needs_account": needs_account,
         "queue": queue,
         "status": status,
+        "why": queue_queries.wait_on_joining(queue, now_of(request))["why"]["text"],
         "typed": typed,
         "priorities": [p for p in queue.priorities.all() if p.is_declarable],
         "max_people": MAX_PEOPLE,

@@ -1,0 +1,5 @@
+"""The clock of queues' tests."""
+
+from smartqueue.queues.tests.conftest import entrance
+
+__all__ = ["entrance"]
