@@ -174,8 +174,12 @@ def test_a_foreign_object_is_not_found_rather_than_refused() -> None:
             if cell.startswith("403")
         }
 
-    # An administrator of the platform knows every organization; its journal takes an access.
+    # An administrator of the platform knows every organization and account; its journal, or the
+    # account itself, takes an access.
+    person = "api/accounts/users/<uuid:user_id>/"
     assert refusing == {
+        (method, person, "admin") for method in ("GET", "PUT", "PATCH", "DELETE")
+    } | {
         ("GET", path, "admin")
         for path in (
             "api/audit/entries/",

@@ -78,8 +78,10 @@ PRIVILEGED: Final = frozenset(
     }
 )
 # Where the row is to be, which the policies look at; the version that the caller has seen; the
-# price of a service and the role of a member, which managers and owners set.
+# price of a service and the role of a member, which managers and owners set; whose account an
+# administrator of the platform opens, with a reason.
 TAKEN: Final = {
+    "POST api/accounts/account-accesses/": {"user"},
     "POST api/support/cases/<uuid:case_id>/messages/": {"version"},
     "POST api/support/cases/<uuid:case_id>/assign/": {"version"},
     "POST api/agents/skills/": {"organization", "user"},

@@ -7,10 +7,12 @@ from django.test import Client
 
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import User
+from smartqueue.accounts.operations import open_account_access
 from smartqueue.accounts.tests.factories import make_signed_in
 from smartqueue.accounts.tokens import make_access_token
 from smartqueue.business.models import Membership
-from smartqueue.queues.tests.factories import Place, make_member, make_place
+from smartqueue.common import clock
+from smartqueue.queues.tests.factories import Place, make_actor, make_member, make_place
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +76,12 @@ def test_a_platform_administrator_of_yesterday_is_one_no_more(place: Place) -> N
     user.is_superuser = True
     user.save()
     theirs, path = api(user.pk), f"/api/accounts/users/{place.owner.user_id}/"
+    open_account_access(
+        actor=make_actor(user),
+        whose=place.owner.user_id,
+        reason="They wrote that they cannot sign in",
+        now=clock.now(),
+    )
     assert theirs.get(path).status_code == 200
     user.is_superuser = False
     user.save()

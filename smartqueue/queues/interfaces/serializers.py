@@ -48,6 +48,11 @@ class NamedSerializer(serializers.Serializer[Data]):
     name_ar = serializers.CharField(max_length=60, required=False)
 
     def validate(self, attrs: Data) -> Data:
+        # Rows replace those of before, so each is whole, also within a partial change.
+        missing = [n for n, field in self.fields.items() if field.required and n not in attrs]
+        if missing:
+            required = _("This field is required.")
+            raise serializers.ValidationError(dict.fromkeys(missing, [required]), code="required")
         if not any(attrs.get(name) for name in ("name", "name_fr", "name_en", "name_ar")):
             raise serializers.ValidationError(
                 {"name": [_("Give a name in at least one language.")]}, code="required"
