@@ -49,7 +49,8 @@ Write: TypeAlias = tuple[str, list[Any], str]
 class _Unit:
     """A transaction of ours, and the writes that wait for its next statement or its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, here: Any) -> None:
+        self.here = here
         self._waiting: list[Write] = []
         # Of the scope in which they were written; another may be entered before they are sent.
         self._keys: tenancy.Keys = tenancy.NO_KEYS
@@ -57,7 +58,7 @@ class _Unit:
     def hold(self, writes: list[Write]) -> None:
         self._waiting = writes
         self._keys = tenancy.keys_now()
-        connections[DEFAULT_DB_ALIAS].execute_wrappers.append(self._write_first)
+        self.here.execute_wrappers.append(self._write_first)
 
     def join(self, write: Write) -> bool:
         """Add a write to those that wait; False when none does, or when it is another tenant's."""
@@ -83,7 +84,7 @@ class _Unit:
     def discard(self) -> list[Write]:
         writes, self._waiting = self._waiting, []
         if writes:
-            connections[DEFAULT_DB_ALIAS].execute_wrappers.remove(self._write_first)
+            self.here.execute_wrappers.remove(self._write_first)
         return writes
 
     def _write_first(
@@ -116,9 +117,9 @@ def unit_of_work(
     if _unit.get() is not None:
         yield _run(*asking) if asking else []
         return
-    unit = _Unit()
+    unit = _Unit(connections[DEFAULT_DB_ALIAS])
     early = None
-    if asking and _is_plain(connections[DEFAULT_DB_ALIAS]):
+    if asking and _is_plain(unit.here):
         early = _numbered(asking[0])[0], asking[1]
     token = _unit.set(unit)
     try:
@@ -138,6 +139,8 @@ def run_in_unit(
 
     :raises Busy: the lock was not free twice within the lock timeout (3 s)
     """
+    if _unit.get() is not None:
+        return call()
     return run_in_unit_after(None, lambda _: call(), actor, at)
 
 
@@ -173,6 +176,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def door(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _unit.get() is not None:
+            return function(*args, **kwargs)
         actor, at = kwargs.get("actor"), kwargs.get("now")
         return run_in_unit(lambda: function(*args, **kwargs), actor, at)  # type: ignore[arg-type]  # operations take them under these names
 
@@ -243,6 +248,15 @@ def _is_plain(here: Any) -> bool:
     )
 
 
+def _here_without_waiting() -> Any:
+    """Return the connection, once what waited for its next statement is sent."""
+    unit = _unit.get()
+    if unit is None:
+        return connections[DEFAULT_DB_ALIAS]
+    unit.flush()
+    return unit.here
+
+
 def _placed(statement: str, parameters: Parameters) -> tuple[str, Sequence[Any]]:
     text, names = _numbered(statement)
     return text, [parameters[name] for name in names] if names else parameters  # type: ignore[call-overload,return-value]  # names are a mapping's
@@ -250,10 +264,7 @@ def _placed(statement: str, parameters: Parameters) -> tuple[str, Sequence[Any]]
 
 def _run(statement: str, parameters: Parameters, *, planned: bool = False) -> list[Row]:
     """Run a constant statement and return its rows, by the shortest way that there is."""
-    unit = _unit.get()
-    if unit is not None:
-        unit.flush()
-    here: Any = connections[DEFAULT_DB_ALIAS]
+    here = _here_without_waiting()
     if not _is_plain(here):
         with prepared_cursor(_PlannedCursor if planned else _PreparedCursor) as cursor:
             cursor.execute(statement, parameters)
@@ -297,10 +308,7 @@ def fetch_entering(
     Returns the keys, for `tenancy.with_keys`, and the rows without that column. The caller enters
     the scope once the actor's right is known.
     """
-    unit = _unit.get()
-    if unit is not None:
-        unit.flush()
-    here: Any = connections[DEFAULT_DB_ALIAS]
+    here = _here_without_waiting()
     here.ensure_connection()
     connection: Any = here.connection
     values = [tenancy.own_key(), *whose, connection.is_in_transaction, *parameters]
@@ -335,10 +343,24 @@ class RowOf(Generic[M]):
         self._model = model
         self._names = [f.attname for f in fields]
         self._columns = [f.column for f in fields]
+        self._defaults = [(f.attname, f.get_default) for f in fields]
         self._json = [n for n, f in enumerate(fields) if isinstance(f, models.JSONField)]
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def new(self, values: Mapping[str, Any]) -> M:
+        """
+        Return a row that is not stored yet, from its attributes' values; the rest is by default.
+
+        As the model's own constructor makes it, at a fifth of the cost.
+        """
+        row = self._model.__new__(self._model)
+        row._state = ModelState()
+        given = row.__dict__
+        for name, default in self._defaults:
+            given[name] = values[name] if name in values else default()
+        return row
 
     def place(self, name: str) -> int:
         """Return where an attribute stands among the columns."""
