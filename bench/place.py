@@ -31,8 +31,14 @@ class Api:
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
         if bearer:
             headers["Authorization"] = f"Bearer {bearer}"
-        self._connection.request("POST", path, json.dumps(body), headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request("POST", path, json.dumps(body), headers)
+            answer = self._connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            # Ended by the server while many rows were written; the key makes a repetition safe.
+            self._connection.close()
+            self._connection.request("POST", path, json.dumps(body), headers)
+            answer = self._connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
             raise Unusable(f"POST {path}: {answer.status} {text[:600].decode()}")

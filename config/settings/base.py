@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "smartqueue.web.middleware.PageProblems",
 ]
 
-# The API's own chain (config/wsgi.py): what pages need, forms, messages and htmx, it does without.
+# The API's own chain (config/api.py): what pages need, forms, messages and htmx, it does without.
 API_MIDDLEWARE = [
     "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
@@ -272,6 +272,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["smartqueue.limits.rest.CallsOfTheApi"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["smartqueue.common.rest.parsers.BoundedJsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smartqueue.common.rest.negotiation.JsonAtOnce",
     "DEFAULT_PAGINATION_CLASS": "smartqueue.common.rest.pagination.PageNumbers",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "smartqueue.common.rest.schema.ProblemAutoSchema",

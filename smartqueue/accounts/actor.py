@@ -1,8 +1,9 @@
 """Who acts: one `Actor` whichever door was used (REST, page, socket, task)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from smartqueue.accounts.enums import ActorKind, Role
@@ -30,6 +31,27 @@ class Membership:
 
 
 MembershipResolver = Callable[[UUID], tuple[Membership, ...]]
+MembershipReader = Callable[[Iterable[tuple[Any, ...]]], tuple[Membership, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleQuery:
+    """
+    How roles are found: asked for alone, or as part of another query.
+
+    `statement` is SQL in which `{user}` and `{now}` stand for the person and the moment; it reads
+    the person's own rows, with their key. `read` makes roles of what it finds.
+    """
+
+    resolve: MembershipResolver
+    statement: str
+    read: MembershipReader
+
+    def __call__(self, user_id: UUID) -> tuple[Membership, ...]:
+        """Return a person's roles, asked for alone."""
+        return self.resolve(user_id)
+
+
 FactorCheck = Callable[[UUID], bool]
 
 
@@ -49,6 +71,11 @@ def register_membership_resolver(resolver: MembershipResolver) -> None:
     """Fill the port through which an actor learns its roles; `business` does, when it is ready."""
     global _resolver
     _resolver = resolver
+
+
+def role_query() -> RoleQuery | None:
+    """Return how roles are read as part of another query, where that can be done."""
+    return _resolver if isinstance(_resolver, RoleQuery) else None
 
 
 def register_factor_check(check: FactorCheck) -> None:
@@ -102,6 +129,10 @@ class Actor:
     def needs_second_factor(self) -> bool:
         """Whether this person has to enrol a second factor before working."""
         return self.is_admin_without_factor or bool(self.barred)
+
+    def remember_memberships(self, found: tuple[Membership, ...]) -> None:
+        """Take the roles that were read along with who this is."""
+        self.__dict__["all_memberships"] = found
 
     def forget_memberships(self) -> None:
         """Read them afresh when next asked for, because an operation has changed them."""

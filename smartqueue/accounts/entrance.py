@@ -1,8 +1,10 @@
 """Turning credentials into an `Actor`; pages, REST and sockets all come through here."""
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,13 +13,14 @@ from django.contrib.auth.middleware import get_user
 from django.http import HttpRequest
 
 from smartqueue.accounts import ports, queries, tokens
-from smartqueue.accounts.actor import ANONYMOUS, Actor
+from smartqueue.accounts.actor import ANONYMOUS, Actor, role_query
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.accounts.models import Session
-from smartqueue.common import tenancy
-from smartqueue.common.db import fetch_one, unit_of_work
+from smartqueue.common import clock, tenancy
+from smartqueue.common.db import fetch_all, fetch_entering, unit_of_work
 from smartqueue.common.errors import NotSignedIn
+from smartqueue.common.postgis.base import entering
 
 # A holder's token names its ticket; `queues` fills this port with the function that reads it.
 TokenReader = Callable[[str], Actor | None]
@@ -34,6 +37,22 @@ _ALIVE = """
     FROM accounts_session AS s JOIN accounts_user AS u ON u.id = s.user_id
     WHERE s.id = %s AND u.id = %s AND s.ended_at IS NULL AND u.is_active
 """
+
+
+# The person's own key opens the roles; they stand in a subquery that depends on it, since only this
+# promises the order.
+_ALIVE_WITH_ROLES = f"""
+    SELECT entrance.keys, found.*
+    FROM (SELECT {entering("%s::text")} AS keys, %s::timestamptz AS now) AS entrance
+    CROSS JOIN LATERAL (
+        SELECT u.is_superuser, u.language, held.*
+        FROM accounts_session AS s JOIN accounts_user AS u ON u.id = s.user_id
+        LEFT JOIN LATERAL ({{roles}}) AS held ON true
+        WHERE s.id = %s AND u.id = %s AND s.ended_at IS NULL AND u.is_active
+          AND entrance.keys <> ''
+        OFFSET 0
+    ) AS found
+"""  # noqa: S608  # constants
 
 
 def register_token_reader(reader: TokenReader) -> None:
@@ -79,28 +98,43 @@ def actor_of_access_token(token: str) -> Actor:
     """
     Return the person whose access token this is.
 
-    One query: the session is alive and the person may still act, so signing out counts at once.
+    One query: the session is alive and the person may still act, so signing out counts at once;
+    their roles come with it.
 
     :raises NotSignedIn: expired, forged, of another kind, or its session has ended
     """
     claims = tokens.read_access_token(token)
     if claims is None:
         raise NotSignedIn
-    is_platform_admin, language = _rights(claims.user_id, claims.session_id)
-    return actor_of_user(
-        claims.user_id,
-        is_platform_admin=is_platform_admin,
-        language=language,
-        session_id=claims.session_id,
-    )
+    return _actor_of_session(claims.user_id, claims.session_id)
 
 
-def _rights(user_id: UUID, session_id: UUID) -> tuple[bool, str]:
-    with tenancy.without_keys():
-        row = fetch_one(_ALIVE, [session_id, user_id])
-    if row is None:
+def _actor_of_session(user_id: UUID, session_id: UUID, language: str | None = None) -> Actor:
+    roles = role_query()
+    if roles is None:
+        with tenancy.without_keys():
+            rows: list[Any] = fetch_all(_ALIVE, [session_id, user_id])
+    else:
+        _, rows = fetch_entering(
+            _alive_with(roles.statement), [clock.now(), session_id, user_id], whose=[str(user_id)]
+        )
+    if not rows:
         raise NotSignedIn
-    return row[0], row[1]
+    is_platform_admin, own_language = rows[0][:2]
+    actor = actor_of_user(
+        user_id,
+        is_platform_admin=is_platform_admin,
+        language=language or own_language,
+        session_id=session_id,
+    )
+    if roles is not None:
+        actor.remember_memberships(roles.read(row[2:] for row in rows if row[2] is not None))
+    return actor
+
+
+@functools.cache
+def _alive_with(roles: str) -> str:
+    return _ALIVE_WITH_ROLES.replace("{roles}", roles.format(user="u.id", now="entrance.now"))
 
 
 def renewed(actor: Actor) -> Actor:
@@ -113,13 +147,7 @@ def renewed(actor: Actor) -> Actor:
         raise NotSignedIn
     if actor.user_id is None or actor.session_id is None:
         return replace(actor)
-    is_platform_admin, _ = _rights(actor.user_id, actor.session_id)
-    return actor_of_user(
-        actor.user_id,
-        is_platform_admin=is_platform_admin,
-        language=actor.language,
-        session_id=actor.session_id,
-    )
+    return _actor_of_session(actor.user_id, actor.session_id, actor.language)
 
 
 def _note_use(request: HttpRequest, actor: Actor) -> None:

@@ -27,11 +27,11 @@ class ActorMiddleware:
         token = context.current.set(origin)
         # As `actor_of_request` looks: what it passes over must not stand for a credential here.
         attributes.uses_session = (
-            not request.headers.get("Authorization", "").strip()
-            and not request.headers.get("X-Ticket-Token")
+            not request.META.get("HTTP_AUTHORIZATION", "").strip()
+            and not request.META.get("HTTP_X_TICKET_TOKEN")
             and settings.SESSION_COOKIE_NAME in request.COOKIES
         )
-        attributes.actor = SimpleLazyObject(lambda: _identified(request))
+        attributes.actor = SimpleLazyObject(lambda: _identified(attributes))
         asker = acting.Asker(
             lambda: attributes.actor.label, origin.request_id, origin.address, attributes.now
         )
@@ -57,7 +57,8 @@ class SessionIfAnyMiddleware:
         return response
 
 
-def _identified(request: HttpRequest) -> Actor:
+def _identified(request: Any) -> Actor:
     actor = entrance.actor_of_request(request)
     tenancy.identify(actor.user_id)
+    request.actor = actor
     return actor

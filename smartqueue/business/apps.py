@@ -5,10 +5,12 @@ class BusinessConfig(AppConfig):
     name = "smartqueue.business"
 
     def ready(self) -> None:
-        from smartqueue.accounts.actor import register_membership_resolver  # noqa: PLC0415
+        from smartqueue.accounts.actor import RoleQuery, register_membership_resolver  # noqa: PLC0415
         from smartqueue.accounts.ports import register_devices  # noqa: PLC0415
         from smartqueue.business import handlers, queries  # noqa: F401, PLC0415
         from smartqueue.business.devices import BranchDevices  # noqa: PLC0415
 
         register_devices(BranchDevices())
-        register_membership_resolver(queries.memberships_of)
+        register_membership_resolver(
+            RoleQuery(queries.memberships_of, queries.MEMBERSHIPS, queries.read_memberships)
+        )

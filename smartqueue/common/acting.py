@@ -5,12 +5,12 @@ Triggers read it from the transaction's setting `smartqueue.acting`. It travels 
 costs no round trip; a transaction without it is somebody's direct SQL.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -25,6 +25,17 @@ class Labelled(Protocol):
 
     @property
     def label(self) -> str: ...
+
+
+Question: TypeAlias = tuple[str, Sequence[Any]]
+"""A constant statement and its values, as `postgis.base.Connection.begin_with` takes them."""
+
+
+class Begun(NamedTuple):
+    """Whether the transaction began here, and what the question with it has found."""
+
+    here: bool
+    rows: list[tuple[Any, ...]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +66,16 @@ def _statement(actor: Labelled | None, at: datetime | None) -> bytes:
 
 
 @contextmanager
-def told(actor: Labelled | None = None, at: datetime | None = None) -> Iterator[None]:
+def told(
+    actor: Labelled | None = None, at: datetime | None = None, asking: Question | None = None
+) -> Iterator[Begun]:
     """
     Begin the transaction of the atomic block around by naming the actor to it; without one, the
     request's, or "system".
 
     psycopg sends a BEGIN of its own before the first statement unless one is open: this takes its
     place. Inside a transaction that is open already, a test's or a script's own, the actor is named
-    by a statement and taken back by another.
+    by a statement and taken back by another. The question travels along with BEGIN alone.
     """
     here = connections[DEFAULT_DB_ALIAS]
     statement = _statement(actor, at)
@@ -70,11 +83,12 @@ def told(actor: Labelled | None = None, at: datetime | None = None) -> Iterator[
     begins = raw.pgconn.transaction_status == TransactionStatus.IDLE
     with here.wrap_database_errors:
         if begins:
-            raw.begin_with(statement)
+            rows = raw.begin_with(statement, asking)
         else:
+            rows = None
             _send(raw, statement)
     try:
-        yield
+        yield Begun(begins, rows if asking else None)
     finally:
         if not begins and raw.pgconn.transaction_status == TransactionStatus.INTRANS:
             _send(raw, _TAKEN_BACK)

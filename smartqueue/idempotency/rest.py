@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from smartqueue.common.db import fetch_one, run_in_unit, write_along
+from smartqueue.common.db import Row, fetch_one, run_in_unit, run_in_unit_after, write_along
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
 from smartqueue.common.ids import new_id
 
@@ -37,9 +37,10 @@ class KeyReused(Problem):
 
 
 _CLAIM = """
-    SELECT pg_try_advisory_xact_lock(%s), stored.body_digest, stored.status, stored.answer
+    SELECT pg_try_advisory_xact_lock(%s::bigint),
+           stored.body_digest, stored.status, stored.answer
     FROM (SELECT 1) AS one
-    LEFT JOIN idempotency_idempotencykey AS stored ON stored.digest = %s
+    LEFT JOIN idempotency_idempotencykey AS stored ON stored.digest = %s::bytea
 """
 _STORED = """
     SELECT body_digest, status, answer FROM idempotency_idempotencykey WHERE digest = %s
@@ -90,8 +91,8 @@ def _once(
         is_short = restore is not None and SECRET in body
         return Response(restore(body) if restore and is_short else body, status=status)
 
-    def claim_and_work() -> Response:
-        answer = keys.claim()
+    def claim_and_work(claimed: list[Row]) -> Response:
+        answer = keys.claimed(claimed)
         if answer is not None:
             return replay(answer)
         response = work()
@@ -101,13 +102,13 @@ def _once(
     # When the other request commits between this one's snapshot and its lock, this one carries on
     # beside an effect that is its own, and must not be told of a conflict.
     try:
-        return run_in_unit(claim_and_work)
+        return run_in_unit_after(keys.claim(), claim_and_work)
     except (RequestInProgress, KeyReused):
         raise
     except IntegrityError as error:
         if "idempotency" not in str(error):
             raise
-        return run_in_unit(claim_and_work)
+        return run_in_unit_after(keys.claim(), claim_and_work)
     except Problem:
         answer = run_in_unit(keys.stored)
         if answer is None:
@@ -143,12 +144,17 @@ class _Keys:
         )
         return cls(digest, hashlib.sha256(body.encode()).digest())
 
-    def claim(self) -> tuple[int, Any] | None:
-        """Take the key for this transaction; return the stored answer if there is one."""
-        lock = int.from_bytes(self.digest[:8], signed=True)
-        claimed = fetch_one(_CLAIM, [lock, self.digest])
-        assert claimed is not None  # noqa: S101  # the query always has one row
-        is_locked, *stored = claimed
+    def claim(self) -> tuple[str, list[Any]]:
+        """Return the query that takes the key for its transaction."""
+        return _CLAIM, [int.from_bytes(self.digest[:8], signed=True), self.digest]
+
+    def claimed(self, rows: list[Row]) -> tuple[int, Any] | None:
+        """
+        Return the stored answer if there is one.
+
+        :raises RequestInProgress: another transaction has the key
+        """
+        ((is_locked, *stored),) = rows
         if stored[0] is not None:
             return self._answer(*stored)
         if not is_locked:

@@ -22,11 +22,11 @@ from django.db import connection
 from django.utils.text import format_lazy
 from django.utils.translation import ngettext_lazy
 from limits import parse_many
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.errors import Text, TooManyRequests
-from smartqueue.common.redis import client
+from smartqueue.common.redis import ask, client
 from smartqueue.outbox import context
 
 logger = logging.getLogger(__name__)
@@ -227,7 +227,12 @@ def _count_in_redis(action: str, found: list[Limit], cost: int, once: str) -> fl
         arguments += (limit.amount, limit.seconds * 1000)
     if once:
         keys.append(_name(keyed_digest("limit once", action, once)))
-    return int(_script()(keys=keys, args=arguments)) / 1000
+    script = _script()
+    try:
+        wait = ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
+    except NoScriptError:
+        wait = script(keys=keys, args=arguments)
+    return int(wait) / 1000
 
 
 def _count_in_database(found: list[Limit], cost: int) -> float:

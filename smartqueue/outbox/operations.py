@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from smartqueue.common.db import insert_rows, insert_values, operation
+from smartqueue.common.db import insert_values, operation
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import context, registry, wake
+from smartqueue.outbox.enums import DeliveryState
 from smartqueue.outbox.events import Event
 from smartqueue.outbox.models import Delivery, DomainEvent
 
@@ -29,7 +30,7 @@ def publish(*events: Event) -> None:
     for event in events:
         insert_values(DomainEvent, stored := _stored(event))
         for handler in registry.handlers_of(type(event)):
-            insert_rows([_delivery(stored["id"], handler.name)])
+            insert_values(Delivery, _delivery(stored["id"], handler.name))
             is_due = True
     if is_due:
         wake.wake_relay_after_commit()
@@ -53,8 +54,17 @@ def _stored(event: Event) -> dict[str, Any]:
     }
 
 
-def _delivery(event_id: UUID, handler: str) -> Delivery:
-    return Delivery(id=new_id(), event_id=event_id, handler=handler, next_attempt_at=_DUE_AT_ONCE)
+def _delivery(event_id: UUID, handler: str) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "event_id": event_id,
+        "handler": handler,
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "next_attempt_at": _DUE_AT_ONCE,
+        "last_error": "",
+        "done_at": None,
+    }
 
 
 _TRY_AGAIN = """

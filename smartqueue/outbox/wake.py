@@ -43,19 +43,20 @@ class _Hints:
 
 def after_commit(channel: str, message: str) -> None:
     """Publish a message when the surrounding transaction has committed; forget it if it is not."""
-    tell_after_commit("PUBLISH", channel, message)
+    tell_after_commit(("PUBLISH", channel, message))
 
 
-def tell_after_commit(*command: str) -> None:
-    """Give Redis a command when the surrounding transaction has committed, without its answer."""
+def tell_after_commit(*commands: Hint) -> None:
+    """Give Redis commands when the surrounding transaction has committed, without their answers."""
     connection = transaction.get_connection()
     for _, registered, _ in reversed(connection.run_on_commit):
         if isinstance(registered, _Hints):
-            registered.commands[command] = None
-            return
-    hints = _Hints()
-    hints.commands[command] = None
-    transaction.on_commit(hints, robust=True)
+            break
+    else:
+        registered = _Hints()
+        connection.on_commit(registered, robust=True)
+    for command in commands:
+        registered.commands[command] = None
 
 
 def wake_relay_after_commit() -> None:

@@ -26,6 +26,10 @@ _QUEUE = RowOf(Queue)
 _BRANCH = RowOf(Branch, ("id", "organization_id", "name", "slug", "timezone", "country"))
 _COUNTER = RowOf(Counter, ("id", "organization_id", "branch_id", "name"))
 _SESSION = RowOf(CounterSession)
+_TICKETS_COUNTER, _TICKETS_SESSION = TICKET.place("counter_id"), TICKET.place("session_id")
+# Where their own ids stand when they are read behind the ticket.
+_COUNTERS_ID = len(TICKET) + _COUNTER.place("id")
+_SESSIONS_ID = len(TICKET) + len(_COUNTER) + _SESSION.place("id")
 
 # Anybody may read a queue, so its row can open its organization on the way; whose a ticket or a
 # session is has to be asked first. They stand in a subquery that depends on that answer, since only
@@ -84,6 +88,10 @@ _SELECT_TICKET_WITH_QUEUE = f"""
         OFFSET 0
     ) AS found
 """  # noqa: S608  # names from the models
+# In this order: whoever waits for the queue holds no ticket.
+_SELECT_TICKET_LOCKED = _SELECT_TICKET_WITH_QUEUE.replace(
+    "OFFSET 0", "FOR NO KEY UPDATE OF queue, ticket"
+)
 _SELECT_SESSION = f"""
     SELECT entrance.keys, found.* FROM ({_ENTER_SESSION}) AS entrance CROSS JOIN LATERAL (
         SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
@@ -188,14 +196,8 @@ def access_ticket_locked(
 
     :raises NotFound: unknown, or not the actor's
     """
-    while True:
-        keys, rows = fetch_entering(_SELECT_QUEUES_OF_TICKET, [also, ticket_id], whose=[ticket_id])
-        queues = {queue.pk: queue for queue in map(_queue_of, rows)}
-        with tenancy.with_keys(keys):
-            ticket = _read_ticket(ticket_id)
-        # A transfer may have moved it between the two reads.
-        if ticket.queue_id in queues:
-            break
+    found = None if also else _ticket_and_queue_locked(ticket_id)
+    ticket, queues = found or _ticket_and_queues_locked(ticket_id, also)
     if not (serves(actor, ticket) or (holder and is_holder(actor, ticket))):
         raise NotFound
     queue = queues[ticket.queue_id]
@@ -207,6 +209,41 @@ def access_ticket_locked(
     ):
         raise NotFound
     return ticket, queue, other
+
+
+def _ticket_and_queue_locked(ticket_id: UUID) -> tuple[Ticket, dict[UUID, Queue]] | None:
+    """Lock both in one statement; None when the ticket is not there, or moved while that waited."""
+    keys, rows = fetch_entering(_SELECT_TICKET_LOCKED, [ticket_id], whose=[ticket_id])
+    if not rows:
+        return None
+    (row,) = rows
+    queue = _queue_of(row[-len(_QUEUE) - len(_BRANCH) :])
+    # Both rows are as of their locks. Counter and session are not locked: they are those of
+    # the ticket before the wait.
+    if _is_seated_as_read(row):
+        return _ticket_of(row), {queue.pk: queue}
+    with tenancy.with_keys(keys):
+        return _read_ticket(ticket_id), {queue.pk: queue}
+
+
+def _is_seated_as_read(row: Sequence[Any]) -> bool:
+    """Whether the counter and the session read with a ticket are its own."""
+    return bool(
+        row[_TICKETS_COUNTER] == row[_COUNTERS_ID] and row[_TICKETS_SESSION] == row[_SESSIONS_ID]
+    )
+
+
+def _ticket_and_queues_locked(
+    ticket_id: UUID, also: UUID | None
+) -> tuple[Ticket, dict[UUID, Queue]]:
+    while True:
+        keys, rows = fetch_entering(_SELECT_QUEUES_OF_TICKET, [also, ticket_id], whose=[ticket_id])
+        queues = {queue.pk: queue for queue in map(_queue_of, rows)}
+        with tenancy.with_keys(keys):
+            ticket = _read_ticket(ticket_id)
+        # A transfer may have moved it between the two reads.
+        if ticket.queue_id in queues:
+            return ticket, queues
 
 
 def _read_ticket(ticket_id: UUID) -> Ticket:

@@ -51,9 +51,12 @@ def broadcast(*messages: Message, forward_to: Sequence[str] = ()) -> None:
 
 def poke_after_commit(*versions: tuple[str, int], forward_to: Sequence[str] = ()) -> None:
     """Tell the socket processes, after the commit, that topics have reached these versions."""
+    commands: list[wake.Hint] = []
     for topic, version in versions:
-        wake.tell_after_commit("SET", version_key(topic), str(version), "EX", "60")
-        wake.after_commit(wake.TOPIC_CHANNEL, " ".join((topic, str(version), *forward_to)))
+        poke = " ".join((topic, str(version), *forward_to))
+        commands.append(("SET", version_key(topic), str(version), "EX", "60"))
+        commands.append(("PUBLISH", wake.TOPIC_CHANNEL, poke))
+    wake.tell_after_commit(*commands)
 
 
 def version_key(topic: str) -> str:

@@ -92,7 +92,7 @@ def test_a_refused_request_leaves_its_key_free():
 def test_control_without_the_claim_every_post_makes_a_ticket(monkeypatch):
     place, key = make_place(), str(uuid4())
     body = {"queue": str(place.queue.pk)}
-    monkeypatch.setattr(rest._Keys, "claim", lambda self: None)
+    monkeypatch.setattr(rest._Keys, "claimed", lambda self, rows: None)
     monkeypatch.setattr(rest._Keys, "store", lambda self, response: nullcontext())
 
     answers = values_of(together([lambda: post_ticket(body, key)] * 5))
@@ -104,7 +104,7 @@ def test_control_without_the_claim_every_post_makes_a_ticket(monkeypatch):
 def test_control_without_the_lock_the_stored_key_still_decides(monkeypatch):
     place, key = make_place(), str(uuid4())
     body = {"queue": str(place.queue.pk)}
-    claim = rest._CLAIM.replace("pg_try_advisory_xact_lock(%s)", "%s::bigint IS NOT NULL")
+    claim = rest._CLAIM.replace("pg_try_advisory_xact_lock(%s::bigint)", "%s::bigint IS NOT NULL")
     monkeypatch.setattr(rest, "_CLAIM", claim)
 
     answers = values_of(together([lambda: post_ticket(body, key)] * 8))

@@ -3,17 +3,19 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 
+from smartqueue.accounts.actor import SYSTEM
 from smartqueue.common import db
 from smartqueue.common.errors import Busy
 from smartqueue.queues import operations, policies
-from smartqueue.queues.models import Ticket
+from smartqueue.queues.models import Queue, Ticket
 from smartqueue.queues.tests.factories import NOW, join, make_place, make_queue, sit_down
 from tests.checks import check_queue_truth
 from tests.concurrency.races import (
@@ -96,6 +98,89 @@ def test_the_same_person_sent_to_two_queues_at_once_arrives_in_one():
         # Whoever comes second finds it in the other queue and moves it on from there.
         assert errors_of(outcomes) in ([], ["InvalidInput"])
         check_queue_truth(place.queue.pk, *(q.pk for q in targets))
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def held_up(ticket: Ticket, statement: str, parameters: list[Any]) -> Iterator[list[Any]]:
+    """Let a ticket be fetched with its lock while another connection holds what the SQL locks."""
+    found: list[Any] = []
+
+    def fetch() -> None:
+        try:
+            with db.unit_of_work(SYSTEM):
+                found.append(policies.access_ticket_locked(SYSTEM, ticket.pk))
+        finally:
+            connection.close()
+
+    with in_other_connection(statement, parameters):
+        thread = threading.Thread(target=fetch)
+        thread.start()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not waits_for_a_lock() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield found
+    thread.join()
+
+
+def test_who_waits_for_a_ticket_holds_its_queue_already():
+    place = make_place()
+    ticket = join(place)
+    lock_ticket = "SELECT 1 FROM queues_ticket WHERE id = %s FOR UPDATE"
+
+    with held_up(ticket, lock_ticket, [ticket.pk]) as found:
+        with pytest.raises(OperationalError), connection.cursor() as cursor:
+            cursor.execute(f"{LOCK_QUEUE} NOWAIT", [place.queue.pk])
+        assert found == []
+
+    assert found[0][0].pk == ticket.pk
+
+
+def test_who_waits_for_a_queue_holds_none_of_its_tickets():
+    place = make_place()
+    ticket = join(place)
+
+    with held_up(ticket, LOCK_QUEUE, [place.queue.pk]), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM queues_ticket WHERE id = %s FOR UPDATE NOWAIT", [ticket.pk])
+
+
+def test_a_ticket_called_while_its_lock_was_waited_for_is_read_at_its_counter():
+    place = make_place()
+    ticket = join(place)
+    session = sit_down(place)
+    read = threading.Event()
+    found: list[Any] = []
+
+    def call() -> None:
+        def wait_until_read() -> None:
+            operations.call_ticket(
+                actor=place.agent, ticket_id=ticket.pk, session_id=session.pk, now=LATER
+            )
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            read.set()
+            while not waits_for_a_lock() and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+        db.run_in_unit(wait_until_read)
+
+    def fetch() -> None:
+        read.wait(PATIENCE_SECONDS)
+        with db.unit_of_work(SYSTEM):
+            found.extend(policies.access_ticket_locked(SYSTEM, ticket.pk))
+
+    assert errors_of(together([call, fetch])) == []
+    seen, queue, _ = found
+    assert (seen.state, seen.version) == ("called", 2)
+    assert (seen.session.pk, seen.counter.pk) == (session.pk, session.counter_id)
+    assert queue.version == Queue.objects.with_scopes_disabled().get(pk=queue.pk).version
 
 
 def test_the_lock_timeout_is_three_seconds():

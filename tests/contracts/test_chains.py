@@ -1,11 +1,17 @@
 """The API and the pages go through their own chains of middleware (config/wsgi.py)."""
 
 import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.http.request import HttpHeaders
+from django.urls import Resolver404, get_resolver, resolve
 
+from config.api import Headers, Routes
 from config.wsgi import application
+from smartqueue.common.ids import new_id
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
 
@@ -93,3 +99,67 @@ def test_a_session_cookie_without_its_token_changes_nothing_over_the_api(client,
     )
 
     assert (status, refused) == (200, 404)
+
+
+def test_a_route_is_remembered_by_its_shape_and_finds_each_address():
+    routes = Routes()
+    ids = [new_id(), new_id()]
+    paths = [f"/api/queues/tickets/{pk}/start/" for pk in ids]
+    assert routes.find(paths[0]) is None
+    routes.remember(paths[0], resolve(paths[0]))
+
+    for pk, path in zip(ids, paths, strict=True):
+        found, usual = routes.find(path), resolve(path)
+        assert found is not None
+        assert found.kwargs == usual.kwargs == {"ticket_id": pk}
+        assert (found.func, found.view_name, found.route) == (
+            usual.func,
+            usual.view_name,
+            usual.route,
+        )
+
+
+def test_addresses_that_take_more_than_ids_are_not_remembered():
+    routes = Routes()
+    path = "/api/queues/tickets/*/start/"
+    assert routes.find(path) is None
+    word = "/media/public/01a20449-6c0a-7ee3-8abf-cb0f6f88b330/logo.png"
+    routes.remember(word, resolve(word))
+    assert routes.find(word) is None
+
+
+def test_every_address_with_ids_is_found_again_as_it_is_resolved():
+    routes, found = Routes(), 0
+    for path in addresses_of(get_resolver().url_patterns):
+        try:
+            usual = resolve(path)
+        except Resolver404:
+            continue
+        routes.remember(path, usual)
+        again = routes.find(path)
+        if again is not None:
+            found += 1
+            assert (again.func, again.kwargs) == (usual.func, usual.kwargs)
+    assert found > 100
+
+
+def addresses_of(patterns: Any, before: str = "/") -> Iterator[str]:
+    for pattern in patterns:
+        path = before + re.sub(r"<uuid:\w+>", lambda _: str(new_id()), str(pattern.pattern))
+        if hasattr(pattern, "url_patterns"):
+            yield from addresses_of(pattern.url_patterns, path)
+        else:
+            yield path
+
+
+def test_headers_are_found_whatever_the_case_and_none_are_made_up():
+    environ = {"HTTP_X_TICKET_TOKEN": "t", "CONTENT_TYPE": "a/b", "SERVER_NAME": "s", "HTTP_A": "1"}
+    ours, theirs = Headers(environ), HttpHeaders(environ)
+
+    assert dict(ours) == dict(theirs)
+    assert len(ours) == len(theirs) == 3
+    for name in ("X-Ticket-Token", "x-ticket-token", "content-type", "SERVER_NAME", "b"):
+        assert ours.get(name) == theirs.get(name)
+        assert (name in ours) == (name in theirs)
+    with pytest.raises(KeyError):
+        ours["SERVER_NAME"]

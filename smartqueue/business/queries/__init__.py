@@ -9,6 +9,7 @@ from smartqueue.business.queries._hours import (
     time_open,
 )
 from smartqueue.business.queries._members import (
+    MEMBERSHIPS,
     Reach,
     list_invitations,
     list_members,
@@ -18,6 +19,7 @@ from smartqueue.business.queries._members import (
     memberships_of,
     open_invitations_for,
     owners_of,
+    read_memberships,
     within_reach,
 )
 from smartqueue.business.queries._places import (
@@ -41,6 +43,7 @@ from smartqueue.business.queries._settings import (
 )
 
 __all__ = [
+    "MEMBERSHIPS",
     "SETTABLE",
     "Reach",
     "changed_settings",
@@ -64,6 +67,7 @@ __all__ = [
     "next_opening",
     "open_invitations_for",
     "owners_of",
+    "read_memberships",
     "requires_second_factor",
     "schedule_of",
     "schedules_of",

@@ -1,5 +1,6 @@
 """Who belongs to an organization."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,8 @@ from smartqueue.common.db import fetch_all
 Reach = frozenset[UUID] | None
 """Branches that somebody acts for; None is all of them."""
 
-_MEMBERSHIPS = """
+# Of {user}, at {now}; whoever asks puts in their places or another query's columns.
+MEMBERSHIPS = """
     SELECT membership.organization_id, membership.role, array_agg(reached.branch_id),
         bool_or(chosen.requires_second_factor) IS TRUE
     FROM business_membership AS membership
@@ -26,7 +28,7 @@ _MEMBERSHIPS = """
     LEFT JOIN business_organizationsettings AS chosen
         ON chosen.organization_id = membership.organization_id
     LEFT JOIN business_membership_branches AS reached ON reached.membership_id = membership.id
-    WHERE membership.user_id = %(user)s
+    WHERE membership.user_id = {user}
     GROUP BY membership.id
     UNION ALL
     SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[], false
@@ -34,8 +36,9 @@ _MEMBERSHIPS = """
     JOIN accounts_user AS admin ON admin.id = support.admin_id AND admin.is_superuser
     JOIN business_organization AS organization
         ON organization.id = support.organization_id AND organization.closed_at IS NULL
-    WHERE support.admin_id = %(user)s AND support.closed_at IS NULL AND support.expires_at > %(now)s
+    WHERE support.admin_id = {user} AND support.closed_at IS NULL AND support.expires_at > {now}
 """
+_MEMBERSHIPS = MEMBERSHIPS.format(user="%(user)s", now="%(now)s")
 
 
 def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
@@ -46,7 +49,11 @@ def memberships_of(user_id: UUID) -> tuple[ActorMembership, ...]:
     # Asked for by an actor that may outlive its request, a socket's.
     now = clock.now()  # nosemgrep: clock-read-inside
     with tenancy.with_key_of(user_id):
-        rows = fetch_all(_MEMBERSHIPS, {"user": user_id, "now": now})
+        return read_memberships(fetch_all(_MEMBERSHIPS, {"user": user_id, "now": now}))
+
+
+def read_memberships(rows: Iterable[tuple[Any, ...]]) -> tuple[ActorMembership, ...]:
+    """Return the roles in the rows that MEMBERSHIPS finds."""
     # What comes last is support access, which stands before a role in the same organization.
     found = {
         organization_id: ActorMembership(

@@ -6,17 +6,21 @@ a transaction, and when the scope changes within one, they go ahead of the next 
 that statement is told to bring them itself (`entering`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from select import POLLIN, POLLOUT, poll
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.contrib.gis.db.backends.postgis import base
 from psycopg import pq
 from psycopg.abc import PQGen
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
+from psycopg.types.datetime import TimestamptzLoader
 
 from smartqueue.common.tenancy import (
     NO_KEYS,
@@ -30,6 +34,11 @@ from smartqueue.common.tenancy import (
 )
 
 _IDLE, _INTRANS = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_DONE: Final = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
+# More statements than the hot path has; what is asked for seldom makes place.
+MOST_PREPARED: Final = 200
+
+Row = tuple[Any, ...]
 
 
 def entering(organizations: str) -> str:
@@ -48,6 +57,14 @@ class Connection(psycopg.Connection[Any]):
     _for_session: str | None = NO_KEYS
     _for_transaction: str | None = None
     _brings_keys = False
+    # psycopg has it in C or in Python, and tells mypy of neither.
+    _values: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # By text and types: how often it was run, or the name under which it is prepared.
+        self._statements: dict[tuple[str, tuple[int, ...]], int | bytes] = {}
+        self._number = 0
 
     def forget_keys(self) -> None:
         """Tell the keys again: a savepoint may have taken them back."""
@@ -72,26 +89,197 @@ class Connection(psycopg.Connection[Any]):
         """Remember what the statement has set."""
         self._remember(keys)
 
-    def begin_with(self, commands: bytes) -> None:
+    def begin_with(
+        self, commands: bytes, asking: tuple[str, Sequence[Any]] | None = None
+    ) -> list[Row]:
         """
         Begin a transaction that something else is told as well, all in one message.
 
-        :raises psycopg.OperationalError: it could not be sent or was refused
+        `asking` is a constant statement with values that are numbers and bytes, whose places say
+        their types; its rows come back with the same message.
+
+        :raises psycopg.Error: it could not be sent or was refused
         """
         keys = keys_of_scope()
         parts = [b"BEGIN", commands]
         if keys != self._for_session:
             parts.append(_setting(keys, local=True))
+        if asking is not None:
+            parts.append(self._call_of(*asking))
         self._for_transaction = None
         result = self.pgconn.exec_(b"; ".join(parts))
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.OperationalError(result.get_error_message())
+        self._check(result)
         self._for_transaction = keys
+        return [] if asking is None else self._rows_of(result)
+
+    def _call_of(self, statement: str, values: Sequence[Any]) -> bytes:
+        """Return the command that runs a statement prepared for it, as text."""
+        name = self._statements.get((statement, ()))
+        if not isinstance(name, bytes):
+            name = self._prepare((statement, ()))
+        return b"EXECUTE %s(%s)" % (name, b", ".join(map(_literal, values)))
 
     def commit(self) -> None:
         """Commit; the transaction's keys end with it."""
         self._for_transaction = None
-        super().commit()
+        if self.pgconn.transaction_status != _IDLE:
+            self._command(b"COMMIT")
+
+    def fetch(
+        self,
+        statement: str,
+        values: Sequence[Any],
+        *,
+        plans: bool = False,
+        brings_keys: bool = False,
+    ) -> list[Row]:
+        """
+        Run a constant statement with PostgreSQL's own places ($1, $2) and return its rows.
+
+        One call of libpq, which waits without the interpreter's lock: a cursor takes twice the time
+        of ours for what a constant statement has no use for. `plans` has it planned for its values;
+        `brings_keys` is for a statement that sets the keys itself (`entering`).
+
+        :raises psycopg.Error: it could not be sent or was refused
+        """
+        self._make_ready(brings_keys=brings_keys)
+        name, sent = self._named(statement, values, prepares=not plans)
+        if name is None:
+            result = self.pgconn.exec_params(statement.encode(), *sent)
+        else:
+            result = self.pgconn.exec_prepared(name, sent[0], sent[2])
+        if brings_keys:
+            self._remember(None)
+        return self._rows_of(result)
+
+    def run_and_commit(self, statement: str, values: Sequence[Any]) -> None:
+        """
+        Run the last statement of a transaction and commit, both in one message.
+
+        :raises psycopg.Error: one of them was refused, and the transaction has failed
+        """
+        self._make_ready(brings_keys=False)
+        name, sent = self._named(statement, values, prepares=True)
+        self._for_transaction = None
+        here = self.pgconn
+        here.enter_pipeline_mode()
+        try:
+            if name is None:
+                here.send_query_params(statement.encode(), *sent)
+            else:
+                here.send_query_prepared(name, sent[0], sent[2])
+            here.send_query_params(b"COMMIT", None)
+            here.pipeline_sync()
+            results = self._results_to_sync()
+            here.exit_pipeline_mode()
+        except BaseException:
+            # What is still on its way would be taken for the answer to something else.
+            here.finish()
+            raise
+        for result in results:
+            self._check(result)
+
+    def _results_to_sync(self) -> list[Any]:
+        here = self.pgconn
+        found: list[Any] = []
+        waiting = poll()
+        while here.flush():
+            waiting.register(here.socket, POLLIN | POLLOUT)
+            waiting.poll()
+            here.consume_input()
+        waiting.register(here.socket, POLLIN)
+        while True:
+            # `get_result` would wait with the interpreter's lock.
+            while here.is_busy():
+                waiting.poll()
+                here.consume_input()
+            result = here.get_result()
+            if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return found
+            if result is not None:
+                found.append(result)
+            elif here.status != pq.ConnStatus.OK:
+                raise psycopg.OperationalError(here.get_error_message())
+
+    def _make_ready(self, *, brings_keys: bool) -> None:
+        """Begin the transaction and tell the keys, as far as the next statement needs it."""
+        status = self.pgconn.transaction_status
+        if status == _IDLE and self._autocommit:
+            told = self._for_session
+        elif status == _INTRANS:
+            told = self._for_transaction
+        elif brings_keys:
+            with self.brings_keys():
+                self.wait(self._start_query())
+            return
+        else:
+            self.wait(self._start_query())
+            return
+        if not (brings_keys or _suffices(told, keys_now())):
+            self.wait(self._start_query())
+
+    def _named(
+        self, statement: str, values: Sequence[Any], *, prepares: bool
+    ) -> tuple[bytes | None, tuple[Any, Any, Any]]:
+        """Return the name of a statement asked for often, and its values with types and formats."""
+        writer = self._values or self._new_transformer()
+        texts = writer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        types = writer.types or ()
+        sent = texts, types, writer.formats
+        if not prepares or self.prepare_threshold is None:
+            return None, sent
+        known = self._statements.get((statement, types), 0)
+        name = self._count((statement, types), known + 1) if isinstance(known, int) else known
+        return name, sent
+
+    def _count(self, key: tuple[str, tuple[int, ...]], times: int) -> bytes | None:
+        if times <= (self.prepare_threshold or 0):
+            self._statements[key] = times
+            return None
+        while len(self._statements) > MOST_PREPARED:
+            oldest = self._statements.pop(next(iter(self._statements)))
+            if isinstance(oldest, bytes):
+                self._command(b"DEALLOCATE " + oldest)
+        return self._prepare(key)
+
+    def _prepare(self, key: tuple[str, tuple[int, ...]]) -> bytes:
+        self._number += 1
+        name = b"constant_%d" % self._number
+        statement, types = key
+        self._check(self.pgconn.prepare(name, statement.encode(), types))
+        self._statements[key] = name
+        return name
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        # None is all of the session: ours are gone as well.
+        if name is None:
+            self._statements.clear()
+        yield from super()._deallocate(name)
+
+    def _new_transformer(self) -> Any:
+        self._values = Transformer(_Reading(self))
+        return self._values
+
+    def _rows_of(self, result: Any) -> list[Row]:
+        self._check(result)
+        if not result.ntuples:
+            return []
+        reader = self._values or self._new_transformer()
+        reader.set_pgresult(result)
+        rows: list[Row] = reader.load_rows(0, result.ntuples, tuple)
+        return rows
+
+    def _command(self, commands: bytes) -> Any:
+        result = self.pgconn.exec_(commands)
+        self._check(result)
+        return result
+
+    def _check(self, result: Any) -> None:
+        if result.status in _DONE:
+            return
+        if result.error_field(pq.DiagnosticField.SQLSTATE):
+            raise error_from_result(result, encoding=self.pgconn._encoding)
+        raise psycopg.OperationalError(result.get_error_message())
 
     def rollback(self) -> None:
         """Roll back; the transaction's keys end with it."""
@@ -156,6 +344,12 @@ class Connection(psycopg.Connection[Any]):
         return found.decode() if found else None
 
 
+def _literal(value: int | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return b"'\\x%s'" % value.hex().encode()
+    return b"%d" % value
+
+
 def _suffices(told: str | None, keys: Keys) -> bool:
     """Whether a statement may go with the keys that were told last; None are unknown ones."""
     if isinstance(keys, AtLeast):
@@ -172,6 +366,25 @@ def _setting(keys: Keys, *, local: bool) -> bytes:
     return f"SET {'LOCAL ' if local else ''}{SETTING} = '{keys}'".encode()
 
 
+class _Moment(TimestamptzLoader):
+    """Reads a time in one call, where psycopg takes its parts apart and Django sets its zone."""
+
+    def load(self, data: Any) -> datetime:
+        try:
+            return datetime.fromisoformat(bytes(data).decode())
+        except ValueError:
+            return super().load(data)
+
+
+class _Reading:
+    """The connection's ways to write and read values, and our own for times."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.adapters = AdaptersMap(connection.adapters)
+        self.adapters.register_loader("timestamptz", _Moment)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """PostGIS with our connections, pooled or not."""
 
@@ -182,6 +395,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if isinstance(pool, dict):
             pool["connection_class"] = Connection
         super().__init__(settings_dict, *args, **kwargs)
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # psycopg's setter does no more than this between transactions, in three layers.
+        raw = self.connection
+        if isinstance(raw, Connection) and raw.pgconn.transaction_status == _IDLE:
+            raw._autocommit = autocommit
+        else:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]  # the stubs leave it out

@@ -56,10 +56,13 @@ class ApiView(APIView):
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(
             request
         )
-        actor = request._request.actor  # type: ignore[attr-defined]  # set by the entrance
+        asked: Any = request._request
+        actor = asked.actor
         reads = request.method in SAFE_METHODS
-        if request._request.uses_session and not reads:  # type: ignore[attr-defined]  # likewise
-            _refuse_forged(request._request)
+        if asked.uses_session and not reads:
+            _refuse_forged(asked)
+        # At hand for the views, which would each time be sent on to the other request.
+        request.actor = actor  # type: ignore[attr-defined]  # ApiRequest's
         is_public = self.public or (self.public_reads and reads)
         if not is_public and actor.user_id is None:
             raise NotSignedIn

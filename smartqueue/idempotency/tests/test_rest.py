@@ -149,7 +149,7 @@ def test_a_request_still_running_is_said_to_be() -> None:
 
 
 def test_control_without_the_lock_the_second_runs_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = rest._CLAIM.replace("pg_try_advisory_xact_lock(%s)", "%s::bigint IS NOT NULL")
+    claim = rest._CLAIM.replace("pg_try_advisory_xact_lock(%s::bigint)", "%s::bigint IS NOT NULL")
     monkeypatch.setattr(rest, "_CLAIM", claim)
     key, before = uuid4(), next(numbers)
     with one_in_flight(key), one_in_flight(key):
@@ -163,7 +163,7 @@ def test_an_effect_that_is_its_own_is_no_conflict(monkeypatch: pytest.MonkeyPatc
     key = uuid4()
     first = post({"once": "x"}, key)
     # What a claim sees whose snapshot is older than the first request's commit.
-    monkeypatch.setattr(rest._Keys, "claim", lambda self: None)
+    monkeypatch.setattr(rest._Keys, "claimed", lambda self, rows: None)
     again = post({"once": "x"}, key)
     assert (again.status_code, said(again)) == (201, said(first))
     assert post({"once": "x"}, uuid4()).data["code"] == "already_done"

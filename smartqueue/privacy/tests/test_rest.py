@@ -513,7 +513,7 @@ def test_lists_take_as_many_queries_for_three_rows_as_for_one(place: Place, pers
             with CaptureQueriesContext(connection) as asked:
                 assert client.get(path).json()["count"] == rows
             counts.append(len(asked))
-    assert counts == [5, 3, 5, 3]
+    assert counts == [4, 3, 4, 3]
 
 
 def test_a_register_entry_is_made_once_for_one_key(place: Place) -> None:

@@ -52,7 +52,9 @@ class NamedSerializer(serializers.Serializer[Data]):
         missing = [n for n, field in self.fields.items() if field.required and n not in attrs]
         if missing:
             required = _("This field is required.")
-            raise serializers.ValidationError(dict.fromkeys(missing, [required]), code="required")
+            raise serializers.ValidationError(
+                {name: [required] for name in missing}, code="required"
+            )
         if not any(attrs.get(name) for name in ("name", "name_fr", "name_en", "name_ar")):
             raise serializers.ValidationError(
                 {"name": [_("Give a name in at least one language.")]}, code="required"

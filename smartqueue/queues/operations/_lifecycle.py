@@ -107,7 +107,7 @@ class Change:
     undo: bool = False
     new_day: bool = False
     left_queue: Queue | None = None
-    step: TicketStep | None = None
+    step: dict[str, Any] | None = None
 
     @property
     def entered(self) -> bool:
@@ -115,19 +115,20 @@ class Change:
         return self.from_state != self.ticket.state or self.left_queue is not None
 
 
-def remember(ticket: Ticket, actor: Actor, to: TicketState, at: datetime) -> TicketStep:
-    """Return the step that would undo what is about to happen to a ticket, for its agent."""
+def remember(ticket: Ticket, actor: Actor, to: TicketState, at: datetime) -> dict[str, Any]:
+    """Return the values of the step that would undo what is about to happen to a ticket, for its agent."""
     before = {name: _plain(getattr(ticket, name)) for name in UNDOABLE}
-    return TicketStep(
-        id=new_id(),
-        organization_id=ticket.organization_id,
-        ticket_id=ticket.pk,
-        agent_id=ticket.session.agent_id if ticket.session else actor.require_user(),
-        ticket_version=ticket.version + 1,
-        to_state=to,
-        before={"state": ticket.state, **before},
-        done_at=at,
-    )
+    return {
+        "id": new_id(),
+        "organization_id": ticket.organization_id,
+        "ticket_id": ticket.pk,
+        "agent_id": ticket.session.agent_id if ticket.session else actor.require_user(),
+        "ticket_version": ticket.version + 1,
+        "to_state": to,
+        "before": {"state": ticket.state, **before},
+        "done_at": at,
+        "undone_at": None,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -182,7 +183,7 @@ def _write_ticket(change: Change) -> None:
     if change.entered:
         _write_period(change)
     if change.step is not None:
-        insert_rows([change.step])
+        insert_values(TicketStep, change.step)
 
 
 def _write_period(change: Change) -> None:

@@ -76,31 +76,33 @@ def issue_ticket(
     person_key = _lifecycle.person_key_of(customer_name)
     _check_not_waiting(queue, customer_id, phone, person_key, is_staff=is_staff)
     queue.last_sequence += 1
-    ticket = Ticket(
-        id=new_id(),
-        organization_id=queue.organization_id,
-        branch_id=queue.branch_id,
-        queue=queue,
-        issuing_queue=queue,
-        service_date=service_date,
-        sequence=queue.last_sequence,
-        number=f"{queue.prefix}{queue.last_sequence:03d}",
-        state=TicketState.WAITING,
-        service_id=_service_of(offered, service_id),
-        priority=priority,
-        channel=_channel_of(actor, channel, is_staff=is_staff),
-        order_key=_order.key_on_joining(
-            queue, _priority_class(queue, priority, is_staff=is_staff), now
-        ),
-        customer_id=customer_id,
-        customer_name=customer_name,
-        phone=phone,
-        person_key=person_key,
-        language=language,
-        vehicle_category=_vehicle_category(queue, vehicle_category),
-        plate=plate,
-        joined_at=now,
+    priority_class = _priority_class(queue, priority, is_staff=is_staff)
+    ticket = queries.TICKET.new(
+        {
+            "id": new_id(),
+            "organization_id": queue.organization_id,
+            "branch_id": queue.branch_id,
+            "queue_id": queue.pk,
+            "issuing_queue_id": queue.pk,
+            "service_date": service_date,
+            "sequence": queue.last_sequence,
+            "number": f"{queue.prefix}{queue.last_sequence:03d}",
+            "state": TicketState.WAITING,
+            "service_id": _service_of(offered, service_id),
+            "priority": priority,
+            "channel": _channel_of(actor, channel, is_staff=is_staff),
+            "order_key": _order.key_on_joining(queue, priority_class, now),
+            "customer_id": customer_id,
+            "customer_name": customer_name,
+            "phone": phone,
+            "person_key": person_key,
+            "language": language,
+            "vehicle_category": _vehicle_category(queue, vehicle_category),
+            "plate": plate,
+            "joined_at": now,
+        }
     )
+    ticket.queue = queue
     ticket.first_estimate = queries.estimate_on_joining(queue, ticket, now)
     return _lifecycle.record(
         _lifecycle.Change(

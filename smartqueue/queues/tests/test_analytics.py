@@ -331,6 +331,6 @@ def test_more_rows_cost_no_more_queries(path: str) -> None:
             now=NOW,
         )
 
-    # Session, memberships, count, page, queues of the page, figures.
-    assert one == (1, 6)
+    # Session with roles, count, page, queues of the page, figures.
+    assert one == (1, 5)
     assert count() == (3, 6)

@@ -635,11 +635,11 @@ def test_a_repeated_call_next_for_nobody_is_204_without_a_body(place, agent):
 
 def test_staff_list_tickets_with_the_person(place, agent, django_assert_num_queries):
     join(place, customer_name="Awa", phone="+221771234567")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         listed = agent.get("queues/tickets/").json()
     for name in ("Modou", "Fatou"):
         join(place, customer_name=name)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         assert agent.get("queues/tickets/").json()["count"] == 3
 
     (row,) = listed["results"]
@@ -1177,3 +1177,20 @@ def test_a_priority_without_any_name_is_refused(place: Any, names: dict[str, str
     answer = Api(place.owner).call("patch", f"queues/queues/{place.queue.pk}/", body)
     assert answer.status_code == 400
     assert QueuePriority.objects.with_scopes_disabled().count() == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "field"),
+    [
+        ({"priorities": [{"name": "Twins"}]}, "priorities.0.code"),
+        (
+            {"vehicle_categories": [{"code": "bus", "name": "Bus"}]},
+            "vehicle_categories.0.duration_minutes",
+        ),
+    ],
+    ids=["priority", "vehicle"],
+)
+def test_a_row_of_a_partial_change_is_whole(place: Any, rows: Any, field: str) -> None:
+    answer = Api(place.owner).call("patch", f"queues/queues/{place.queue.pk}/", rows)
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]

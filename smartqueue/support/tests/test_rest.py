@@ -265,8 +265,8 @@ def test_a_list_takes_the_same_queries_whatever_its_length(place: Place, rows: i
         found = api.get("support/cases/").json()
 
     assert len(found["results"]) == rows
-    # The session, the memberships, the count and the page.
-    assert len(queries) == 4
+    # The session with the roles, the count and the page.
+    assert len(queries) == 3
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -280,8 +280,8 @@ def test_a_case_takes_the_same_queries_however_long_it_is(place: Place, rows: in
         found = api.get(path(case)).json()
 
     assert len(found["messages"]) == rows + 1
-    # The session, the case, the memberships, the messages and their files.
-    assert len(queries) == 5
+    # The session with the roles, the case, the messages and their files.
+    assert len(queries) == 4
 
 
 # --- Files ----------------------------------------------------------------------------------------
