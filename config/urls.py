@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/business/", include("smartqueue.business.interfaces.urls")),
     path("api/agents/", include("smartqueue.agents.interfaces.urls")),
     path("api/analytics/", include("smartqueue.analytics.interfaces.urls")),
+    path("api/appointments/", include("smartqueue.appointments.interfaces.urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
     path("api/support/", include("smartqueue.support.interfaces.urls")),
     path("api/", include("smartqueue.queues.interfaces.urls")),

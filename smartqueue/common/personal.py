@@ -171,6 +171,32 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "queues.OrganizationWaits": Personal(innocent=("ratios",)),
     "queues.RosterDay": Personal(innocent=("spans",)),
     "queues.ShownEstimate": Personal(people=("ticket__customer_id",)),
+    # --- Appointments -----------------------------------------------------------------------------
+    # Questions and reasons are an organization's public words.
+    "appointments.BookingRules": Personal(innocent=("questions",)),
+    "appointments.AppointmentSlot": Personal(people=("agent_id",)),
+    "appointments.SlotException": Personal(innocent=("reason",)),
+    "appointments.SlotPlaces": Personal(people=("agent_id",)),
+    "appointments.AgentAbsence": Personal(
+        fields=("reason",), people=("agent_id",), sealed_for="agent_id"
+    ),
+    "appointments.Appointment": Personal(
+        fields=("customer_name", "phone", "person_key", "answers", "note", "end_reason"),
+        people=("customer_id", "booked_by_id", "agent_id"),
+        identifiers=("phone",),
+        sealed_for="customer_id",
+        innocent=("code_digest", "phone_verified_at"),
+    ),
+    "appointments.AppointmentStep": Personal(people=("by_id", "appointment__customer_id")),
+    "appointments.WaitlistEntry": Personal(
+        fields=("customer_name", "phone"),
+        people=("customer_id",),
+        identifiers=("phone",),
+        sealed_for="customer_id",
+    ),
+    "appointments.WaitlistOffer": Personal(
+        people=("entry__customer_id", "appointment__customer_id")
+    ),
     # --- Support ----------------------------------------------------------------------------------
     "support.SupportCase": Personal(
         fields=("title",),

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,12 +14,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from smartqueue.common import tenancy
+from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
 from smartqueue.queues.rosters import NO_PLAN, Plan, Planned, epoch
 from smartqueue.waits import (
+    Booking,
     CorruptState,
     Counter,
     Estimate,
@@ -39,6 +40,9 @@ EXACT_UP_TO = 50
 MOST_PROFILES = 500
 AT_REST_SECONDS = 1.0
 LIKELY_SERVED = 0.8
+# Who is later than that comes as a walk-in; who is booked for later passes nobody who waits now.
+LATE_ARRIVALS = timedelta(minutes=10)
+EXPECTED_WITHIN = timedelta(hours=4)
 DEFAULT_HANDLING_SECONDS = 600.0
 # Beside a plan or a closing time an answer is of its moment.
 ANSWER_SECONDS: Final = 10
@@ -64,7 +68,16 @@ _PROFILE = """
             LEFT JOIN queues_sessionbreak AS pause
                 ON pause.session_id = session.id AND pause.ended_at IS NULL
             WHERE session.branch_id = queue.branch_id AND session.state <> 'ended'
-              AND queue.id = ANY(session.queue_ids))
+              AND queue.id = ANY(session.queue_ids)),
+           (SELECT coalesce(json_agg(json_build_array(
+                       extract(epoch FROM expected.slot_at), expected.people,
+                       expected.head_start_minutes * 60)), '[]'::json)
+            FROM queues_queueservice AS offered
+            JOIN queues_expectedpeople AS expected
+              ON expected.branch_id = queue.branch_id
+             AND expected.service_id = offered.service_id
+            WHERE offered.queue_id = queue.id
+              AND expected.slot_at BETWEEN %s AND %s)
     FROM queues_queue AS queue
     JOIN business_branch AS branch ON branch.id = queue.branch_id
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
@@ -99,8 +112,8 @@ class Profile:
     """
     What was learned of a queue, the mean handling time of who waits in it in seconds, the counters
     planned or usual, since when (epoch seconds) the first in line waits and each counter is on a
-    break (None for one that serves), and what was answered from these so far, and its hours once
-    they were asked for.
+    break (None for one that serves), the people with appointments soon who have not arrived, and
+    what was answered from these so far, and its hours once they were asked for.
     """
 
     predictor: Predictor
@@ -112,6 +125,7 @@ class Profile:
     plans: dict[tuple[int, str], Plan] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
     at_rest: list[tuple[float, Counters]] = field(default_factory=list)
+    bookings: tuple[Booking, ...] = ()
 
     def counters_at_rest(self, queue_id: UUID) -> Counters:
         """Return the counters of a queue that none serves now, as they were a second ago at most."""
@@ -141,14 +155,20 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         return
     if len(_profiles) + len(old) > MOST_PROFILES:
         _profiles.clear()
+    now = clock.now()
     with tenancy.counting("queues_queue", old):
-        rows = fetch_all(_PROFILE, [old])
-    for queue_id, state, wider, services, *planned, head_since, breaks in rows:
+        rows = fetch_all(_PROFILE, [now - LATE_ARRIVALS, now + EXPECTED_WITHIN, old])
+    for queue_id, state, wider, services, *planned, head_since, breaks, expected in rows:
         predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
         profile = _profile(predictor, services, _planned(*planned))
         _profiles[queue_id] = (
             moment,
-            replace(profile, head_since=head_since, breaks=_loaded(breaks)),
+            replace(
+                profile,
+                head_since=head_since,
+                breaks=_loaded(breaks),
+                bookings=_bookings(_loaded(expected)),
+            ),
         )
 
 
@@ -215,6 +235,10 @@ def _planned(zone: str, usual: Any, days: Any) -> Planned:
     )
 
 
+def _bookings(expected: list[list[Any]]) -> tuple[Booking, ...]:
+    return tuple(Booking(float(at), "", float(ahead), float(n)) for at, n, ahead in expected)
+
+
 def _loaded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
@@ -250,6 +274,7 @@ def for_place(
             waiting=max(queue.waiting_count, near),
             handling=profile.handling,
             head_waited=_waited_by_head(profile, now),
+            bookings=profile.bookings,
             frozen=frozen,
         )
         known = profile.answers[key] = profile.predictor.predict_position(near, summary)

@@ -22,6 +22,8 @@ from smartqueue.accounts.tests.factories import PASSWORD, make_signed_in, new_em
 from smartqueue.accounts.tests.factories import make_user as make_person
 from smartqueue.accounts.tests.security_key import SecurityKey
 from smartqueue.accounts.tests.test_factors import code_at
+from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.tests import factories as bookings
 from smartqueue.business import operations as business
 from smartqueue.business.models import Invitation, Membership
 from smartqueue.notifications import queries as notifications
@@ -136,12 +138,36 @@ def live_a_day(settings: Any) -> None:
     use_rights_of_privacy()
     settings.DEVELOPMENT_MAILBOX = False
     help_inside(place)
+    keep_appointments()
 
     empty, closing = make_place(), make_place()
     business.close_branch(actor=empty.owner, branch_id=empty.branch.pk, now=NOW)
     business.close_organization(
         actor=closing.owner, organization_id=closing.organization.pk, now=NOW
     )
+
+
+def keep_appointments() -> None:
+    """Book, move, cancel, arrive, leave the line, miss, and come back."""
+    place = make_place()
+    bookings.make_slot(place, capacity=9)
+    moved, cancelled, missed, leaving, late = (bookings.book(place) for _ in range(5))
+    owner, nine = place.owner, bookings.NINE
+    appointments.reschedule_appointment(
+        actor=owner, appointment_id=moved.pk, starts_at=bookings.TEN, now=NOW
+    )
+    appointments.cancel_appointment(actor=owner, appointment_id=cancelled.pk, now=NOW)
+    appointments.mark_no_show(actor=owner, appointment_id=missed.pk, now=nine)
+    arrived, called = (
+        appointments.check_in_appointment(actor=owner, appointment_id=row.pk, now=nine)
+        for row in (leaving, late)
+    )
+    operations.cancel_ticket(actor=owner, ticket_id=arrived.ticket_id, now=nine)
+    session = sit_down(place, now=nine)
+    acting: Any = {"actor": place.agent, "ticket_id": called.ticket_id, "now": nine}
+    operations.call_ticket(session_id=session.pk, **acting)
+    operations.mark_no_show(**acting)
+    operations.resume_ticket(**acting)
 
 
 def guard_an_account() -> None:

@@ -9,13 +9,14 @@ from smartqueue.queues.operations.calling import (
 )
 from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
 from smartqueue.queues.operations.erasing import forget_person
+from smartqueue.queues.operations.expecting import expect_booked
 from smartqueue.queues.operations.expiring import (
     expire_tickets,
     follow_opening_hours,
     retire_closed_place_queue,
 )
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
-from smartqueue.queues.operations.joining import issue_ticket
+from smartqueue.queues.operations.joining import Booked, admit_booked, issue_ticket
 from smartqueue.queues.operations.learning import (
     learn_from_all_queues,
     learn_from_ticket,
@@ -45,6 +46,8 @@ from smartqueue.queues.operations.showing import change_visibility
 from smartqueue.queues.operations.undoing import undo_step
 
 __all__ = [
+    "Booked",
+    "admit_booked",
     "call_next_for_session",
     "call_next_ticket",
     "call_ticket",
@@ -57,6 +60,7 @@ __all__ = [
     "create_queue",
     "end_session",
     "end_sessions_without_right",
+    "expect_booked",
     "expire_tickets",
     "follow_opening_hours",
     "forget_day",

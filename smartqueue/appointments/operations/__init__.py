@@ -1,0 +1,96 @@
+"""The doors of appointments."""
+
+from smartqueue.appointments.operations.booking import (
+    Person,
+    Wish,
+    approve_appointment,
+    book_appointment,
+    book_series,
+    book_visit,
+    confirm_appointment,
+    confirm_attendance,
+    count_booking,
+    hold_appointment,
+    send_booking_code,
+    verify_booking_code,
+)
+from smartqueue.appointments.operations.changing import (
+    cancel_appointment,
+    cancel_series,
+    decline_appointment,
+    reschedule_appointment,
+    update_note,
+)
+from smartqueue.appointments.operations.checkin import (
+    check_in_appointment,
+    check_in_by_code,
+    follow_ticket,
+    mark_no_show,
+)
+from smartqueue.appointments.operations.clockwork import give_up_missed, remind_of_appointment
+from smartqueue.appointments.operations.configuring import (
+    add_absence,
+    create_slot,
+    create_slot_exception,
+    generate_usual_slots,
+    remove_absence,
+    remove_slot_exception,
+    retire_slot,
+    set_booking_rules,
+    update_slot,
+    update_slot_exception,
+)
+from smartqueue.appointments.operations.erasing import forget_person
+from smartqueue.appointments.operations.expecting import tell_queues
+from smartqueue.appointments.operations.waitlist import (
+    accept_offer,
+    decline_offer,
+    expire_entry,
+    expire_hold,
+    join_waitlist,
+    leave_waitlist,
+)
+
+__all__ = [
+    "Person",
+    "Wish",
+    "accept_offer",
+    "add_absence",
+    "approve_appointment",
+    "book_appointment",
+    "book_series",
+    "book_visit",
+    "cancel_appointment",
+    "cancel_series",
+    "check_in_appointment",
+    "check_in_by_code",
+    "confirm_appointment",
+    "confirm_attendance",
+    "count_booking",
+    "create_slot",
+    "create_slot_exception",
+    "decline_appointment",
+    "decline_offer",
+    "expire_entry",
+    "expire_hold",
+    "follow_ticket",
+    "forget_person",
+    "generate_usual_slots",
+    "give_up_missed",
+    "hold_appointment",
+    "join_waitlist",
+    "leave_waitlist",
+    "mark_no_show",
+    "remind_of_appointment",
+    "remove_absence",
+    "remove_slot_exception",
+    "reschedule_appointment",
+    "retire_slot",
+    "send_booking_code",
+    "set_booking_rules",
+    "tell_queues",
+    "update_note",
+    "update_slot",
+    "update_slot_exception",
+    "verify_booking_code",
+]
