@@ -4,10 +4,10 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
-from bench import estimates, measures, profiled, report
+from bench import estimates, forecast_warsaw, measures, profiled, report
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
@@ -29,7 +29,10 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
 }
 NEED_AGENTS = {"call", "growth", "past", "walls"}
 # Need no scratch database.
-ALONE: dict[str, Callable[[int], list[report.Table]]] = {"waits": estimates.waits}
+ALONE: dict[str, Callable[[int], Sequence[report.Shown]]] = {
+    "waits": estimates.waits,
+    "forecast": forecast_warsaw.forecasts,
+}
 
 
 def main() -> int:
@@ -63,9 +66,9 @@ def main() -> int:
 
 def _measure(names: list[str], options: Options) -> int:
     print(report.head(options), flush=True)
-    tables: list[report.Table] = []
+    tables: list[report.Shown] = []
 
-    def show(found: list[report.Table]) -> None:
+    def show(found: Sequence[report.Shown]) -> None:
         for table in found:
             tables.append(table)
             print(table.text(), flush=True)

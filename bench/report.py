@@ -4,9 +4,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.scratch import REPORTS
 from bench.session import Options, Side
@@ -116,7 +117,16 @@ def head(options: Options) -> str:
     )
 
 
-def save(name: str, options: Options, tables: list[Table]) -> Path:
+class Shown(Protocol):
+    """What stands in a report: a table of speeds, or figures of another kind."""
+
+    name: str
+
+    def text(self) -> str: ...
+    def data(self) -> dict[str, Any]: ...
+
+
+def save(name: str, options: Options, tables: Sequence[Shown]) -> Path:
     """Write a report; return its path."""
     path = REPORTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
     report = {

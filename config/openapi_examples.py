@@ -161,7 +161,7 @@ _session = {
     "started_at": _AT,
     "ended_at": None,
 }
-_shown = {"number": "A041", "counter": "2", "state": "serving", "called_at": _AT}
+_shown = {"ticket": _TICKET, "number": "A041", "counter": "2", "state": "serving", "called_at": _AT}
 _status = {
     "queue": _QUEUE,
     "state": "open",

@@ -66,9 +66,9 @@ def _figures(queue: Queue, tickets: list[Ticket]) -> Iterator[str]:
     shown = queue.live["now_serving"]
     if _sorted(shown) != _sorted(serving):
         yield f"now_serving shows {shown}, the counters have {serving}"
-    numbers = [entry["number"] for entry in queue.live["last_called"]]
-    if len(numbers) > live.LAST_CALLED or len(numbers) != len(set(numbers)):
-        yield f"last_called shows {numbers}"
+    called = [entry["ticket"] for entry in queue.live["last_called"]]
+    if len(called) > live.LAST_CALLED or len(called) != len(set(called)):
+        yield f"last_called shows {called}"
     counters = [ticket.counter_id for ticket in tickets if ticket.state in AT_COUNTER]
     served = Ticket.objects.with_scopes_disabled().filter(
         counter__in=counters, state__in=AT_COUNTER
@@ -80,6 +80,7 @@ def _figures(queue: Queue, tickets: list[Ticket]) -> Iterator[str]:
 
 def _entry(ticket: Ticket) -> dict[str, Any]:
     return {
+        "ticket": str(ticket.pk),
         "number": ticket.number,
         "counter": ticket.counter.name if ticket.counter else None,
         "state": ticket.state,

@@ -155,14 +155,32 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["smartqueue.accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in (
+            "UserAttributeSimilarityValidator",
+            "MinimumLengthValidator",
+            "CommonPasswordValidator",
+            "NumericPasswordValidator",
+        )
+    ),
+    {"NAME": "smartqueue.accounts.passwords.ListedWordValidator"},
 ]
+# What people here would try first, in small letters.
+PASSWORD_WORDS = (
+    "smartqueue",
+    "senegal",
+    "sénégal",
+    "dakar",
+    "teranga",
+    "motdepasse",
+    "password",
+    "passer",
+    "bonjour",
+    "mairie",
+    "hopital",
+    "banque",
+)
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 # In seconds: how long a right code lets a new password be set.

@@ -167,3 +167,17 @@ def last_edge(schedule: Schedule, at: datetime) -> tuple[bool, datetime | None]:
             return True, starts
         closed_since = ends
     return False, closed_since
+
+
+def first_day_in_force(schedule: Schedule, at: datetime) -> date:
+    """
+    Return the earliest service day that is not over: today, or the day before while the branch has
+    been open since then, as on a night shift or where it never closes.
+    """
+    today = at.astimezone(ZoneInfo(schedule.zone)).date()
+    open_now, since = last_edge(schedule, at)
+    if not open_now:
+        return today
+    if since is None:
+        return today - DAY
+    return max(since.astimezone(ZoneInfo(schedule.zone)).date(), today - DAY)

@@ -5,11 +5,14 @@ import logging
 import logging.config
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+
+from smartqueue.common import tenancy
 
 # The tokens of tickets, kiosks and displays stand in the addresses of their pages, and open them.
 _TOKEN = re.compile(r"/([tkw])/[\w-]{30,}")
@@ -25,6 +28,8 @@ def _hide_tokens(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> 
     line["event"] = without_tokens(str(line["event"]))
     return line
 
+
+_refusal: ContextVar[dict[str, str | None] | None] = ContextVar("refusal", default=None)
 
 _FAILURES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _SHARED: list[Any] = [
@@ -58,13 +63,27 @@ def configure(settings: dict[str, str]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def request_line(**facts: Any) -> None:
+def note_refusal(code: str) -> None:
+    """Remember why a request is refused, and whom it named, for its line in the log."""
+    _refusal.set({"code": code, "person": tenancy.own_key()})
+
+
+def forget_refusal() -> None:
+    """Begin a request that nothing has refused yet."""
+    _refusal.set(None)
+
+
+def request_line(address: Callable[[], str | None], **facts: Any) -> None:
     """
-    Write the line of one request, in the form of all others.
+    Write the line of one request, in the form of all others; of a refused one also the reason's
+    code, the person and the network address.
 
     It is written for every request, so it takes none of the way through the logging module.
     """
     if logging.getLogger("smartqueue.request").isEnabledFor(logging.INFO):
         at = datetime.now(UTC).isoformat()
         line = {**facts, "event": "request", "level": "info", "timestamp": at}
+        refusal = _refusal.get()
+        if refusal is not None:
+            line |= refusal | {"address": address()}
         sys.stderr.write(json.dumps(line) + "\n")

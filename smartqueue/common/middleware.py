@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 from psycopg_pool import PoolTimeout
 
 from smartqueue.common import clock, tenancy
-from smartqueue.common.logging import request_line, without_tokens
+from smartqueue.common.logging import forget_refusal, request_line, without_tokens
 from smartqueue.common.rest.problems import problem_response, unavailable
 
 logger = logging.getLogger("smartqueue.request")
@@ -128,6 +128,7 @@ class RequestMiddleware:
         started = time.perf_counter()
         request.now = clock.now()  # type: ignore[attr-defined]  # the entrance's clock
         request_id = request.request_id = _request_id(request)  # type: ignore[attr-defined]
+        forget_refusal()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = _refusal(request)
@@ -139,6 +140,7 @@ class RequestMiddleware:
         _measure(request, response.status_code, seconds)
         if request.path not in {"/healthz", "/readyz", "/metrics"}:
             request_line(
+                lambda: client_address(request),
                 request_id=request_id,
                 method=request.method,
                 path=without_tokens(request.path),

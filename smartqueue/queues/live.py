@@ -84,30 +84,32 @@ def apply_to_figures(
 
     A ticket at a counter stands once in now_serving, where it first appeared; a call or a recall
     puts it first in last_called; an undone call takes it out of both. A new day forgets the calls.
+    Tickets are told apart by id: past midnight two of them may bear one number.
     """
     serving, called = figures["now_serving"], figures["last_called"]
     if data.get("new_day"):
         called = []
-    number = data.get("number")
-    if number is None or data.get("elsewhere"):
-        called_now = called if number is None else _without(called, number)
-        return {"now_serving": _without(serving, number), "last_called": called_now}
-    entry = {key: data[key] for key in ("number", "counter", "state", "called_at")}
+    ticket = data.get("ticket")
+    if ticket is None:
+        return {"now_serving": serving, "last_called": called}
+    if data.get("elsewhere"):
+        return {"now_serving": _without(serving, ticket), "last_called": _without(called, ticket)}
+    entry = {key: data[key] for key in ("ticket", "number", "counter", "state", "called_at")}
     if data["state"] not in AT_COUNTER:
-        serving = _without(serving, number)
-    elif any(e["number"] == number for e in serving):
-        serving = [entry if e["number"] == number else e for e in serving]
+        serving = _without(serving, ticket)
+    elif any(e["ticket"] == ticket for e in serving):
+        serving = [entry if e["ticket"] == ticket else e for e in serving]
     else:
         serving = [*serving, entry]
     if event_type in CALLS:
-        called = [entry, *_without(called, number)][:LAST_CALLED]
+        called = [entry, *_without(called, ticket)][:LAST_CALLED]
     elif data.get("undo") and data["state"] == TicketState.WAITING:
-        called = _without(called, number)
+        called = _without(called, ticket)
     return {"now_serving": serving, "last_called": called}
 
 
-def _without(entries: list[Any], number: str | None) -> list[Any]:
-    return [e for e in entries if e["number"] != number]
+def _without(entries: list[Any], ticket: str) -> list[Any]:
+    return [e for e in entries if e["ticket"] != ticket]
 
 
 def apply_to_status(status: Status, event: dict[str, Any]) -> Status:

@@ -10,7 +10,12 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet, Sum
 
 from smartqueue.agents.queries import Weights
-from smartqueue.business.hours import closing_time, last_edge, next_opening
+from smartqueue.business.hours import (
+    closing_time,
+    first_day_in_force,
+    last_edge,
+    next_opening,
+)
 from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
@@ -378,13 +383,20 @@ def queues_with_overdue_tickets(now: datetime) -> list[UUID]:
 
 
 def sessions_of_past_days(now: datetime) -> list[UUID]:
-    """Return the sessions that began on an earlier day of their branch and have not ended."""
+    """Return the sessions that began on a day of their branch that is over, and have not ended."""
     rows = CounterSession.objects.with_scopes_disabled().exclude(state=SessionState.ENDED)
-    return [
-        session.pk
+    sessions = [
+        session
         for session in rows.select_related("branch")
         if service_date(session.started_at, session.branch.timezone)
         < service_date(now, session.branch.timezone)
+    ]
+    schedules = schedules_of({session.branch for session in sessions})
+    return [
+        session.pk
+        for session in sessions
+        if service_date(session.started_at, session.branch.timezone)
+        < first_day_in_force(schedules[session.branch_id], now)
     ]
 
 

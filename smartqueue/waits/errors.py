@@ -11,3 +11,11 @@ class CorruptState(ValueError):
 
 class UnknownTicket(LookupError):
     """The snapshot holds no waiting ticket with this id."""
+
+
+class InvalidDemand(ValueError):
+    """A demand, a service or a target that staffing is asked for is not finite or out of range."""
+
+
+class InvalidHistory(ValueError):
+    """Counted arrivals cannot be what they are called: a hole, a negative, days out of order."""

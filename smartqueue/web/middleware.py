@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from smartqueue.accounts.errors import ReauthenticationNeeded, SecondFactorRequired
 from smartqueue.common.errors import InvalidInput, NotSignedIn, Problem
+from smartqueue.common.logging import note_refusal
 from smartqueue.web.views.kit import failure, is_htmx, to_confirm, to_security, to_sign_in
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class PageProblems:
 
 def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Lead to the page that helps, or say what is wrong."""
+    note_refusal(problem.code)
     if isinstance(problem, NotSignedIn):
         return to_sign_in(request)
     if isinstance(problem, ReauthenticationNeeded):

@@ -93,6 +93,15 @@ def test_the_proxy_speaks_new_tls_only() -> None:
     assert re.findall(r"ssl_protocols\s+([^;]+);", text) == ["TLSv1.2 TLSv1.3"]
 
 
+def test_the_proxy_takes_suites_with_forward_secrecy_only() -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+
+    (suites,) = re.findall(r"ssl_ciphers\s+([^;]+);", text)
+
+    weak = [s for s in suites.split(":") if not re.fullmatch(r"ECDHE-.+(GCM-SHA\d+|POLY1305)", s)]
+    assert weak == []
+
+
 def test_the_proxy_s_own_answers_have_the_same_headers() -> None:
     text = (ROOT / "deploy" / "nginx.conf").read_text()
 

@@ -43,6 +43,25 @@ def test_an_ordinary_week(at: str, is_open: bool, next_opening: str, closing: st
     assert hours.closing_time(schedule, moment) == (utc(closing) if closing else None)
 
 
+@pytest.mark.parametrize(
+    ("at", "first"),
+    [
+        ("2026-11-24T02:00", "2026-11-23"),  # the shift of Monday evening
+        ("2026-11-24T06:00", "2026-11-24"),  # it has ended
+        ("2026-11-24T21:00", "2026-11-24"),
+        ("2026-11-25T02:00", "2026-11-25"),  # no shift began on Tuesday
+    ],
+)
+def test_a_day_is_in_force_until_its_night_shift_ends(at: str, first: str) -> None:
+    night = dakar(week={0: ((time(20), time(0)),), 1: ((time(0), time(6)),)})
+    assert hours.first_day_in_force(night, utc(at)) == date.fromisoformat(first)
+
+
+def test_where_it_never_closes_the_day_before_is_in_force() -> None:
+    always = dakar(week=dict.fromkeys(range(7), ((time(0), time(0)),)), overrides={})
+    assert hours.first_day_in_force(always, utc("2026-11-24T00:01")) == date(2026, 11, 23)
+
+
 def test_movable_holidays_close_the_branch_unless_the_organization_says_otherwise() -> None:
     tabaski = date(2026, 5, 27)
     assert hours.public_holidays("SN", 2026)[tabaski]

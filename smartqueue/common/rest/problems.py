@@ -19,6 +19,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from smartqueue.common.errors import FieldError, InvalidInput, NotFound, Problem
+from smartqueue.common.logging import note_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ def body_of(problem: Problem) -> dict[str, Any]:
 
 def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return a plain Django response, for code outside the REST framework."""
+    note_refusal(problem.code)
     response = HttpResponse(
         json.dumps(body_of(problem)), status=problem.status, content_type=CONTENT_TYPE
     )
@@ -158,6 +160,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     problem = _as_problem(error)
     if problem is None:
         return None
+    note_refusal(problem.code)
     response = Response(body_of(problem), status=problem.status, content_type=CONTENT_TYPE)
     _set_headers(response, problem)
     return response

@@ -266,6 +266,7 @@ class StaffTicketOutput(serializers.Serializer[Data]):
 
 
 class CalledOutput(serializers.Serializer[Data]):
+    ticket = serializers.UUIDField()
     number = serializers.CharField()
     counter = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(choices=TicketState.choices)

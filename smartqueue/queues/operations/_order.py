@@ -26,7 +26,7 @@ def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) 
         return _with_head_start(now, EMERGENCY_HEAD_START)
     if queue.policy == Policy.HEAD_START:
         wanted = _with_head_start(now, priority.head_start_minutes * 60)
-        return _overtaking(queue, _not_beyond_cap(queue, wanted))
+        return _overtaking(queue, wanted)
     if queue.policy == Policy.ONE_IN_N:
         return _in_turn(queue, now)
     return key_last(queue, now)
@@ -63,7 +63,8 @@ def _not_beyond_cap(queue: Queue, wanted: datetime) -> datetime:
     return spent + STEP if spent else wanted
 
 
-def _overtaking(queue: Queue, key: datetime) -> datetime:
+def _overtaking(queue: Queue, wanted: datetime) -> datetime:
+    key = _not_beyond_cap(queue, wanted)
     Ticket.objects.filter(queue=queue, state=TicketState.WAITING, order_key__gte=key).update(
         overtaken=F("overtaken") + 1
     )

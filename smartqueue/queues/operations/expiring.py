@@ -4,6 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from smartqueue.accounts.actor import SYSTEM
+from smartqueue.business.hours import first_day_in_force
+from smartqueue.business.queries import schedule_of
 from smartqueue.common.db import operation
 from smartqueue.common.tenancy import enter
 from smartqueue.queues import events
@@ -19,12 +21,12 @@ def expire_tickets(*, queue_id: UUID, now: datetime, limit: int = BATCH) -> int:
     """
     End up to `limit` tickets that have no more chance; returns how many there were.
 
-    In a closed queue those are the waiting and the parked; from past service days everything that
-    has not ended, also at a counter. Call it until it returns 0.
+    In a closed queue those are the waiting and the parked; from service days that are over
+    everything that has not ended, also at a counter. Call it until it returns 0.
     """
     queue = _lock(queue_id)
     left = Ticket.objects.filter(queue=queue, state__in=ACTIVE).select_related("counter")
-    past = left.filter(service_date__lt=_lifecycle.today(queue, now))
+    past = left.filter(service_date__lt=first_day_in_force(schedule_of(queue.branch), now))
     due = list(past.order_by("order_key")[:limit])
     if queue.state == QueueState.CLOSED and len(due) < limit:
         waiting = left.exclude(state__in=AT_COUNTER).exclude(pk__in=[t.pk for t in due])

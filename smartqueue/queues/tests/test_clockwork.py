@@ -91,6 +91,56 @@ def test_the_night_ends_yesterday_s_tickets_and_sessions():
     assert (queue.waiting_count, queue.open_counters, queue.live["now_serving"]) == (0, 0, [])
 
 
+def open_around_the_clock(place) -> None:
+    OpeningHours.objects.with_scopes_disabled().bulk_create(
+        OpeningHours(
+            organization=place.organization,
+            branch=place.branch,
+            weekday=weekday,
+            opens_at=time(0),
+            closes_at=time(0),
+        )
+        for weekday in range(7)
+    )
+
+
+def test_a_night_shift_goes_on_past_midnight_and_ends_a_day_later():
+    place = make_place()
+    open_around_the_clock(place)
+    waiting, called = join(place), join(place)
+    session = sit_down(place)
+    operations.call_ticket(actor=place.agent, ticket_id=called.pk, session_id=session.pk, now=NOW)
+
+    def states(days: int) -> tuple[set[str], str]:
+        with at(0, 1, days=days):
+            tasks.expire_due_tickets_task()
+        tickets = Ticket.objects.with_scopes_disabled().filter(pk__in=[waiting.pk, called.pk])
+        kept = CounterSession.objects.with_scopes_disabled().get(pk=session.pk)
+        return {ticket.state for ticket in tickets}, kept.state
+
+    assert states(1) == ({"waiting", "called"}, "open")
+    assert states(2) == ({"expired"}, "ended")
+
+
+def test_yesterday_s_ticket_and_today_s_of_the_same_number_are_both_shown():
+    place = make_place()
+    open_around_the_clock(place)
+    yesterday = join(place)
+    first = sit_down(place)
+    operations.call_ticket(actor=place.agent, ticket_id=yesterday.pk, session_id=first.pk, now=NOW)
+    midnight = NOW.replace(hour=0, minute=5) + timedelta(days=1)
+    today = join(place, now=midnight)
+    second = sit_down(place, 1, now=midnight)
+    operations.call_ticket(
+        actor=place.agents[1], ticket_id=today.pk, session_id=second.pk, now=midnight
+    )
+
+    shown = Queue.objects.with_scopes_disabled().get(pk=place.queue.pk).live["now_serving"]
+
+    assert yesterday.number == today.number
+    assert [entry["ticket"] for entry in shown] == [str(yesterday.pk), str(today.pk)]
+
+
 def test_today_s_people_are_left_where_they_are():
     place = make_place()
     ticket = join(place)

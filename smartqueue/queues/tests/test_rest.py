@@ -319,6 +319,7 @@ def test_status_has_the_contract_s_fields_and_nothing_of_a_person(place, anybody
 
     assert set(status) == STATUS
     called = {
+        "ticket": str(ticket.pk),
         "number": ticket.number,
         "counter": place.counters[0].name,
         "state": "called",

@@ -27,8 +27,10 @@ def _event(chance: random.Random, version: int) -> dict[str, Any]:
     }
     if chance.random() < 0.9:
         state = chance.choice(STATES)
+        ticket = chance.randrange(16)
         data |= {
-            "number": f"A{chance.randrange(8):03}",
+            "ticket": f"ticket-{ticket}",
+            "number": f"A{ticket % 8:03}",
             "state": state,
             "counter": chance.choice(["1", "2"]) if state in {"called", "serving"} else None,
             "called_at": chance.choice([None, f"2026-11-23T09:{version % 60:02}:00+00:00"]),
@@ -136,7 +138,9 @@ def test_a_second_call_waits_for_the_first_and_one_that_is_over_is_dropped(page:
           onAnnounce: (call) => told.push([call.number, performance.now() - started]),
           isCurrent: (call) => call.number !== "A002",
         });
-        for (const number of ["A001", "A002", "A003", "A003"]) announcer.announce({ number, counter: "1" });
+        for (const number of ["A001", "A002", "A003", "A003"]) {
+          announcer.announce({ ticket: `ticket-${number}`, number, counter: "1" });
+        }
         while (announcer.speaking) await new Promise((done) => setTimeout(done, 50));
         return told;
     """

@@ -17,6 +17,7 @@ from django.utils.translation import get_language
 from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
 from smartqueue.common.errors import Problem
+from smartqueue.common.logging import note_refusal
 
 View = Callable[..., HttpResponse]
 
@@ -114,6 +115,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def failure(problem: Problem) -> dict[str, Any]:
     """Return a problem as templates show it: a sentence, what to do, and one text per field."""
+    note_refusal(problem.code)
     return {
         "code": problem.code,
         "title": force_str(problem.title),

@@ -27,7 +27,7 @@ export class Announcer {
   }
 
   announce(call) {
-    const same = this.waiting.find((other) => other.number === call.number);
+    const same = this.waiting.find((other) => other.ticket === call.ticket);
     if (same) Object.assign(same, call);
     else this.waiting.push(call);
     if (!this.speaking) this.run();

@@ -50,7 +50,7 @@ function drawLines() {
 /* What is large stays until it is over: a call that was undone leaves at once. */
 function drawLatest() {
   const calls = every("now_serving");
-  if (!shown || !calls.some((call) => call.number === shown.number)) {
+  if (!shown || !calls.some((call) => call.ticket === shown.ticket)) {
     shown = calls[0] ?? every("last_called")[0] ?? null;
     latest.classList.remove("fresh");
   }
@@ -67,7 +67,7 @@ function draw() {
 const announcer = new Announcer({
   speech: wall.dataset.speech,
   languages: wall.dataset.languages.split(","),
-  isCurrent: ({ number }) => every("now_serving").some((call) => call.number === number),
+  isCurrent: ({ ticket }) => every("now_serving").some((call) => call.ticket === ticket),
   onAnnounce: (call) => {
     shown = call;
     latest.classList.remove("fresh", "idle");
@@ -118,7 +118,9 @@ if (topics.length > 0) {
       statuses.set(topic, status);
       draw();
       const call = message && CALLS.has(message.event) && !message.data.undo && message.data;
-      if (call?.counter) announcer.announce({ number: call.number, counter: call.counter });
+      if (call?.counter) {
+        announcer.announce({ ticket: call.ticket, number: call.number, counter: call.counter });
+      }
     },
   }).start();
 }

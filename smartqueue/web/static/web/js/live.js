@@ -16,24 +16,22 @@ const FINAL_CODES = new Set([4401, 4404]);
 const REFUSALS = new Set(["not_found", "not_signed_in", "too_many_topics"]);
 const RETRY_TOPIC_MS = 5000;
 
-const without = (entries, number) => entries.filter((entry) => entry.number !== number);
+const without = (entries, ticket) => entries.filter((entry) => entry.ticket !== ticket);
 
 function applyToFigures({ now_serving: serving, last_called: called }, type, data) {
   if (data.new_day) called = [];
-  const number = data.number ?? null;
-  if (number === null || data.elsewhere) {
-    return {
-      now_serving: without(serving, number),
-      last_called: number === null ? called : without(called, number),
-    };
+  const { ticket, number, counter, state, called_at } = data;
+  if (ticket === undefined) return { now_serving: serving, last_called: called };
+  if (data.elsewhere) {
+    return { now_serving: without(serving, ticket), last_called: without(called, ticket) };
   }
-  const entry = { number, counter: data.counter, state: data.state, called_at: data.called_at };
-  if (!AT_COUNTER.has(data.state)) serving = without(serving, number);
-  else if (serving.some((other) => other.number === number)) {
-    serving = serving.map((other) => (other.number === number ? entry : other));
+  const entry = { ticket, number, counter, state, called_at };
+  if (!AT_COUNTER.has(state)) serving = without(serving, ticket);
+  else if (serving.some((other) => other.ticket === ticket)) {
+    serving = serving.map((other) => (other.ticket === ticket ? entry : other));
   } else serving = [...serving, entry];
-  if (CALLS.has(type)) called = [entry, ...without(called, number)].slice(0, LAST_CALLED);
-  else if (data.undo && data.state === "waiting") called = without(called, number);
+  if (CALLS.has(type)) called = [entry, ...without(called, ticket)].slice(0, LAST_CALLED);
+  else if (data.undo && state === "waiting") called = without(called, ticket);
   return { now_serving: serving, last_called: called };
 }
 
