@@ -235,6 +235,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "device": "12/hour; 40/day",
         "address": "300/10 minutes",
     },
+    "feed": {"token": "60/hour", "address": "6000/hour"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
 }
