@@ -69,6 +69,17 @@ _ABSENT = """
     SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
     FROM appointments_agentabsence
     WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
+    UNION ALL
+    SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    FROM appointments_busytime
+    WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
+"""
+_CLOSED = """
+    SELECT branch_id, service_id,
+           extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    FROM appointments_busytime
+    WHERE branch_id = ANY(%(branches)s) AND ends_at > %(since)s AND starts_at < %(until)s
+    ORDER BY starts_at
 """
 # As with absences, only that it is busy.
 _BUSY = """
@@ -262,6 +273,7 @@ class Openings(Sequence[FreeSlot]):
     is_waitlist: bool = False
     taken: dict[Key, dict[tuple[int, UUID | None], Taken]] = field(init=False)
     busy: dict[UUID, list[tuple[int, int, int, Key]]] = field(init=False)
+    closed: dict[Key, list[tuple[int, int]]] = field(init=False, default_factory=dict)
     _days: list[tuple[date, int]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -287,6 +299,18 @@ class Openings(Sequence[FreeSlot]):
         if agents:
             for agent, starts, ends in fetch_all(_ABSENT, asked):
                 self.busy[agent].append((starts, ends, -1, (agent, agent)))
+        self._close(fetch_all(_CLOSED, asked))
+
+    def _close(self, rows: Iterable[tuple[UUID, UUID | None, int, int]]) -> None:
+        """Take in when calendars kept elsewhere close branches, for one service or all."""
+        closed: defaultdict[UUID, list[tuple[UUID | None, int, int]]] = defaultdict(list)
+        for branch, service, starts, ends in rows:
+            closed[branch].append((service, starts, ends))
+        for bookable in self.found:
+            here = closed.get(bookable.branch.pk, ())
+            times = [(a, b) for service, a, b in here if service in {None, bookable.service.pk}]
+            if times:
+                self.closed[bookable.key] = times
 
     def __len__(self) -> int:
         return sum(count for _, count in self.days())
@@ -364,6 +388,8 @@ class Openings(Sequence[FreeSlot]):
     def _is_touched(self, bookable: Bookable, base: int, template: Template) -> bool:
         if bookable.calendar.patterns and any(p.agent for p in bookable.calendar.patterns):
             return True
+        if bookable.key in self.closed:
+            return True
         taken = self.taken.get(bookable.key)
         if not taken:
             return False
@@ -399,6 +425,8 @@ class Openings(Sequence[FreeSlot]):
             if agent == start.agent and begins < at + start.length and at < other.ends:
                 total, public = total - other.people, public - other.public
         if start.agent is not None and self._is_busy(bookable, at, start):
+            return 0
+        if any(a < at + start.length and at < b for a, b in self.closed.get(bookable.key, ())):
             return 0
         if not self.is_public:
             return total

@@ -124,7 +124,13 @@ IGNORED: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.User": ("last_login",),
     "mfa.Authenticator": ("last_used_at",),
     "appointments.CalendarFeed": ("last_fetched_at",),
-    "appointments.BusyCalendar": ("fetched_at", "read_at", "next_fetch_at", "etag", "last_modified"),
+    "appointments.BusyCalendar": (
+        "fetched_at",
+        "read_at",
+        "next_fetch_at",
+        "etag",
+        "last_modified",
+    ),
 }
 
 

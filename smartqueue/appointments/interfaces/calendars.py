@@ -18,6 +18,7 @@ from smartqueue.appointments import operations, policies, queries
 from smartqueue.appointments.enums import BusyFailure, FeedKind
 from smartqueue.appointments.models import BusyCalendar, CalendarFeed
 from smartqueue.common.errors import Problem
+from smartqueue.common.rest.problems import problem_response
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.limits import operations as limits
 
