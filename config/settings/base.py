@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "smartqueue.business",
     "smartqueue.agents",
     "smartqueue.queues",
+    "smartqueue.appointments",
     "smartqueue.privacy",
     "smartqueue.support",
     "smartqueue.web",

@@ -62,8 +62,8 @@ class Actor:
     """
     The caller, with all memberships; they are read once, when first asked for.
 
-    `ticket_id` is set for the holder of a ticket's token, `device_id` and `branch_id` for a kiosk
-    or a display.
+    `ticket_id` is set for the holder of a ticket's token, `appointment_id` or `waitlist_entry_id` for
+    the holder of a booking's, `device_id` and `branch_id` for a kiosk or a display.
     `is_admin_without_factor` is an administrator of the platform who has yet to enrol a second
     factor, and is none until then.
     """
@@ -73,6 +73,8 @@ class Actor:
     is_platform_admin: bool = False
     session_id: UUID | None = None
     ticket_id: UUID | None = None
+    appointment_id: UUID | None = None
+    waitlist_entry_id: UUID | None = None
     branch_id: UUID | None = None
     device_id: UUID | None = None
     language: str = field(default="fr", compare=False)
@@ -151,6 +153,8 @@ class Actor:
                 return f"user:{self.user_id}"
             case ActorKind.TICKET:
                 return f"ticket:{self.ticket_id}"
+            case ActorKind.BOOKING:
+                return f"booking:{self.appointment_id or self.waitlist_entry_id}"
             case ActorKind.KIOSK | ActorKind.DISPLAY:
                 return f"{self.kind.value}:{self.device_id}"
             case _:

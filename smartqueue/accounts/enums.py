@@ -11,6 +11,7 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous"
     USER = "user"
     TICKET = "ticket"
+    BOOKING = "booking"
     KIOSK = "kiosk"
     DISPLAY = "display"
     SYSTEM = "system"

@@ -65,6 +65,13 @@ HOT: Final[Mapping[str, Hot]] = {
     "queues.TicketPeriod": Hot(),
     "queues.TicketStep": Hot(),
     "queues.QueueWaits": Hot(),
+    "appointments.Appointment": Hot(
+        watched=("customer", "customer_name", "phone", "answers", "note", "end_reason")
+    ),
+    "appointments.AppointmentStep": Hot(),
+    "appointments.SlotPlaces": Hot(),
+    "appointments.WaitlistEntry": Hot(watched=("customer", "customer_name", "phone")),
+    "appointments.WaitlistOffer": Hot(),
     "realtime.TopicEvent": Hot(),
     "idempotency.IdempotencyKey": Hot(),
     "notifications.Inbox": Hot(),
@@ -106,6 +113,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "mfa.Authenticator": ("data",),
     "business.BranchCredential": ("digest", "code_digest"),
     "idempotency.IdempotencyKey": ("digest", "body_digest", "answer"),
+    "appointments.Appointment": ("code_digest",),
 }
 
 # Changed at every sign-in; the event says so already.

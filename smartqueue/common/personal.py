@@ -165,6 +165,32 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
     "queues.QueueWaits": Personal(innocent=("state",)),
+    # --- Appointments -----------------------------------------------------------------------------
+    # Questions and reasons are an organization's public words.
+    "appointments.BookingRules": Personal(innocent=("questions",)),
+    "appointments.AppointmentSlot": Personal(people=("agent_id",)),
+    "appointments.SlotException": Personal(innocent=("reason",)),
+    "appointments.SlotPlaces": Personal(people=("agent_id",)),
+    "appointments.AgentAbsence": Personal(
+        fields=("reason",), people=("agent_id",), sealed_for="agent_id"
+    ),
+    "appointments.Appointment": Personal(
+        fields=("customer_name", "phone", "person_key", "answers", "note", "end_reason"),
+        people=("customer_id", "booked_by_id", "agent_id"),
+        identifiers=("phone",),
+        sealed_for="customer_id",
+        innocent=("code_digest",),
+    ),
+    "appointments.AppointmentStep": Personal(people=("by_id", "appointment__customer_id")),
+    "appointments.WaitlistEntry": Personal(
+        fields=("customer_name", "phone"),
+        people=("customer_id",),
+        identifiers=("phone",),
+        sealed_for="customer_id",
+    ),
+    "appointments.WaitlistOffer": Personal(
+        people=("entry__customer_id", "appointment__customer_id")
+    ),
     # --- Support ----------------------------------------------------------------------------------
     "support.SupportCase": Personal(
         fields=("title",),

@@ -135,6 +135,21 @@ def _tickets(subject: Subject) -> Q:
     return own | of_phone | Q(pk__in=subject.tickets)
 
 
+def _appointments(subject: Subject) -> Q:
+    """Appointments of the account, and those under a proven phone that are no other account's."""
+    of_phone = Q(phone__in=[*subject.contacts], customer=None) & ~Q(phone="")
+    return _user("customer_id")(subject) | of_phone
+
+
+def _of_appointments(appointment: str) -> Finder:
+    def find(subject: Subject) -> Q:
+        contacts = {f"{appointment}__phone__in": [*subject.contacts]}
+        of_phone = Q(**contacts, **{f"{appointment}__customer": None})
+        return _user(f"{appointment}__customer_id")(subject) | of_phone
+
+    return find
+
+
 def _of_tickets(*people: str) -> Finder:
     def find(subject: Subject) -> Q:
         found = Q(ticket_id__in=subject.tickets)
@@ -714,6 +729,171 @@ PLACES: Final[tuple[Place, ...]] = (
             "undone_at",
         ),
         find=_of_tickets("agent_id", "ticket__customer_id"),
+    ),
+    Place(
+        label="appointments.AppointmentSlot",
+        title=_("Times at which people can book you, as an agent"),
+        kind="work",
+        fate=Fate.DELETED,
+        shown=(
+            "organization_id",
+            "branch_id",
+            "service_id",
+            "day_of_week",
+            "start_time",
+            "end_time",
+            "interval_minutes",
+            "capacity",
+            "public_capacity",
+            "weeks_of_month",
+            "valid_from",
+            "valid_until",
+        ),
+        withheld=_all(INNER, "id", "agent_id", "created_at", "retired_at", "version"),
+    ),
+    Place(
+        label="appointments.AgentAbsence",
+        title=_("Your absences, as an agent"),
+        kind="work",
+        fate=Fate.DELETED,
+        shown=("organization_id", "starts_at", "ends_at", "reason"),
+        withheld=_all(INNER, "id", "agent_id"),
+    ),
+    Place(
+        label="appointments.WaitlistOffer",
+        title=_("Freed places that were offered to you"),
+        kind="appointment_link",
+        fate=Fate.KEPT,
+        shown=("entry_id", "appointment_id", "state", "offered_at", "expires_at", "answered_at"),
+        withheld=_all(INNER, "id", "organization_id"),
+        find=_of_appointments("entry"),
+        kept_because=_("How waitlists work is learned from it; it names nobody."),
+    ),
+    Place(
+        label="appointments.AppointmentStep",
+        title=_("How your appointments went on"),
+        kind="appointment_link",
+        fate=Fate.KEPT,
+        shown=("appointment_id", "state", "starts_at", "side", "at"),
+        withheld={"by_id": OTHERS} | _all(INNER, "id", "organization_id", "version"),
+        find=_of_appointments("appointment"),
+        loosened=("by_id",),
+        kept_because=_("When people book, move and cancel is learned from it; it names nobody."),
+    ),
+    Place(
+        label="appointments.Appointment",
+        title=_("Appointments"),
+        kind="appointment_identity",
+        fate=Fate.EMPTIED,
+        shown=(
+            "id",
+            "organization_id",
+            "branch_id",
+            "service_id",
+            "date",
+            "starts_at",
+            "ends_at",
+            "state",
+            "people",
+            "reference",
+            "customer_name",
+            "phone",
+            "language",
+            "answers",
+            "note",
+            "channel",
+            "created_at",
+            "booked_at",
+            "confirmed_at",
+            "checked_in_at",
+            "punctuality",
+            "attendance_at",
+            "ended_at",
+            "ended_by",
+            "end_reason",
+            "moves",
+            "moved_from",
+        ),
+        withheld={"booked_by_id": OTHERS, "agent_id": OTHERS}
+        | _all(SECRET, "code_digest")
+        | _all(
+            INNER,
+            "places_id",
+            "is_public",
+            "counted",
+            "free_at",
+            "sequence",
+            "version",
+            "visit_id",
+            "series_id",
+            "customer_id",
+            "person_key",
+            "code_expires_at",
+            "code_attempts",
+            "next_reminder_at",
+            "ticket_id",
+        ),
+        find=_appointments,
+        emptied={
+            "customer_id": None,
+            "customer_name": "",
+            "phone": "",
+            "person_key": "",
+            "answers": {},
+            "note": "",
+            "end_reason": "",
+            "code_digest": None,
+        },
+        loosened=("booked_by_id", "agent_id"),
+        loosened_contacts=("phone",),
+        kept_because=_("That somebody booked and came counts; who it was is gone."),
+    ),
+    Place(
+        label="appointments.WaitlistEntry",
+        title=_("Your places on waitlists"),
+        kind="appointment_identity",
+        fate=Fate.EMPTIED,
+        shown=(
+            "id",
+            "organization_id",
+            "branch_id",
+            "service_id",
+            "from_date",
+            "until_date",
+            "from_time",
+            "until_time",
+            "people",
+            "state",
+            "customer_name",
+            "phone",
+            "language",
+            "created_at",
+            "ended_at",
+        ),
+        withheld=_all(INNER, "customer_id", "version"),
+        find=_appointments,
+        emptied={"customer_id": None, "customer_name": "", "phone": ""},
+        loosened_contacts=("phone",),
+        kept_because=_("That somebody waited for a place counts; who it was is gone."),
+    ),
+    Place(
+        label="appointments.SlotPlaces",
+        title=_("Times at which people booked you, as an agent"),
+        kind="work",
+        fate=Fate.KEPT,
+        shown=("organization_id", "branch_id", "service_id", "starts_at", "ends_at"),
+        withheld=_all(
+            INNER,
+            "id",
+            "agent_id",
+            "busy_from",
+            "busy_until",
+            "ceiling",
+            "public_ceiling",
+            "taken",
+            "public_taken",
+        ),
+        kept_because=_("The organization's figures need it; the account that it names is empty."),
     ),
     Place(
         label="support.CaseAttachment",

@@ -63,6 +63,14 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         recipients=(STAFF_OF_ORGANIZATION, OPERATOR),
     ),
     Activity(
+        code="appointments",
+        name=_("Appointments and waitlists"),
+        purpose=_("To keep places for people at a time, and to expect them"),
+        people=CUSTOMERS,
+        kinds=("appointment_identity", "appointment_link"),
+        recipients=(STAFF_OF_ORGANIZATION, OPERATOR, SMS_OPERATORS),
+    ),
+    Activity(
         code="accounts",
         name=_("Accounts and sign-in"),
         purpose=_("To recognise people and to protect their account"),

@@ -214,6 +214,65 @@ KINDS: Final[tuple[Kind, ...]] = (
         is_shortenable=True,
     ),
     Kind(
+        code="appointment_identity",
+        title=_("Appointments: name, phone, answers, what staff noted"),
+        purpose=_("To expect you, to tell you, to answer questions after the visit"),
+        basis=CONTRACT,
+        period=timedelta(days=30),
+        since=VISIT,
+        at_end=UNLINKED,
+        job=OWN_JOB,
+        rules=(
+            Emptying(
+                "appointments.Appointment",
+                "customer_name = '', phone = '', person_key = '', answers = '{}', note = '',"
+                " end_reason = '', code_digest = NULL",
+                "ends_at < %(before)s AND state NOT IN ('held', 'pending', 'confirmed',"
+                " 'checked_in') AND (customer_name <> '' OR phone <> '' OR person_key <> ''"
+                " OR answers <> '{}' OR note <> '' OR end_reason <> '' OR code_digest IS NOT NULL)",
+                # One without an account has a key of its own; an account's opens other things.
+                keys="CASE WHEN customer_id IS NULL THEN id END",
+            ),
+            Emptying(
+                "appointments.WaitlistEntry",
+                "customer_name = '', phone = ''",
+                "ended_at < %(before)s AND (customer_name <> '' OR phone <> '')",
+                keys="CASE WHEN customer_id IS NULL THEN id END",
+            ),
+        ),
+        is_shortenable=True,
+    ),
+    Kind(
+        code="appointment_link",
+        title=_("Appointments: whose account it was, who booked and moved it"),
+        purpose=_("To show you your appointments"),
+        basis=CONTRACT,
+        period=13 * MONTH,
+        since=VISIT,
+        at_end=UNLINKED,
+        job=OWN_JOB,
+        rules=(
+            Emptying(
+                "appointments.Appointment",
+                "customer_id = NULL, booked_by_id = NULL, agent_id = NULL",
+                "ends_at < %(before)s AND state NOT IN ('held', 'pending', 'confirmed',"
+                " 'checked_in') AND (customer_id IS NOT NULL OR booked_by_id IS NOT NULL"
+                " OR agent_id IS NOT NULL)",
+            ),
+            Emptying(
+                "appointments.AppointmentStep",
+                "by_id = NULL",
+                "at < %(before)s AND by_id IS NOT NULL",
+            ),
+            Emptying(
+                "appointments.WaitlistEntry",
+                "customer_id = NULL",
+                "ended_at < %(before)s AND customer_id IS NOT NULL",
+            ),
+        ),
+        is_shortenable=True,
+    ),
+    Kind(
         code="account",
         title=_("Account: name, e-mail address, phone, language, password (hashed)"),
         purpose=_("To recognise you and to reach you"),
@@ -412,6 +471,7 @@ KINDS: Final[tuple[Kind, ...]] = (
                 "agent_id = NULL",
                 "ended_at < %(before)s AND agent_id IS NOT NULL",
             ),
+            Removal("appointments.AgentAbsence", "ends_at < %(before)s"),
             Removal("queues.SessionBreak", _UNUSED_SESSION.format(id="row.session_id")),
             Removal(
                 "queues.CounterSession",

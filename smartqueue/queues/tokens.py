@@ -22,14 +22,16 @@ def _mac(key: str, purpose: str, identifier: bytes) -> bytes:
     return hmac.digest(key.encode(), purpose.encode() + b":" + identifier, sha256)[:MAC_BYTES]
 
 
-def _sign(purpose: str, identifier: UUID) -> str:
+def sign(purpose: str, identifier: UUID) -> str:
+    """Return the token that stands for a row, for one purpose."""
     raw = identifier.bytes
     return (
         base64.urlsafe_b64encode(raw + _mac(settings.TOKEN_KEY, purpose, raw)).decode().rstrip("=")
     )
 
 
-def _read(purpose: str, token: str) -> UUID | None:
+def read(purpose: str, token: str) -> UUID | None:
+    """Return the row that a token of this purpose stands for; None for one that is not ours."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -45,12 +47,12 @@ def _read(purpose: str, token: str) -> UUID | None:
 
 def token_of(ticket_id: UUID) -> str:
     """Return the token that opens a ticket without an account."""
-    return _sign("ticket", ticket_id)
+    return sign("ticket", ticket_id)
 
 
 def ticket_id_of(token: str) -> UUID | None:
     """Return the ticket that a token opens; None for a token that is not ours."""
-    return _read("ticket", token)
+    return read("ticket", token)
 
 
 def actor_of_token(token: str) -> Actor | None:

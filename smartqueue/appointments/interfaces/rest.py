@@ -1,0 +1,1 @@
+"""REST: parse, one operation or query, answer."""

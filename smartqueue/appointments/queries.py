@@ -1,0 +1,1 @@
+"""Reads: querysets and dataclasses, no writes."""

@@ -1,0 +1,1 @@
+"""Work outside a request: load by id, one call, a retry policy."""

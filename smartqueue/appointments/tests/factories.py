@@ -1,0 +1,1 @@
+"""Rows with no surprises, and a legal history."""

@@ -1,0 +1,1 @@
+"""The wiring: status, shape, one happy answer and the mapped errors."""
