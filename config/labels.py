@@ -137,6 +137,8 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "commune": _("commune"),
     "confirmed_at": _("confirmed on"),
     "counter": _("counter"),
+    "cooling": _("places given up lately"),
+    "cooling_until": _("kept for the waitlist until"),
     "counted": _("places taken by it"),
     "country": _("country"),
     "created_at": _("created on"),

@@ -120,7 +120,7 @@ class AgentBusy(Conflict):
 
 
 class TooEarly(Conflict):
-    """`from` says when arriving begins."""
+    """`opens_at` says when arriving begins."""
 
     code = "too_early"
     title = _("It is too early to check in.")

@@ -17,7 +17,7 @@ class SlotsChanged(Event):
 
     service_id: UUID
     branch_id: UUID | None
-    date: date | None = None
+    on_date: date | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

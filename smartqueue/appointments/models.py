@@ -242,7 +242,8 @@ class SlotPlaces(TenantModel):
 
     `taken` and `public_taken` are kept by a trigger on appointments, so that no path can forget
     them; the constraints refuse what would exceed the ceilings. A ceiling is the capacity that the
-    pattern gave when somebody last booked, or what was taken already if that was more.
+    pattern gave when somebody last booked, or what was taken already if that was more. `cooling` are
+    places that were given up and that only the waitlist and the staff get before `cooling_until`.
     """
 
     anybody_reads = True
@@ -263,6 +264,8 @@ class SlotPlaces(TenantModel):
     public_ceiling = models.PositiveIntegerField(default=0)
     taken = models.PositiveIntegerField(default=0)
     public_taken = models.PositiveIntegerField(default=0)
+    cooling = models.PositiveIntegerField(default=0)
+    cooling_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -298,8 +301,8 @@ class Appointment(IdModel):
     """
     Places booked for somebody at one start.
 
-    `counted` is how many places it takes: all its people while somebody may come, what is left of
-    them after a cancellation until it may be sold again. `free_at` is when a hold or that delay ends. `sequence` counts what calendar programs must hear
+    `counted` is how many places it takes: all its people, none once it was cancelled or given back.
+    `free_at` is when a hold ends. `sequence` counts what calendar programs must hear
     of. `person_key` tells apart several people booked with one account or phone.
     """
 
@@ -352,6 +355,7 @@ class Appointment(IdModel):
     code_digest = models.BinaryField(null=True)
     code_expires_at = models.DateTimeField(null=True)
     code_attempts = models.PositiveSmallIntegerField(default=0)
+    phone_verified_at = models.DateTimeField(null=True)
 
     created_at = models.DateTimeField()
     booked_at = models.DateTimeField(null=True)
@@ -377,14 +381,13 @@ class Appointment(IdModel):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=ACTIVE, counted=F("people"))
-                | Q(state="expired", counted=0)
-                | Q(~Q(state__in=(*ACTIVE, "expired")), counted__lte=F("people")),
+                | Q(state__in=("cancelled", "expired"), counted=0)
+                | Q(state__in=("completed", "no_show"), counted=F("people")),
                 name="appointment_counts",
             ),
             models.CheckConstraint(
                 condition=Q(state="held", free_at__isnull=False)
-                | Q(state="cancelled")
-                | Q(~Q(state__in=("held", "cancelled")), free_at__isnull=True),
+                | Q(~Q(state="held"), free_at__isnull=True),
                 name="appointment_hold_ends",
             ),
             models.UniqueConstraint(

@@ -1,2 +1,290 @@
-def people_held_up_by(thing, thing_id):
-    return 0
+"""Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import ActorKind
+from smartqueue.appointments.enums import ACTIVE
+from smartqueue.appointments.models import (
+    Appointment,
+    AppointmentSlot,
+    BookingRules,
+    SlotException,
+    SlotPlaces,
+    WaitlistEntry,
+)
+from smartqueue.business.enums import ROLES_WITH, Ability
+from smartqueue.business.models import Branch, Service
+from smartqueue.business.policies import access_branch, access_service, can
+from smartqueue.business.ports import Retirable
+from smartqueue.common import tenancy
+from smartqueue.common.errors import NotFound
+
+
+@dataclass(slots=True)
+class Offer:
+    """A service at one branch, with its rules, as somebody comes to book it."""
+
+    branch: Branch
+    service: Service
+    rules: BookingRules
+    is_staff: bool
+
+    @property
+    def organization_id(self) -> UUID:
+        """Whose it is."""
+        found: UUID = self.branch.organization_id
+        return found
+
+
+def rules_of(service: Service) -> BookingRules:
+    """Return a service's rules; the defaults where nobody has set any."""
+    found: BookingRules | None = (
+        BookingRules.objects.with_scopes_disabled().filter(service=service.pk).first()
+    )
+    return found or BookingRules(organization_id=service.organization_id, service=service)
+
+
+def access_offer(actor: Actor, service_id: UUID, branch_id: UUID) -> Offer:
+    """
+    Return what anybody may book, its organization entered.
+
+    :raises NotFound: unknown, retired or closed, another organization's branch, a device elsewhere
+    """
+    branch = Branch.objects.with_scopes_disabled().filter(pk=branch_id, closed_at=None).first()
+    service = Service.objects.with_scopes_disabled().filter(pk=service_id, retired_at=None).first()
+    if branch is None or service is None or branch.organization_id != service.organization_id:
+        raise NotFound
+    if actor.kind is ActorKind.DISPLAY or actor.branch_id not in {None, branch.pk}:
+        raise NotFound
+    is_staff = serves_at(actor, branch.organization_id, branch.pk)
+    tenancy.enter(branch.organization_id)
+    return Offer(branch, service, rules_of(service), is_staff)
+
+
+def serves_at(actor: Actor, organization_id: UUID, branch_id: UUID) -> bool:
+    """Whether the actor is staff who serves at a branch, or the system itself."""
+    if actor.kind is ActorKind.SYSTEM:
+        return True
+    return can(actor, organization_id, Ability.SERVE, branch_id)
+
+
+def is_holder(actor: Actor, appointment: Appointment) -> bool:
+    """Whether the appointment is the actor's own, by token or by account."""
+    if actor.appointment_id is not None:
+        return actor.appointment_id == appointment.pk
+    return actor.user_id is not None and actor.user_id == appointment.customer_id
+
+
+def serves(actor: Actor, appointment: Appointment) -> bool:
+    """Whether the actor is staff who serves at the appointment's branch, or the system itself."""
+    return serves_at(actor, appointment.organization_id, appointment.branch_id)
+
+
+def access_arrival(actor: Actor, appointment_id: UUID, reference: str = "") -> Appointment:
+    """
+    Return an appointment that its holder, the staff, or a kiosk at its branch may check in; the
+    kiosk's visitor says the reference.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    if actor.kind is not ActorKind.KIOSK:
+        return access_appointment(actor, appointment_id)
+    found: Appointment | None = (
+        Appointment.objects.with_scopes_disabled()
+        .filter(pk=appointment_id)
+        .select_related(*_WITH)
+        .first()
+    )
+    if found is None or found.branch_id != actor.branch_id or found.reference != reference:
+        raise NotFound
+    tenancy.enter(found.organization_id)
+    return found
+
+
+_WITH = ("branch", "service", "places")
+
+
+def access_appointment(actor: Actor, appointment_id: UUID) -> Appointment:
+    """
+    Return an appointment that the actor holds or serves, with its branch and service.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    found: Appointment | None = (
+        Appointment.objects.with_scopes_disabled()
+        .filter(pk=appointment_id)
+        .select_related(*_WITH)
+        .first()
+    )
+    if found is None or not (is_holder(actor, found) or serves(actor, found)):
+        raise NotFound
+    tenancy.enter(found.organization_id)
+    return found
+
+
+def access_appointment_locked(
+    actor: Actor,
+    appointment_id: UUID,
+    *,
+    holder: bool = False,
+    also: Iterable[UUID] = (),
+) -> tuple[Appointment, dict[UUID, SlotPlaces]]:
+    """
+    Lock the places that an appointment has, then return it as it is under that lock.
+
+    `holder` lets its holder in as well as staff. `also` are places that it may move to; all are
+    locked in order of id and returned by it.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    while True:
+        appointment = access_appointment(actor, appointment_id)
+        if not (serves(actor, appointment) or (holder and is_holder(actor, appointment))):
+            raise NotFound
+        locked = lock_places([appointment.places_id, *also])
+        fresh: Appointment = Appointment.objects.select_related(*_WITH[:2]).get(pk=appointment.pk)
+        # It may have been moved between the two reads.
+        if fresh.places_id in locked:
+            fresh.places = locked[fresh.places_id]
+            return fresh, locked
+
+
+def lock_places(ids: Iterable[UUID]) -> dict[UUID, SlotPlaces]:
+    """Lock places of the entered organization, in order of their ids."""
+    rows = (
+        SlotPlaces.objects.filter(pk__in=set(ids))
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    )
+    return {row.pk: row for row in rows}
+
+
+def holds_entry(actor: Actor, entry: WaitlistEntry) -> bool:
+    """Whether a place on a waitlist is the actor's own, by token or by account."""
+    if actor.waitlist_entry_id is not None:
+        return actor.waitlist_entry_id == entry.pk
+    return actor.user_id is not None and actor.user_id == entry.customer_id
+
+
+def access_entry(actor: Actor, entry_id: UUID) -> WaitlistEntry:
+    """
+    Return a place on a waitlist that the actor holds, or serves at the branch of.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    found: WaitlistEntry | None = (
+        WaitlistEntry.objects.with_scopes_disabled()
+        .filter(pk=entry_id)
+        .select_related("branch", "service")
+        .first()
+    )
+    if found is None or not (
+        holds_entry(actor, found) or serves_at(actor, found.organization_id, found.branch_id)
+    ):
+        raise NotFound
+    tenancy.enter(found.organization_id)
+    return found
+
+
+def access_slot(actor: Actor, slot_id: UUID) -> AppointmentSlot:
+    """
+    Return a weekly slot in use at a branch that the actor manages, the branch locked.
+
+    :raises NotFound: unknown, retired, or not the actor's
+    """
+    found = AppointmentSlot.objects.with_scopes_disabled().filter(pk=slot_id, retired_at=None)
+    branch_id = found.values_list("branch", flat=True).first()
+    if branch_id is None:
+        raise NotFound
+    branch = access_branch(actor, branch_id, Ability.MANAGE, lock=True)
+    slot: AppointmentSlot | None = found.select_related("service").first()
+    if slot is None:
+        raise NotFound
+    slot.branch = branch
+    return slot
+
+
+def access_slot_exception(actor: Actor, exception_id: UUID) -> SlotException:
+    """
+    Return what one date does to the slots of a branch that the actor manages, the branch locked.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    found = SlotException.objects.with_scopes_disabled().filter(pk=exception_id)
+    branch_id = found.values_list("branch", flat=True).first()
+    if branch_id is None:
+        raise NotFound
+    branch = access_branch(actor, branch_id, Ability.MANAGE, lock=True)
+    exception: SlotException | None = found.first()
+    if exception is None:
+        raise NotFound
+    exception.branch = branch
+    return exception
+
+
+def access_managed_service(
+    actor: Actor, service_id: UUID, branch_id: UUID
+) -> tuple[Service, Branch]:
+    """
+    Return a service and a branch of one organization, at a branch that the actor manages, locked.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    branch = access_branch(actor, branch_id, Ability.MANAGE, lock=True)
+    service = Service.objects.filter(pk=service_id, retired_at=None).first()
+    if service is None:
+        raise NotFound
+    return service, branch
+
+
+def access_rules(actor: Actor, service_id: UUID) -> tuple[Service, BookingRules]:
+    """
+    Return a service, locked, of an organization that the actor manages, and its rules.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    service = access_service(actor, service_id, Ability.MANAGE, lock=True)
+    return service, rules_of(service)
+
+
+def organizations_served_by(actor: Actor) -> list[UUID]:
+    """Return the organizations in which the actor serves people."""
+    roles = ROLES_WITH[Ability.SERVE]
+    return [m.organization_id for m in actor.memberships if m.role in roles]
+
+
+def visible_to_staff(actor: Actor, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Narrow rows with a branch to those that the actor's roles reach."""
+    reached = Q(pk__in=())
+    for membership in actor.memberships:
+        if membership.role in ROLES_WITH[Ability.SERVE]:
+            here = Q(organization_id=membership.organization_id)
+            if membership.branch_ids is not None:
+                here &= Q(branch_id__in=membership.branch_ids)
+            reached |= here
+    return rows.filter(reached)
+
+
+_HELD_UP: dict[Retirable, str] = {
+    Retirable.ORGANIZATION: "organization",
+    Retirable.BRANCH: "branch",
+    Retirable.SERVICE: "service",
+}
+
+
+def people_held_up_by(thing: Retirable, thing_id: UUID) -> int:
+    """Count the people with appointments ahead, if a thing were retired; none are added meanwhile."""
+    column = _HELD_UP.get(thing)
+    if column is None:
+        return 0
+    places = SlotPlaces.objects.with_scopes_disabled().filter(**{column: thing_id}, taken__gt=0)
+    list(places.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    ahead = Appointment.objects.with_scopes_disabled().filter(**{column: thing_id})
+    count: int = ahead.filter(state__in=ACTIVE).count()
+    return count

@@ -1,1 +1,634 @@
-"""Reads: querysets and dataclasses, no writes."""
+"""Reads: what can be booked, and what was."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, overload
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+
+from smartqueue.appointments.availability import (
+    Calendar,
+    Pattern,
+    Slot,
+    Special,
+    Start,
+    Template,
+    days_between,
+    slot_of,
+)
+from smartqueue.appointments.enums import AppointmentState, WaitlistState
+from smartqueue.appointments.models import (
+    Appointment,
+    AppointmentSlot,
+    BookingRules,
+    SlotException,
+    WaitlistEntry,
+)
+from smartqueue.business import queries as business
+from smartqueue.business.models import Branch, Service
+from smartqueue.common import clock
+from smartqueue.common.db import fetch_all
+from smartqueue.common.errors import NotFound
+
+LONGEST_DAYS: Final = 92
+NEXT_FREE: Final = 3
+SEARCHED_DAYS: Final = 30
+
+Key = tuple[UUID, UUID]
+"""A service and a branch."""
+
+# Holds that are over are counted still, and free: whoever books gives them back on the way.
+_TAKEN = """
+    SELECT places.service_id, places.branch_id, places.agent_id,
+           extract(epoch FROM places.starts_at)::bigint, extract(epoch FROM places.ends_at)::bigint,
+           extract(epoch FROM places.busy_from)::bigint,
+           extract(epoch FROM places.busy_until)::bigint,
+           places.taken - coalesce(due.people, 0), places.public_taken - coalesce(due.public, 0),
+           CASE WHEN places.cooling_until > %(now)s THEN places.cooling ELSE 0 END
+    FROM appointments_slotplaces AS places
+    LEFT JOIN (
+        SELECT places_id, sum(counted) AS people, sum(counted) FILTER (WHERE is_public) AS public
+        FROM appointments_appointment
+        WHERE free_at <= %(now)s AND counted > 0
+        GROUP BY places_id
+    ) AS due ON due.places_id = places.id
+    WHERE (places.taken > 0 OR places.cooling > 0) AND places.starts_at < %(until)s AND (
+        (places.service_id = ANY(%(services)s) AND places.branch_id = ANY(%(branches)s)
+         AND places.starts_at >= %(since)s)
+        OR (places.agent_id = ANY(%(agents)s) AND places.busy_until > %(since)s))
+"""
+# Nobody is told whose absence it is.
+_ABSENT = """
+    SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    FROM appointments_agentabsence
+    WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
+"""
+
+
+@dataclass(slots=True)
+class Bookable:
+    """One service at one branch: when it is offered, by which rules."""
+
+    service: Service
+    branch: Branch
+    rules: BookingRules
+    calendar: Calendar
+
+    @property
+    def key(self) -> Key:
+        """What it is known by among others."""
+        return self.service.pk, self.branch.pk
+
+    def last_day(self, now: datetime) -> date:
+        """Return the last date that people may book today."""
+        today = clock.service_date(now, self.branch.timezone)
+        return today + timedelta(days=self.rules.window_days)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What is taken of one start."""
+
+    ends: int
+    people: int
+    public: int
+    cooling: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSlot:
+    """A start with the places that are free now, of all and of the public's."""
+
+    bookable: Bookable
+    slot: Slot
+    free: int
+
+    def view(self) -> dict[str, Any]:
+        """Return it as the contract has it."""
+        zone = ZoneInfo(self.bookable.branch.timezone)
+        return {
+            "service": str(self.bookable.service.pk),
+            "branch": str(self.bookable.branch.pk),
+            "agent": str(self.slot.agent) if self.slot.agent else None,
+            "starts_at": self.slot.starts_at.astimezone(zone).isoformat(),
+            "ends_at": self.slot.ends_at.astimezone(zone).isoformat(),
+            "free": self.free,
+        }
+
+
+def bookables(
+    services: Iterable[Service], branches: Iterable[Branch], since: date, until: date
+) -> list[Bookable]:
+    """
+    Return every pair of service and branch that has a pattern or an opened date between two dates,
+    in four queries whatever their number.
+    """
+    by_service = {service.pk: service for service in services}
+    by_branch = {branch.pk: branch for branch in branches}
+    rules = _rules(by_service.values())
+    patterns = _patterns(by_service, by_branch, until)
+    specials = _specials(by_branch, since, until)
+    opened = {(s, b) for s, b, _, special in specials if s and special.kind == "open"}
+    keys = sorted(set(patterns) | {k for k in opened if k[0] in by_service})
+    keys = [key for key in keys if rules[key[0]].is_bookable]
+    schedules = business.schedules_of({by_branch[b].pk: by_branch[b] for _, b in keys}.values())
+    by_key: defaultdict[Key, defaultdict[date, list[Special]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    of_branch: defaultdict[UUID, list[Key]] = defaultdict(list)
+    for key in keys:
+        of_branch[key[1]].append(key)
+    for service_id, branch_id, day, special in specials:
+        for key in of_branch[branch_id] if service_id is None else [(service_id, branch_id)]:
+            by_key[key][day].append(special)
+    return [
+        Bookable(
+            by_service[service_id],
+            by_branch[branch_id],
+            rules[service_id],
+            Calendar(
+                schedules[branch_id],
+                tuple(patterns.get((service_id, branch_id), ())),
+                {day: tuple(rows) for day, rows in by_key[service_id, branch_id].items()},
+                rules[service_id].buffer_before_minutes,
+                rules[service_id].buffer_after_minutes,
+            ),
+        )
+        for service_id, branch_id in keys
+    ]
+
+
+def _rules(services: Iterable[Service]) -> dict[UUID, BookingRules]:
+    known = {s.pk: BookingRules(organization_id=s.organization_id, service=s) for s in services}
+    rows = BookingRules.objects.with_scopes_disabled().filter(service__in=list(known))
+    return known | {row.service_id: row for row in rows}
+
+
+def _patterns(
+    services: Collection[UUID], branches: Collection[UUID], until: date
+) -> dict[Key, list[Pattern]]:
+    rows = AppointmentSlot.objects.with_scopes_disabled().filter(
+        service__in=list(services),
+        branch__in=list(branches),
+        retired_at=None,
+        valid_from__lte=until,
+    )
+    found: defaultdict[Key, list[Pattern]] = defaultdict(list)
+    for row in rows.order_by("day_of_week", "start_time", "id"):
+        found[row.service_id, row.branch_id].append(pattern_of(row))
+    return dict(found)
+
+
+def pattern_of(slot: AppointmentSlot) -> Pattern:
+    """Return what a weekly slot says to a calendar."""
+    return Pattern(
+        slot.day_of_week,
+        slot.start_time,
+        slot.end_time,
+        slot.interval_minutes,
+        slot.capacity,
+        slot.public_capacity,
+        slot.agent_id,
+        slot.valid_from,
+        slot.valid_until,
+        frozenset(slot.weeks_of_month),
+    )
+
+
+def _specials(
+    branches: Collection[UUID], since: date, until: date
+) -> list[tuple[UUID | None, UUID, date, Special]]:
+    # Zones are up to a day apart.
+    rows = SlotException.objects.with_scopes_disabled().filter(
+        branch__in=list(branches),
+        date__gte=since - timedelta(days=1),
+        date__lte=until + timedelta(days=1),
+    )
+    return [
+        (
+            row.service_id,
+            row.branch_id,
+            row.date,
+            Special(
+                row.kind,
+                row.start_time,
+                row.end_time,
+                row.interval_minutes or 0,
+                row.capacity or 0,
+                row.public_capacity or 0,
+            ),
+        )
+        for row in rows.order_by("date", "start_time", "id")
+    ]
+
+
+def get_bookable(service: Service, branch: Branch, since: date, until: date) -> Bookable | None:
+    """Return one service at one branch; None where nothing is ever offered."""
+    found = bookables([service], [branch], since, until)
+    return found[0] if found else None
+
+
+@dataclass(slots=True)
+class Openings(Sequence[FreeSlot]):
+    """
+    The free starts of several calendars between two dates, by time: counted without making any, and
+    made where they are looked at.
+
+    `is_public` leaves out what only staff may give: their places, times too soon or too far;
+    `is_waitlist` brings in what was given up lately.
+    """
+
+    found: list[Bookable]
+    since: date
+    until: date
+    now: datetime
+    people: int = 1
+    is_public: bool = True
+    is_waitlist: bool = False
+    taken: dict[Key, dict[tuple[int, UUID | None], Taken]] = field(init=False)
+    busy: dict[UUID, list[tuple[int, int, int, Key]]] = field(init=False)
+    _days: list[tuple[date, int]] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.taken, self.busy = defaultdict(dict), defaultdict(list)
+        agents = {p.agent for b in self.found for p in b.calendar.patterns if p.agent}
+        asked = {
+            "services": list({b.service.pk for b in self.found}),
+            "branches": list({b.branch.pk for b in self.found}),
+            "agents": list(agents),
+            "since": datetime.combine(self.since, datetime.min.time(), UTC) - timedelta(days=1),
+            "until": datetime.combine(self.until, datetime.min.time(), UTC) + timedelta(days=2),
+            "now": self.now,
+        }
+        if not self.found:
+            return
+        for service, branch, agent, starts, ends, busy, until, people, public, cooling in fetch_all(
+            _TAKEN, asked, planned=True
+        ):
+            if people > 0 or cooling > 0:
+                self.taken[service, branch][starts, agent] = Taken(ends, people, public, cooling)
+                if agent is not None and people > 0:
+                    self.busy[agent].append((busy, until, starts, (service, branch)))
+        if agents:
+            for agent, starts, ends in fetch_all(_ABSENT, asked):
+                self.busy[agent].append((starts, ends, -1, (agent, agent)))
+
+    def __len__(self) -> int:
+        return sum(count for _, count in self.days())
+
+    @overload
+    def __getitem__(self, index: int) -> FreeSlot: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FreeSlot]: ...
+    def __getitem__(self, index: int | slice) -> FreeSlot | list[FreeSlot]:
+        if isinstance(index, int):
+            return self[index : index + 1][0]
+        start, stop, _ = index.indices(len(self))
+        rows: list[FreeSlot] = []
+        passed = 0
+        for day, count in self.days():
+            if passed + count > start and passed < stop:
+                rows += self.of_day(day)[max(start - passed, 0) : stop - passed]
+            passed += count
+        return rows
+
+    def __iter__(self) -> Iterator[FreeSlot]:
+        for day in days_between(self.since, self.until):
+            yield from self.of_day(day)
+
+    def days(self) -> list[tuple[date, int]]:
+        """Return how many starts are free on each date of the branches."""
+        if self._days is None:
+            self._days = [
+                (day, sum(self._count(bookable, day) for bookable in self.found))
+                for day in days_between(self.since, self.until)
+            ]
+        return self._days
+
+    def of_day(self, day: date) -> list[FreeSlot]:
+        """Return the free starts of a date, by time."""
+        rows = [
+            FreeSlot(bookable, slot_of(base, start), free)
+            for bookable in self.found
+            for base, start, free in self._free(bookable, day)
+        ]
+        rows.sort(key=lambda row: (row.slot.starts_at, row.bookable.key, str(row.slot.agent)))
+        return rows
+
+    def left_at(self, bookable: Bookable, slot: Slot) -> int:
+        """Return the places that are left at a start of these dates, whenever it may be booked."""
+        day = clock.service_date(slot.starts_at, bookable.branch.timezone)
+        base, template = bookable.calendar.day(day)
+        taken = self.taken.get(bookable.key, {})
+        at = int(slot.starts_at.timestamp())
+        for start in template.starts:
+            if (base + start.offset, start.agent) == (at, slot.agent):
+                strays = self._strays(taken, base, template)
+                return self._places(bookable, at, start, taken, strays)
+        return 0
+
+    def _bounds(self, bookable: Bookable, day: date, base: int) -> tuple[int, int]:
+        """Return the offsets between which a start of a date may be booked."""
+        if not self.is_public:
+            return int(self.now.timestamp()) - base, 10**6
+        if day > bookable.last_day(self.now):
+            return 0, 0
+        soonest = int(self.now.timestamp()) + bookable.rules.lead_minutes * 60
+        return soonest - base, 10**6
+
+    def _count(self, bookable: Bookable, day: date) -> int:
+        base, template = bookable.calendar.day(day)
+        if not template.starts:
+            return 0
+        since, until = self._bounds(bookable, day, base)
+        starts = template.starts
+        if since > starts[0].offset or until == 0 or self._is_touched(bookable, base, template):
+            return sum(1 for _ in self._free(bookable, day))
+        return template.count(self.people, is_public=self.is_public)
+
+    def _is_touched(self, bookable: Bookable, base: int, template: Template) -> bool:
+        if bookable.calendar.patterns and any(p.agent for p in bookable.calendar.patterns):
+            return True
+        taken = self.taken.get(bookable.key)
+        if not taken:
+            return False
+        last = template.starts[-1]
+        until = base + last.offset + last.length
+        return any(
+            base <= starts < until or base < t.ends <= until for (starts, _), t in taken.items()
+        )
+
+    def _free(self, bookable: Bookable, day: date) -> Iterator[tuple[int, Start, int]]:
+        base, template = bookable.calendar.day(day)
+        since, until = self._bounds(bookable, day, base)
+        taken = self.taken.get(bookable.key, {})
+        strays = self._strays(taken, base, template) if taken else []
+        for start in template.within(since, until):
+            free = self._places(bookable, base + start.offset, start, taken, strays)
+            if free >= self.people:
+                yield base, start, free
+
+    def _places(
+        self,
+        bookable: Bookable,
+        at: int,
+        start: Start,
+        taken: Mapping[tuple[int, UUID | None], Taken],
+        strays: Iterable[tuple[int, UUID | None, Taken]],
+    ) -> int:
+        total, public = start.capacity, start.public_capacity
+        here = taken.get((at, start.agent))
+        if here is not None:
+            total, public = total - here.people, public - here.public
+        for begins, agent, other in strays:
+            if agent == start.agent and begins < at + start.length and at < other.ends:
+                total, public = total - other.people, public - other.public
+        if start.agent is not None and self._is_busy(bookable, at, start):
+            return 0
+        if not self.is_public:
+            return total
+        return min(total, public) - (
+            here.cooling if here is not None and not self.is_waitlist else 0
+        )
+
+    def _strays(
+        self, taken: Mapping[tuple[int, UUID | None], Taken], base: int, template: Template
+    ) -> list[tuple[int, UUID | None, Taken]]:
+        """Return what was booked at times that the pattern does not have any more."""
+        offered = {(base + start.offset, start.agent) for start in template.starts}
+        day = 2 * 86400
+        return [
+            (starts, agent, row)
+            for (starts, agent), row in taken.items()
+            if (starts, agent) not in offered and base - day < starts < base + day
+        ]
+
+    def _is_busy(self, bookable: Bookable, at: int, start: Start) -> bool:
+        begins = at - bookable.calendar.before * 60
+        ends = at + start.length + bookable.calendar.after * 60
+        return any(
+            busy < ends and begins < until and (own, key) != (at, bookable.key)
+            for busy, until, own, key in self.busy.get(start.agent, ())  # type: ignore[arg-type]  # asked of agents only
+        )
+
+
+def next_free(
+    service: Service,
+    branch: Branch,
+    *,
+    now: datetime,
+    around: datetime | None = None,
+    people: int = 1,
+    is_public: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the first free starts from a moment on, for somebody who cannot have theirs."""
+    start = max(now, around or now)
+    since = clock.service_date(min(start, now + timedelta(days=366)), branch.timezone)
+    until = since + timedelta(days=SEARCHED_DAYS)
+    bookable = get_bookable(service, branch, since, until)
+    if bookable is None:
+        return []
+    openings = Openings([bookable], since, until, now, people, is_public)
+    found: list[dict[str, Any]] = []
+    for row in openings:
+        if row.slot.starts_at >= start:
+            found.append(row.view())
+        if len(found) == NEXT_FREE:
+            return found
+    return found
+
+
+# --- Lists ------------------------------------------------------------------------------------
+
+
+def list_slots() -> "QuerySet[AppointmentSlot]":
+    """Return the weekly slots in use of the scope, by place and weekday."""
+    rows: QuerySet[AppointmentSlot] = AppointmentSlot.objects.filter(retired_at=None)
+    return rows.order_by("branch_id", "service_id", "day_of_week", "start_time", "id")
+
+
+def get_slot(slot_id: UUID) -> AppointmentSlot:
+    """
+    Return a weekly slot in use of the scope.
+
+    :raises NotFound: unknown, or retired
+    """
+    slot: AppointmentSlot | None = list_slots().filter(pk=slot_id).first()
+    if slot is None:
+        raise NotFound
+    return slot
+
+
+def list_slot_exceptions() -> "QuerySet[SlotException]":
+    """Return the dates of the scope that differ, soonest first."""
+    rows: QuerySet[SlotException] = SlotException.objects.all()
+    return rows.order_by("date", "start_time", "id")
+
+
+def list_appointments() -> "QuerySet[Appointment]":
+    """Return the appointments of the scope with what their view needs, latest first."""
+    rows: QuerySet[Appointment] = Appointment.objects.select_related("branch", "service", "ticket")
+    return rows.order_by("-starts_at", "-id")
+
+
+def list_waitlist() -> "QuerySet[WaitlistEntry]":
+    """Return the places on waitlists of the scope, in order."""
+    rows: QuerySet[WaitlistEntry] = WaitlistEntry.objects.prefetch_related("offers__appointment")
+    return rows.order_by("created_at", "id")
+
+
+def appointments_between(
+    *, branch_id: UUID, since: datetime, until: datetime
+) -> "QuerySet[Appointment]":
+    """Return a branch's appointments that start between two moments, by time, for staff's calendars."""
+    rows: QuerySet[Appointment] = Appointment.objects.filter(
+        branch=branch_id, starts_at__gte=since, starts_at__lt=until
+    )
+    return (
+        rows.exclude(state__in=(AppointmentState.EXPIRED, AppointmentState.CANCELLED))
+        .select_related("branch", "service", "ticket")
+        .order_by("starts_at", "id")
+    )
+
+
+def find_for_check_in(*, branch_id: UUID, date: date, code: str) -> "QuerySet[Appointment]":
+    """Return a branch's appointments of a date by reference or phone, for the door."""
+    rows: QuerySet[Appointment] = Appointment.objects.filter(branch=branch_id, date=date)
+    named = Q(reference=code.strip().upper()) | (Q(phone=code.strip()) & ~Q(phone=""))
+    return rows.filter(named).select_related("branch", "service").order_by("starts_at", "id")
+
+
+def is_on_waitlist(service_id: UUID, branch_id: UUID) -> bool:
+    """Whether anybody waits for places of a service at a branch of the scope."""
+    waiting = WaitlistEntry.objects.filter(
+        service=service_id, branch=branch_id, state=WaitlistState.WAITING
+    )
+    found: bool = waiting.exists()
+    return found
+
+
+def holder_view(appointment: Appointment) -> dict[str, Any]:
+    """Return an appointment as its holder and the staff see it."""
+    zone = ZoneInfo(appointment.branch.timezone)
+
+    def local(at: datetime | None) -> str | None:
+        return at.astimezone(zone).isoformat() if at else None
+
+    return {
+        "id": str(appointment.pk),
+        "reference": appointment.reference,
+        "state": appointment.state,
+        "service": str(appointment.service_id),
+        "service_name": appointment.service.name,
+        "branch": str(appointment.branch_id),
+        "branch_name": appointment.branch.name,
+        "agent": str(appointment.agent_id) if appointment.agent_id else None,
+        "starts_at": local(appointment.starts_at),
+        "ends_at": local(appointment.ends_at),
+        "people": appointment.people,
+        "customer_name": appointment.customer_name,
+        "phone": appointment.phone,
+        "answers": appointment.answers,
+        "held_until": local(appointment.free_at) if appointment.state == "held" else None,
+        "visit": str(appointment.visit_id) if appointment.visit_id else None,
+        "series": str(appointment.series_id) if appointment.series_id else None,
+        "moves": appointment.moves,
+        "moved_from": local(appointment.moved_from),
+        "checked_in_at": local(appointment.checked_in_at),
+        "punctuality": appointment.punctuality,
+        "attendance_at": local(appointment.attendance_at),
+        "ticket": str(appointment.ticket_id) if appointment.ticket_id else None,
+        "ticket_number": appointment.ticket.number if appointment.ticket else None,
+        "uid": appointment.uid,
+        "sequence": appointment.sequence,
+        "version": appointment.version,
+    }
+
+
+def staff_view(appointment: Appointment) -> dict[str, Any]:
+    """Return an appointment as the staff see it, with how it was made."""
+    return holder_view(appointment) | {
+        "channel": appointment.channel,
+        "note": appointment.note,
+        "ended_by": appointment.ended_by,
+        "end_reason": appointment.end_reason,
+    }
+
+
+def entry_view(entry: WaitlistEntry) -> dict[str, Any]:
+    """Return a place on a waitlist as its holder and the staff see it, with an open offer."""
+    offer = next((o for o in entry.offers.all() if o.state == "open"), None)
+    return {
+        "id": str(entry.pk),
+        "state": entry.state,
+        "service": str(entry.service_id),
+        "branch": str(entry.branch_id),
+        "from_date": entry.from_date.isoformat(),
+        "until_date": entry.until_date.isoformat(),
+        "from_time": f"{entry.from_time:%H:%M}" if entry.from_time else None,
+        "until_time": f"{entry.until_time:%H:%M}" if entry.until_time else None,
+        "people": entry.people,
+        "created_at": entry.created_at.isoformat(),
+        "offer": {
+            "appointment": str(offer.appointment_id),
+            "starts_at": offer.appointment.starts_at.isoformat(),
+            "expires_at": offer.expires_at.isoformat(),
+        }
+        if offer
+        else None,
+    }
+
+
+def get_branch(branch_id: UUID) -> Branch:
+    """
+    Return a live branch, whichever organization's: its name and zone are public.
+
+    :raises NotFound: unknown, or closed
+    """
+    rows = Branch.objects.with_scopes_disabled().filter(pk=branch_id, closed_at=None)
+    branch: Branch | None = rows.first()
+    if branch is None:
+        raise NotFound
+    return branch
+
+
+# --- By the clock -----------------------------------------------------------------------------
+
+MOST_AT_ONCE: Final = 1000
+
+
+def holds_that_are_over(now: datetime) -> list[UUID]:
+    """Return the holds, offers and requests of all organizations whose time is over, oldest first."""
+    rows = Appointment.objects.with_scopes_disabled()
+    held = rows.filter(free_at__lte=now).order_by("free_at")
+    asked = rows.filter(state=AppointmentState.PENDING, starts_at__lte=now).order_by("starts_at")
+    return [
+        *held.values_list("pk", flat=True)[:MOST_AT_ONCE],
+        *asked.values_list("pk", flat=True)[:MOST_AT_ONCE],
+    ]
+
+
+def reminders_due(now: datetime) -> list[UUID]:
+    """Return the appointments of all organizations of which somebody is to be reminded."""
+    rows = Appointment.objects.with_scopes_disabled().filter(next_reminder_at__lte=now)
+    return list(rows.order_by("next_reminder_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def appointments_missed(now: datetime) -> list[UUID]:
+    """Return the confirmed appointments of all organizations whose time is an hour past."""
+    rows = Appointment.objects.with_scopes_disabled().filter(
+        state=AppointmentState.CONFIRMED, starts_at__lt=now, ends_at__lte=now - timedelta(hours=1)
+    )
+    return list(rows.order_by("starts_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def wishes_that_are_over(now: datetime) -> list[UUID]:
+    """Return the wishes of all organizations' waitlists whose last date may be over."""
+    rows = WaitlistEntry.objects.with_scopes_disabled().filter(
+        state=WaitlistState.WAITING, until_date__lt=now.date()
+    )
+    return list(rows.order_by("until_date").values_list("pk", flat=True)[:MOST_AT_ONCE])

@@ -15,7 +15,7 @@ from smartqueue.queues.operations.expiring import (
     retire_closed_place_queue,
 )
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
-from smartqueue.queues.operations.joining import issue_ticket
+from smartqueue.queues.operations.joining import Booked, admit_booked, issue_ticket
 from smartqueue.queues.operations.learning import learn_from_ticket
 from smartqueue.queues.operations.limiting import count_joining
 from smartqueue.queues.operations.opening import close_queue, open_queue, pause_queue
@@ -38,6 +38,8 @@ from smartqueue.queues.operations.sessions import (
 from smartqueue.queues.operations.undoing import undo_step
 
 __all__ = [
+    "Booked",
+    "admit_booked",
     "call_next_for_session",
     "call_next_ticket",
     "call_ticket",

@@ -32,6 +32,21 @@ def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) 
     return key_last(queue, now)
 
 
+def key_of_slot(
+    queue: Queue, slot_at: datetime, head_start_minutes: int, now: datetime
+) -> datetime:
+    """
+    Return the key of somebody who arrived in time for an appointment: the slot's, less the head
+    start, or the one of a walk-in where coming early makes that the better one.
+    """
+    last = key_last(queue, now)
+    key = effective_time(
+        now.timestamp(), slot_at=slot_at.timestamp(), head_start=head_start_minutes * 60
+    )
+    wanted = datetime.fromtimestamp(key, UTC)
+    return _overtaking(queue, _not_beyond_cap(queue, wanted)) if wanted < last else last
+
+
 def key_last(queue: Queue, now: datetime) -> datetime:
     """
     Return a key behind everybody of the queue.

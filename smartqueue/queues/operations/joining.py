@@ -1,6 +1,7 @@
 """Getting a place in line."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -114,6 +115,76 @@ def issue_ticket(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booked:
+    """
+    Somebody with an appointment, as the door knows them. `slot_at` is their time, None for who came
+    too late to have its place in the order; `phone` is E.164.
+    """
+
+    service_id: UUID
+    slot_at: datetime | None
+    head_start_minutes: int
+    customer_id: UUID | None
+    customer_name: str = ""
+    phone: str = ""
+    language: str = "fr"
+
+
+@operation
+def admit_booked(*, actor: Actor, queue_id: UUID, booked: Booked, now: datetime) -> Ticket:
+    """
+    Give somebody with an appointment the next number, and the place in line that their time earns.
+
+    Quotas and doors for walk-ins do not count: their place was promised.
+
+    :raises NotFound: unknown queue
+    :raises QueueClosed, QueuePaused: nobody can join now
+    :raises AlreadyWaiting: the same named person of this account or phone is in the queue
+    :raises InvalidInput: the queue does not take the service
+    """
+    queue, offered, _ = policies.access_queue_to_join(actor, queue_id)
+    new_day = _begin_day(queue, _lifecycle.today(queue, now))
+    _check_open(queue)
+    person_key = _lifecycle.person_key_of(booked.customer_name)
+    _check_not_waiting(queue, booked.customer_id, booked.phone, person_key, is_staff=False)
+    order_key = _order.key_last(queue, now)
+    if booked.slot_at is not None:
+        order_key = _order.key_of_slot(queue, booked.slot_at, booked.head_start_minutes, now)
+    queue.last_sequence += 1
+    ticket = Ticket(
+        id=new_id(),
+        organization_id=queue.organization_id,
+        branch_id=queue.branch_id,
+        queue=queue,
+        issuing_queue=queue,
+        service_date=_lifecycle.today(queue, now),
+        sequence=queue.last_sequence,
+        number=f"{queue.prefix}{queue.last_sequence:03d}",
+        state=TicketState.WAITING,
+        service_id=_service_of(offered, booked.service_id),
+        channel=JoinChannel.CHECK_IN,
+        order_key=order_key,
+        customer_id=booked.customer_id,
+        customer_name=booked.customer_name,
+        phone=booked.phone,
+        person_key=person_key,
+        language=booked.language,
+        joined_at=now,
+    )
+    return _lifecycle.record(
+        _lifecycle.Change(
+            queue=queue,
+            ticket=ticket,
+            event=events.TicketIssued,
+            actor=actor,
+            at=now,
+            from_state=None,
+            new_day=new_day,
+        )
+    )
+
+
 def _check_door(actor: Actor, switched: Mapping[str, bool]) -> None:
     """Let in who does not come by the kiosk or the staff as far as the organization wants it."""
     if not is_on(switched, Switch.JOINING_BY_WEB):
@@ -132,12 +203,16 @@ def _begin_day(queue: Queue, date: date) -> bool:
     return True
 
 
-def _check_joinable(queue: Queue, now: datetime) -> None:
+def _check_open(queue: Queue) -> None:
     match queue.state:
         case QueueState.CLOSED:
             raise QueueClosed(queue.state_reason)
         case QueueState.PAUSED:
             raise QueuePaused(queue.state_reason)
+
+
+def _check_joinable(queue: Queue, now: datetime) -> None:
+    _check_open(queue)
     local = now.astimezone(ZoneInfo(queue.branch.timezone))
     if queue.tickets_from is not None and local.time() < queue.tickets_from:
         raise NotYetOpen(

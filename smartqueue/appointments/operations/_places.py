@@ -1,0 +1,285 @@
+"""
+The places of one start: locked, rid of what is over, counted, taken and given back.
+
+Their row is the lock. Whatever holds a place without a person behind it ends under that lock: a
+form that was not finished, an offer that was not answered.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from smartqueue.accounts.actor import SYSTEM
+from smartqueue.appointments import events, queries
+from smartqueue.appointments.availability import Slot, slots_at
+from smartqueue.appointments.enums import AppointmentState, Side
+from smartqueue.appointments.errors import (
+    AgentBusy,
+    InThePast,
+    NotBookable,
+    NotOffered,
+    SlotFull,
+    TooFarAhead,
+    TooSoon,
+)
+from smartqueue.appointments.models import Appointment, SlotPlaces
+from smartqueue.appointments.operations import _lifecycle, _waiting
+from smartqueue.appointments.policies import Offer
+from smartqueue.appointments.queries import Bookable, Openings
+from smartqueue.common import clock
+from smartqueue.common.db import fetch_one
+from smartqueue.common.errors import Problem
+from smartqueue.common.ids import new_id
+
+_MAKE = """
+    INSERT INTO appointments_slotplaces (
+        id, organization_id, branch_id, service_id, agent_id, starts_at, ends_at, busy_from,
+        busy_until, ceiling, public_ceiling, taken, public_taken, cooling)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, 0, 0)
+    ON CONFLICT (service_id, branch_id, starts_at, agent_id) DO NOTHING
+"""
+_FIND = """
+    SELECT id FROM appointments_slotplaces
+    WHERE service_id = %s AND branch_id = %s AND starts_at = %s
+      AND agent_id IS NOT DISTINCT FROM %s
+"""
+_COOL = """
+    UPDATE appointments_slotplaces
+    SET cooling = %s + CASE WHEN cooling_until > %s THEN cooling ELSE 0 END,
+        cooling_until = greatest(cooling_until, %s)
+    WHERE id = %s
+"""
+_RAISE = """
+    UPDATE appointments_slotplaces
+    SET ceiling = greatest(taken, %s), public_ceiling = greatest(public_taken, %s)
+    WHERE id = %s
+"""
+
+
+def bookable_on(offer: Offer, starts_at: datetime) -> Bookable | None:
+    """Return the calendar of what somebody comes to book, around a moment."""
+    day = clock.service_date(starts_at, offer.branch.timezone)
+    found = queries.get_bookable(offer.service, offer.branch, day, day)
+    if found is not None:
+        offer.rules = found.rules
+    return found
+
+
+def refusal(
+    kind: type[Problem], offer: Offer, now: datetime, around: datetime, people: int, **extra: Any
+) -> Problem:
+    """Return a failure that says what is free next."""
+    free = queries.next_free(
+        offer.service,
+        offer.branch,
+        now=now,
+        around=around,
+        people=people,
+        is_public=not offer.is_staff,
+    )
+    return kind(**extra, next_free=free)
+
+
+def slots_to_book(
+    offer: Offer, starts_at: datetime, now: datetime, people: int, agent_id: UUID | None
+) -> tuple[Bookable, list[Slot]]:
+    """
+    Return the slots at a moment that somebody may book, an agent's only if told or there is no other.
+
+    :raises NotBookable: the service takes no appointments
+    :raises NotOffered, InThePast, TooSoon, TooFarAhead: with what is free next
+    """
+    if not offer.rules.is_bookable:
+        raise NotBookable
+    _check_time(offer, starts_at, now, people)
+    bookable = bookable_on(offer, starts_at)
+    slots = slots_at(bookable.calendar, starts_at) if bookable else []
+    if agent_id is not None:
+        slots = [slot for slot in slots if slot.agent == agent_id]
+    if bookable is None or not slots:
+        raise refusal(NotOffered, offer, now, starts_at, people)
+    return bookable, slots
+
+
+def _check_time(offer: Offer, starts_at: datetime, now: datetime, people: int) -> None:
+    if starts_at <= now:
+        raise refusal(InThePast, offer, now, now, people)
+    if offer.is_staff:
+        return
+    if starts_at < now + timedelta(minutes=offer.rules.lead_minutes):
+        raise refusal(TooSoon, offer, now, starts_at, people)
+    day = clock.service_date(starts_at, offer.branch.timezone)
+    last = clock.service_date(now, offer.branch.timezone) + timedelta(days=offer.rules.window_days)
+    if day > last:
+        raise refusal(TooFarAhead, offer, now, now, people)
+
+
+def make_places(bookable: Bookable, slots: Iterable[Slot]) -> list[UUID]:
+    """Return the ids of the places of these slots, made where nobody has asked for them before."""
+    found = []
+    calendar = bookable.calendar
+    for slot in slots:
+        key = (bookable.service.pk, bookable.branch.pk, slot.starts_at, slot.agent)
+        row = fetch_one(_FIND, key)
+        if row is None:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    _MAKE,
+                    [
+                        new_id(),
+                        bookable.branch.organization_id,
+                        bookable.branch.pk,
+                        bookable.service.pk,
+                        slot.agent,
+                        slot.starts_at,
+                        slot.ends_at,
+                        slot.starts_at - timedelta(minutes=calendar.before),
+                        slot.ends_at + timedelta(minutes=calendar.after),
+                    ],
+                )
+            row = fetch_one(_FIND, key)
+        assert row is not None  # noqa: S101  # made a moment ago
+        found.append(row[0])
+    return found
+
+
+def settle(bookable: Bookable, places: SlotPlaces, now: datetime) -> None:
+    """End what holds locked places without a person behind it; the waitlist gets them first."""
+    due = list(
+        Appointment.objects.filter(places=places, counted__gt=0, free_at__lte=now)
+        .select_related("branch", "service", "offer__entry")
+        .order_by("free_at", "id")
+    )
+    for appointment in due:
+        freed_at = expire(appointment, now)
+        people = appointment.people if freed_at else 0
+        give_back(bookable, places, people, now, freed_at=freed_at)
+
+
+def expire(appointment: Appointment, now: datetime) -> datetime | None:
+    """
+    End a hold, a request or an offer that was not finished in time. Returns since when the place of
+    an offer is free: nobody else may have it before the service's delay after that.
+    """
+    before = AppointmentState(appointment.state)
+    _lifecycle.end(appointment, AppointmentState.EXPIRED, Side.SYSTEM, now)
+    appointment.counted = 0
+    offer = _waiting.open_offer_of(appointment)
+    _lifecycle.record(
+        _lifecycle.Change(
+            appointment=appointment,
+            event=events.AppointmentExpired,
+            actor=SYSTEM,
+            at=now,
+            from_state=before,
+            is_seen=before is AppointmentState.PENDING,
+        )
+    )
+    if offer is None:
+        return None
+    _waiting.lapse(offer, now)
+    return offer.offered_at
+
+
+def left(
+    bookable: Bookable, slot: Slot, now: datetime, *, is_public: bool, is_waitlist: bool = False
+) -> int:
+    """Return the places left at a slot whose row is locked and settled."""
+    day = clock.service_date(slot.starts_at, bookable.branch.timezone)
+    openings = Openings([bookable], day, day, now, is_public=is_public, is_waitlist=is_waitlist)
+    return openings.left_at(bookable, slot)
+
+
+def slot_of_places(bookable: Bookable | None, places: SlotPlaces) -> Slot | None:
+    """Return what the pattern of today offers at the start of some places, if it does."""
+    if bookable is None:
+        return None
+    here = slots_at(bookable.calendar, places.starts_at)
+    return next((slot for slot in here if slot.agent == places.agent_id), None)
+
+
+def raise_ceiling(places_id: UUID, slot: Slot) -> None:
+    """Let the constraint allow what the pattern allows today; who is booked beyond that stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE, [slot.capacity, slot.public_capacity, places_id])
+
+
+def pick(
+    offer: Offer,
+    bookable: Bookable,
+    slots: list[Slot],
+    locked: dict[UUID, SlotPlaces],
+    people: int,
+    now: datetime,
+) -> tuple[SlotPlaces, Slot]:
+    """
+    Return the first of the slots with room, whose places are locked; its ceiling is set.
+
+    :raises SlotFull, AgentBusy: with what is free next
+    """
+    places = by_slot(locked)
+    most = 0
+    for slot in slots:
+        row = places[slot.starts_at, slot.agent]
+        settle(bookable, row, now)
+        free = left(bookable, slot, now, is_public=not offer.is_staff)
+        if free >= people:
+            raise_ceiling(row.pk, slot)
+            return row, slot
+        most = max(most, free)
+    first = slots[0]
+    if first.agent is not None and places[first.starts_at, first.agent].taken == 0:
+        raise refusal(AgentBusy, offer, now, first.starts_at, people)
+    raise refusal(SlotFull, offer, now, first.starts_at, people, free=max(most, 0))
+
+
+def by_slot(locked: dict[UUID, SlotPlaces]) -> dict[tuple[datetime, UUID | None], SlotPlaces]:
+    """Return locked places by their start and agent."""
+    return {(row.starts_at, row.agent_id): row for row in locked.values()}
+
+
+def offer_to_waitlist(bookable: Bookable | None, places: SlotPlaces, now: datetime) -> int:
+    """
+    Offer what is free of locked places to the waitlist in its order; return how many were kept.
+
+    Only what people may book themselves; nothing is offered of a start that the pattern has lost.
+    """
+    slot = slot_of_places(bookable, places)
+    if bookable is None or slot is None or slot.starts_at <= now:
+        return 0
+    kept = 0
+    while True:
+        free = left(bookable, slot, now, is_public=True, is_waitlist=True)
+        if free <= 0:
+            return kept
+        entry = _waiting.next_in_order(bookable, places, free)
+        if entry is None:
+            return kept
+        raise_ceiling(places.pk, slot)
+        _waiting.offer(bookable, places, entry, now)
+        kept += entry.people
+
+
+def give_back(
+    bookable: Bookable | None,
+    places: SlotPlaces,
+    people: int,
+    now: datetime,
+    *,
+    freed_at: datetime | None = None,
+) -> None:
+    """
+    Offer places that were given up to the waitlist, under their lock; what nobody waits for stays
+    closed to others until the service's delay after `freed_at`, now unless told.
+    """
+    if bookable is None:
+        return
+    kept = offer_to_waitlist(bookable, places, now)
+    until = (freed_at or now) + timedelta(minutes=bookable.rules.resale_delay_minutes)
+    if until <= now or people <= kept or places.starts_at <= now:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_COOL, [people - kept, now, until, places.pk])
