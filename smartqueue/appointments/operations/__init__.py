@@ -41,6 +41,7 @@ from smartqueue.appointments.operations.configuring import (
     update_slot_exception,
 )
 from smartqueue.appointments.operations.erasing import forget_person
+from smartqueue.appointments.operations.expecting import tell_queues
 from smartqueue.appointments.operations.waitlist import (
     accept_offer,
     decline_offer,
@@ -87,6 +88,7 @@ __all__ = [
     "retire_slot",
     "send_booking_code",
     "set_booking_rules",
+    "tell_queues",
     "update_note",
     "update_slot",
     "update_slot_exception",
