@@ -259,7 +259,7 @@ class Openings(Sequence[FreeSlot]):
     def __post_init__(self) -> None:
         self.taken, self.busy = defaultdict(dict), defaultdict(list)
         agents = {p.agent for b in self.found for p in b.calendar.patterns if p.agent}
-        asked = {
+        asked: dict[str, Any] = {
             "services": list({b.service.pk for b in self.found}),
             "branches": list({b.branch.pk for b in self.found}),
             "agents": list(agents),

@@ -244,7 +244,7 @@ class AvailableSlotsView(ApiListView):
                 ),
                 request.now,
             )
-            page: Any = self.paginate_queryset(openings)  # type: ignore[arg-type]  # a sequence is paged alike
+            page: Any = self.paginate_queryset(openings)
         return self.get_paginated_response([row.view() for row in page or ()])
 
 

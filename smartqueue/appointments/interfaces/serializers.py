@@ -16,7 +16,12 @@ from smartqueue.appointments.enums import (
     Side,
     WaitlistState,
 )
-from smartqueue.appointments.models import AppointmentSlot, BookingRules, SlotException
+from smartqueue.appointments.models import (
+    AgentAbsence,
+    AppointmentSlot,
+    BookingRules,
+    SlotException,
+)
 from smartqueue.appointments.operations.booking import MOST_OF_A_SERIES
 from smartqueue.common.rest.fields import NearField
 
@@ -147,7 +152,7 @@ class SlotExceptionOutput(serializers.ModelSerializer[SlotException]):
 
 class QuestionSerializer(serializers.Serializer[Data]):
     code = serializers.SlugField(max_length=40)
-    label = serializers.CharField(max_length=200)
+    label = serializers.CharField(max_length=200)  # type: ignore[assignment]  # its name on the wire
     kind = serializers.ChoiceField(choices=QuestionKind.choices, default=QuestionKind.TEXT)
     choices = serializers.ListField(
         child=serializers.CharField(max_length=100), max_length=20, required=False
@@ -254,7 +259,7 @@ class BookingInput(WishInput, PersonInput):
 
 
 class VisitInput(PersonInput):
-    wishes = WishInput(many=True, min_length=1, max_length=8)
+    wishes = serializers.ListField(child=WishInput(), min_length=1, max_length=8)
 
 
 class SeriesInput(WishInput, PersonInput):
@@ -397,7 +402,7 @@ class AbsenceInput(serializers.Serializer[Data]):
     reason = serializers.CharField(max_length=120, allow_blank=True, default="")
 
 
-class AbsenceOutput(serializers.Serializer[Data]):
+class AbsenceOutput(serializers.Serializer[AgentAbsence]):
     id = serializers.UUIDField()
     agent = serializers.UUIDField(source="agent_id")
     starts_at = serializers.DateTimeField()
