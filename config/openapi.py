@@ -36,6 +36,7 @@ API_TAGS: Final = [
     {"name": "accounts", "description": "People: registration, sign-in, profiles."},
     {"name": "business", "description": "Organizations, branches, services, counters, members."},
     {"name": "queues", "description": "Queues and the tickets of the people in them."},
+    {"name": "appointments", "description": "Slots, appointments and waitlists."},
     {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Messages in the application."},
@@ -64,6 +65,13 @@ SECURITY_SCHEMES: Final = {
 }
 
 ENUM_NAMES: Final = {
+    "AppointmentState": "smartqueue.appointments.enums.AppointmentState",
+    "BookingChannel": "smartqueue.appointments.enums.BookingChannel",
+    "EndedBy": "smartqueue.appointments.enums.Side",
+    "Punctuality": "smartqueue.appointments.enums.Punctuality",
+    "QuestionKind": "smartqueue.appointments.enums.QuestionKind",
+    "SlotExceptionKind": "smartqueue.appointments.enums.ExceptionKind",
+    "WaitlistState": "smartqueue.appointments.enums.WaitlistState",
     "CaseCategory": "smartqueue.support.enums.CaseCategory",
     "CasePriority": "smartqueue.support.enums.CasePriority",
     "CaseState": "smartqueue.support.enums.CaseState",

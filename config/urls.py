@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/locations/", include("smartqueue.locations.interfaces.urls")),
     path("api/business/", include("smartqueue.business.interfaces.urls")),
     path("api/agents/", include("smartqueue.agents.interfaces.urls")),
+    path("api/appointments/", include("smartqueue.appointments.interfaces.urls")),
     path("api/appointments/", include("smartqueue.appointments.interfaces.calendar_urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
     path("api/support/", include("smartqueue.support.interfaces.urls")),

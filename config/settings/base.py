@@ -235,12 +235,13 @@ LIMITS: dict[str, dict[str, str]] = {
         "device": "12/hour; 40/day",
         "address": "300/10 minutes",
     },
+    "book": {"account": "30/hour; 60/day", "device": "30/hour", "address": "300/10 minutes"},
     "feed": {"token": "60/hour", "address": "6000/hour"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
 }
 # These go on uncounted while Redis is away; all others are counted in PostgreSQL, or refused.
-LIMITS_OPEN = frozenset({"join", "read", "write"})
+LIMITS_OPEN = frozenset({"join", "book", "read", "write"})
 # Every limit this many times as high: for a measurement, or a very large site.
 LIMITS_FACTOR = env.int("LIMITS_FACTOR", default=1)
 

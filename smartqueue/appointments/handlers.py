@@ -4,6 +4,15 @@ from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.events import UserErased
 from smartqueue.appointments import operations
+from smartqueue.appointments.events import (
+    AppointmentCancelled,
+    AppointmentCheckedIn,
+    AppointmentConfirmed,
+    AppointmentEvent,
+    AppointmentMoved,
+    AppointmentNoShow,
+    AppointmentReturned,
+)
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.registry import subscribe
 from smartqueue.queues.events import (
@@ -29,6 +38,29 @@ def on_ticket_changed_follow(event: TicketEvent) -> None:
     operations.follow_ticket(
         organization_id=event.organization_id, ticket_id=event.ticket_id, now=event.occurred_at
     )
+
+
+@subscribe(
+    AppointmentCancelled,
+    AppointmentCheckedIn,
+    AppointmentConfirmed,
+    AppointmentMoved,
+    AppointmentNoShow,
+    AppointmentReturned,
+)
+def on_appointment_changed_tell_queues(event: AppointmentEvent) -> None:
+    """Let the wait estimator know who is still expected at the times that changed."""
+    assert event.organization_id is not None  # noqa: S101  # an appointment belongs to one
+    times = {event.starts_at}
+    if isinstance(event, AppointmentMoved):
+        times.add(event.from_starts_at)
+    for starts_at in sorted(times):
+        operations.tell_queues(
+            organization_id=event.organization_id,
+            branch_id=event.branch_id,
+            service_id=event.service_id,
+            starts_at=starts_at,
+        )
 
 
 @subscribe(UserErased)

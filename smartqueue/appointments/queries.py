@@ -8,7 +8,10 @@ from typing import Any, Final, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Q, QuerySet
+from django.contrib.gis.db.models.functions import Distance
+from django.contrib.gis.geos import Point
+from django.db.models import Max, Q, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext_lazy as _
 
 from smartqueue.appointments.availability import (
     Calendar,
@@ -20,8 +23,9 @@ from smartqueue.appointments.availability import (
     days_between,
     slot_of,
 )
-from smartqueue.appointments.enums import AppointmentState, WaitlistState
+from smartqueue.appointments.enums import AppointmentState, ExceptionKind, WaitlistState
 from smartqueue.appointments.models import (
+    AgentAbsence,
     Appointment,
     AppointmentSlot,
     AppointmentStep,
@@ -33,9 +37,9 @@ from smartqueue.appointments.models import (
 )
 from smartqueue.business import queries as business
 from smartqueue.business.models import Branch, Service
-from smartqueue.common import clock
+from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
-from smartqueue.common.errors import NotFound
+from smartqueue.common.errors import InvalidInput, NotFound
 
 LONGEST_DAYS: Final = 92
 NEXT_FREE: Final = 3
@@ -64,7 +68,6 @@ _TAKEN = """
          AND places.starts_at >= %(since)s)
         OR (places.agent_id = ANY(%(agents)s) AND places.busy_until > %(since)s))
 """
-# Nobody is told whose absence it is.
 _ABSENT = """
     SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
     FROM appointments_agentabsence
@@ -279,7 +282,7 @@ class Openings(Sequence[FreeSlot]):
     def __post_init__(self) -> None:
         self.taken, self.busy = defaultdict(dict), defaultdict(list)
         agents = {p.agent for b in self.found for p in b.calendar.patterns if p.agent}
-        asked = {
+        asked: dict[str, Any] = {
             "services": list({b.service.pk for b in self.found}),
             "branches": list({b.branch.pk for b in self.found}),
             "agents": list(agents),
@@ -289,6 +292,11 @@ class Openings(Sequence[FreeSlot]):
         }
         if not self.found:
             return
+        # Whose holds and absences they are is told to nobody; that they take time is public.
+        with tenancy.counting("business_branch", asked["branches"]):
+            self._read(asked)
+
+    def _read(self, asked: dict[str, Any]) -> None:
         for service, branch, agent, starts, ends, busy, until, people, public, cooling in fetch_all(
             _TAKEN, asked, planned=True
         ):
@@ -296,7 +304,7 @@ class Openings(Sequence[FreeSlot]):
                 self.taken[service, branch][starts, agent] = Taken(ends, people, public, cooling)
                 if agent is not None and people > 0:
                     self.busy[agent].append((busy, until, starts, (service, branch)))
-        if agents:
+        if asked["agents"]:
             for agent, starts, ends in fetch_all(_ABSENT, asked):
                 self.busy[agent].append((starts, ends, -1, (agent, agent)))
         self._close(fetch_all(_CLOSED, asked))
@@ -344,6 +352,10 @@ class Openings(Sequence[FreeSlot]):
             ]
         return self._days
 
+    def forget_days(self) -> None:
+        """Count again, when the calendars have been narrowed."""
+        self._days = None
+
     def of_day(self, day: date) -> list[FreeSlot]:
         """Return the free starts of a date, by time."""
         rows = [
@@ -365,6 +377,12 @@ class Openings(Sequence[FreeSlot]):
                 strays = self._strays(taken, base, template)
                 return self._places(bookable, at, start, taken, strays)
         return 0
+
+    def is_empty_at(self, slot: Slot) -> bool:
+        """Whether nobody is booked at a start, of the one calendar there is."""
+        taken = self.taken.get(self.found[0].key, {})
+        row = taken.get((int(slot.starts_at.timestamp()), slot.agent))
+        return row is None or row.people == 0
 
     def _bounds(self, bookable: Bookable, day: date, base: int) -> tuple[int, int]:
         """Return the offsets between which a start of a date may be booked."""
@@ -479,6 +497,84 @@ def next_free(
         if len(found) == NEXT_FREE:
             return found
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What somebody looks for; `near` keeps the nearest branch that has a place."""
+
+    service_id: UUID | None = None
+    branch_id: UUID | None = None
+    organization_id: UUID | None = None
+    since: date | None = None
+    until: date | None = None
+    people: int = 1
+    near: Point | None = None
+
+
+def find_openings(search: Search, now: datetime) -> Openings:
+    """
+    Return what is free for a search, for six days after its first unless told.
+
+    :raises InvalidInput: dates that are none, or too many of them
+    """
+    # The earliest zone has yesterday's date still.
+    today = now.date() - timedelta(days=1)
+    since = max(search.since or today, today)
+    until = search.until or (search.since or now.date()) + timedelta(days=6)
+    if until < (search.since or since):
+        raise InvalidInput.on("date_to", _("The last date must come after the first."))
+    if (until - since).days > LONGEST_DAYS:
+        raise InvalidInput.on(
+            "date_to", _("Ask for %(days)d days at most.") % {"days": LONGEST_DAYS}
+        )
+    branches = Branch.objects.filter(closed_at=None, organization__closed_at=None)
+    services = Service.objects.filter(retired_at=None, organization__closed_at=None)
+    if search.branch_id is not None:
+        branches = branches.filter(pk=search.branch_id)
+    if search.service_id is not None:
+        services = services.filter(pk=search.service_id)
+    if search.organization_id is not None:
+        branches = branches.filter(organization=search.organization_id)
+        services = services.filter(organization=search.organization_id)
+    offered = AppointmentSlot.objects.filter(retired_at=None)
+    opened = SlotException.objects.filter(kind=ExceptionKind.OPEN, date__gte=today)
+    if search.branch_id is not None or search.organization_id is not None:
+        column = (
+            {"branch": search.branch_id}
+            if search.branch_id
+            else {"organization": search.organization_id}
+        )
+        named = (
+            offered.filter(**column)
+            .values("service")
+            .union(opened.filter(**column).values("service"))
+        )
+        services = services.filter(pk__in=named)
+    if search.service_id is not None:
+        named = (
+            offered.filter(service=search.service_id)
+            .values("branch")
+            .union(opened.filter(service=search.service_id).values("branch"))
+        )
+        branches = branches.filter(pk__in=named)
+    if search.near is not None:
+        branches = branches.annotate(distance=Distance("point", search.near)).order_by("distance")
+    found_branches = list(branches)
+    found = bookables(services, found_branches, since, until)
+    openings = Openings(found, since, until, now, search.people)
+    return _nearest(openings, found_branches) if search.near is not None else openings
+
+
+def _nearest(openings: Openings, branches: list[Branch]) -> Openings:
+    """Narrow what is free to the first of the branches that has any."""
+    everything = openings.found
+    for branch in branches:
+        openings.found = [row for row in everything if row.branch.pk == branch.pk]
+        openings.forget_days()
+        if openings.found and len(openings):
+            return openings
+    return openings
 
 
 # --- Lists ------------------------------------------------------------------------------------
@@ -596,6 +692,36 @@ def staff_view(appointment: Appointment) -> dict[str, Any]:
         "ended_by": appointment.ended_by,
         "end_reason": appointment.end_reason,
     }
+
+
+def door_view(appointment: Appointment) -> dict[str, Any]:
+    """Return an appointment as the door shows it: nothing of the person that they did not say."""
+    view = holder_view(appointment)
+    return view | {"phone": "", "answers": {}}
+
+
+def read_offers(entries: list[WaitlistEntry]) -> None:
+    """Read the offers of several places on waitlists within the scope, in two queries."""
+    prefetch_related_objects(entries, "offers__appointment")
+
+
+def list_absences(agent_id: UUID) -> "QuerySet[AgentAbsence]":
+    """Return an agent's own absences of the scope, soonest first."""
+    rows: QuerySet[AgentAbsence] = AgentAbsence.objects.filter(agent=agent_id)
+    return rows.order_by("starts_at", "id")
+
+
+def get_rules(service_id: UUID) -> BookingRules:
+    """
+    Return a service's rules; the defaults where nobody has set any.
+
+    :raises NotFound: unknown, or retired
+    """
+    rows = Service.objects.with_scopes_disabled().filter(pk=service_id, retired_at=None)
+    service = rows.first()
+    if service is None:
+        raise NotFound
+    return _rules([service])[service.pk]
 
 
 def entry_view(entry: WaitlistEntry) -> dict[str, Any]:

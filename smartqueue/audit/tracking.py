@@ -65,6 +65,7 @@ HOT: Final[Mapping[str, Hot]] = {
     "queues.TicketPeriod": Hot(),
     "queues.TicketStep": Hot(),
     "queues.QueueWaits": Hot(),
+    "queues.ExpectedPeople": Hot(),
     "appointments.Appointment": Hot(
         watched=("customer", "customer_name", "phone", "answers", "note", "end_reason")
     ),

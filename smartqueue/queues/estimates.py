@@ -4,24 +4,27 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from smartqueue.common import tenancy
+from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
 from smartqueue.queues.enums import QueueState
 from smartqueue.queues.models import Queue
-from smartqueue.waits import CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
+from smartqueue.waits import Booking, CorruptState, Estimate, LineSummary, Pool, Predictor, Segment
 
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
 MOST_PROFILES = 500
 AT_REST_SECONDS = 1.0
 LIKELY_SERVED = 0.8
+# Who is later than that comes as a walk-in; who is booked for later passes nobody who waits now.
+LATE_ARRIVALS = timedelta(minutes=10)
+EXPECTED_WITHIN = timedelta(hours=4)
 DEFAULT_HANDLING_SECONDS = 600.0
 
 _PROFILE = """
@@ -33,7 +36,16 @@ _PROFILE = """
                           AND ticket.service_id = offered.service_id))), '[]'::json)
             FROM queues_queueservice AS offered
             JOIN business_service AS service ON service.id = offered.service_id
-            WHERE offered.queue_id = queue.id)
+            WHERE offered.queue_id = queue.id),
+           (SELECT coalesce(json_agg(json_build_array(
+                       extract(epoch FROM expected.slot_at), expected.people,
+                       expected.head_start_minutes * 60)), '[]'::json)
+            FROM queues_queueservice AS offered
+            JOIN queues_expectedpeople AS expected
+              ON expected.branch_id = queue.branch_id
+             AND expected.service_id = offered.service_id
+            WHERE offered.queue_id = queue.id
+              AND expected.slot_at BETWEEN %s AND %s)
     FROM queues_queue AS queue
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
     WHERE queue.id = ANY(%s)
@@ -65,7 +77,8 @@ Hours = tuple[datetime | None, datetime | None]
 class Profile:
     """
     What was learned of a queue, the mean handling time of who waits in it in seconds, and what was
-    answered from these so far, and its hours once they were asked for.
+    answered from these so far, and its hours once they were asked for. `bookings` are the people
+    with appointments soon who have not arrived.
     """
 
     predictor: Predictor
@@ -73,6 +86,7 @@ class Profile:
     answers: dict[tuple[int, Pool, bool], Estimate] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
     at_rest: list[tuple[float, Counters]] = field(default_factory=list)
+    bookings: tuple[Booking, ...] = ()
 
     def counters_at_rest(self, queue_id: UUID) -> Counters:
         """Return the counters of a queue that none serves now, as they were a second ago at most."""
@@ -102,10 +116,11 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         return
     if len(_profiles) + len(old) > MOST_PROFILES:
         _profiles.clear()
+    now = clock.now()
     with tenancy.counting("queues_queue", old):
-        rows = fetch_all(_PROFILE, [old])
-    for queue_id, state, services in rows:
-        _profiles[queue_id] = (moment, _profile(state, services))
+        rows = fetch_all(_PROFILE, [now - LATE_ARRIVALS, now + EXPECTED_WITHIN, old])
+    for queue_id, state, services, expected in rows:
+        _profiles[queue_id] = (moment, _profile(state, services, expected))
 
 
 def _age(queue_id: UUID, moment: float) -> float:
@@ -128,7 +143,9 @@ def predictor_from(state: dict[str, Any] | None) -> Predictor:
         return Predictor()
 
 
-def _profile(stored: str | None, offered: str | list[list[Any]]) -> Profile:
+def _profile(
+    stored: str | None, offered: str | list[list[Any]], expected: str | list[list[Any]]
+) -> Profile:
     predictor = predictor_from(json.loads(stored) if stored else None)
     services = json.loads(offered) if isinstance(offered, str) else offered
     times = [
@@ -137,7 +154,9 @@ def _profile(stored: str | None, offered: str | list[list[Any]]) -> Profile:
     ]
     people = sum(weight for _, weight in times)
     mean = sum(seconds * weight for seconds, weight in times) / people if people else None
-    return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS)
+    soon = json.loads(expected) if isinstance(expected, str) else expected
+    bookings = tuple(Booking(float(at), "", float(ahead), float(n)) for at, n, ahead in soon)
+    return Profile(predictor, mean or DEFAULT_HANDLING_SECONDS, bookings=bookings)
 
 
 def for_place(
@@ -169,6 +188,7 @@ def for_place(
             pool=pool,
             waiting=max(queue.waiting_count, near),
             handling=profile.handling,
+            bookings=profile.bookings,
             frozen=frozen,
         )
         known = profile.answers[key] = profile.predictor.predict_position(near, summary)

@@ -388,6 +388,30 @@ class TicketStep(TenantModel):
         indexes = [models.Index(fields=["ticket", "-ticket_version"], name="step_by_ticket")]
 
 
+class ExpectedPeople(TenantModel):
+    """
+    People with appointments at one time who have not arrived, as appointments count them: they will
+    pass those whose place in the order is behind their slot less the head start.
+    """
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="+")
+    service = models.ForeignKey("business.Service", on_delete=models.CASCADE, related_name="+")
+    slot_at = models.DateTimeField()
+    people = models.PositiveIntegerField()
+    head_start_minutes = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "service", "slot_at"], name="expected_people_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["slot_at"], name="expected_people_by_time")]
+
+
 class QueueWaits(models.Model):
     """What the wait estimator has learned of one queue, in the form of `waits.Predictor.to_state`."""
 

@@ -1,8 +1,12 @@
 """What happens to queues by the clock."""
 
+from datetime import timedelta
+
 from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
+from smartqueue.common.purge import delete_where
 from smartqueue.queues import operations, queries
+from smartqueue.queues.models import ExpectedPeople
 
 
 @periodic(every_seconds=60)
@@ -14,6 +18,13 @@ def expire_due_tickets_task() -> None:
             pass
     for session_id in queries.sessions_of_past_days(now):
         operations.close_forgotten_session(session_id=session_id, now=now)
+
+
+@periodic(every_seconds=3600)
+def forget_expected_people_task() -> None:
+    """Forget whom appointments expected on past days."""
+    yesterday = clock.now() - timedelta(days=1)
+    delete_where(ExpectedPeople, "slot_at < %s", [yesterday])
 
 
 @periodic(every_seconds=60)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,8 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
+from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.tests import factories as bookings
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
 from smartqueue.business.models import (
@@ -222,6 +224,7 @@ def make_world() -> World:
         .create(**of, **REGISTER_ENTRY, created_at=now)
         .pk
     )
+    world.ids |= make_calendar(world)
     file, sealed_key = archive.keep(b"archive")
     world.ids["exports"] = Export.objects.create(
         user_id=people["customer_a"].user_id,
@@ -233,6 +236,69 @@ def make_world() -> World:
         sealed_key=sealed_key,
     ).pk
     return world
+
+
+def make_calendar(world: World) -> dict[str, Any]:
+    """Return organization A's slots and bookings: of customer_a, of others, on a waitlist."""
+    place, now = world.place, clock.now()
+    customer = world.people["customer_a"]
+    day = next_tuesday()
+    slot = bookings.make_slot(place, valid_from=now.date(), capacity=5)
+    # A time with one place, which is taken, so that people wait for it.
+    rare = make_service(place.organization)
+    bookings.make_slot(place, service_id=rare.pk, valid_from=now.date(), end_time=time(10))
+    appointments.set_booking_rules(
+        actor=place.owner,
+        service_id=place.service.pk,
+        now=now,
+        needs_approval=True,
+        most_per_day=9,
+        most_ahead=9,
+    )
+    exception = appointments.create_slot_exception(
+        actor=place.owner,
+        branch_id=place.branch.pk,
+        now=now,
+        date=day.date() + timedelta(days=14),
+        kind="close",
+    )
+    asked = bookings.book(place, day, actor=customer, now=now)
+    confirmed = bookings.book(place, day + timedelta(hours=1), actor=customer, now=now)
+    appointments.approve_appointment(actor=place.owner, appointment_id=confirmed.pk, now=now)
+    held = bookings.hold(place, day + timedelta(hours=2), actor=customer, now=now)
+    taken = bookings.book(place, day, service_id=rare.pk, now=now)
+    dates = {"from_date": day.date(), "until_date": day.date(), "service_id": rare.pk}
+    entry = bookings.wait_for_place(place, actor=customer, now=now, **dates)
+    second = bookings.wait_for_place(place, now=now + timedelta(seconds=1), **dates)
+    appointments.cancel_appointment(actor=place.owner, appointment_id=taken.pk, now=now)
+    absence = appointments.add_absence(
+        actor=world.people["agent"],
+        organization_id=place.organization.pk,
+        agent_id=world.people["agent"].user_id,
+        starts_at=day,
+        ends_at=day + timedelta(hours=1),
+        now=now,
+    )
+    return {
+        "appointment-slots": slot.pk,
+        "slot-exceptions": exception.pk,
+        "booking-rules": place.service.pk,
+        "appointments": asked.pk,
+        "confirmed": confirmed.pk,
+        "held_place": held.pk,
+        "waitlist": entry.pk,
+        "second": second.pk,
+        "rare": rare.pk,
+        "absences": absence.pk,
+        "day": day,
+    }
+
+
+def next_tuesday() -> datetime:
+    """Return nine o'clock in Dakar of the first Tuesday after today."""
+    today = clock.now().date()
+    ahead = (1 - today.weekday()) % 7 or 7
+    return datetime.combine(today + timedelta(days=ahead), time(9), UTC)
 
 
 @dataclass
@@ -382,6 +448,14 @@ def requests() -> list[tuple[str, str]]:
     return found
 
 
+APPOINTMENT_IN_STATE = {
+    "attendance": "confirmed",
+    "check-in": "confirmed",
+    "no-show": "confirmed",
+    "code": "held_place",
+    "verify": "held_place",
+    "confirm": "held_place",
+}
 CASE_IN_STATE = {"reopen": "settled"}
 TICKET_IN_STATE = {
     "recall": "called",
@@ -404,6 +478,8 @@ def address(world: World, route: str) -> str:
         before = parts[index - 1]
         if before == "tickets" and route.startswith("api/"):
             parts[index] = str(ids[TICKET_IN_STATE.get(parts[index + 1], "tickets")])
+        elif before == "appointments":
+            parts[index] = str(ids[APPOINTMENT_IN_STATE.get(parts[index + 1], "appointments")])
         elif before == "cases":
             state = "held" if route.startswith("t/") else CASE_IN_STATE.get(parts[index + 1])
             parts[index] = str(ids[state or "cases"])
@@ -437,6 +513,7 @@ def address(world: World, route: str) -> str:
 
 
 QUERIES = {
+    "api/appointments/available-slots/": "organization",
     "api/business/opening-exceptions/": "branch",
     "api/business/holiday-overrides/": "organization",
     "api/business/members/": "organization",
@@ -655,6 +732,72 @@ REST_BODIES: dict[str, Body] = {
     "POST api/support/cases/<uuid:case_id>/assign/": lambda w: {
         "assignee": str(w.place.owner.user_id),
         "version": 2,
+    },
+}
+
+
+def _wish(world: World, **values: Any) -> dict[str, Any]:
+    place = world.place
+    at = world.ids["day"] + timedelta(hours=3)
+    return {
+        "service": str(place.service.pk),
+        "branch": str(place.branch.pk),
+        "starts_at": at.isoformat(),
+    } | values
+
+
+def _week(world: World, **values: Any) -> dict[str, Any]:
+    return {"day_of_week": 4, "start": "09:00", "end": "10:00"} | values
+
+
+REST_BODIES |= {
+    "POST api/appointments/appointment-slots/": lambda w: _week(
+        w, branch=_text(w, "branches"), service=str(w.place.service.pk)
+    ),
+    "POST api/appointments/appointment-slots/generate/": lambda w: {
+        "branch": _text(w, "branches"),
+        "service": str(w.place.service.pk),
+    },
+    "PUT api/appointments/appointment-slots/<uuid:slot_id>/": _week,
+    "PATCH api/appointments/appointment-slots/<uuid:slot_id>/": lambda w: {"capacity": 6},
+    "POST api/appointments/slot-exceptions/": lambda w: {
+        "branch": _text(w, "branches"),
+        "date": "2027-01-01",
+        "kind": "close",
+    },
+    "PUT api/appointments/slot-exceptions/<uuid:exception_id>/": lambda w: {
+        "date": "2027-01-02",
+        "kind": "close",
+    },
+    "PATCH api/appointments/slot-exceptions/<uuid:exception_id>/": lambda w: {"reason": "Fête"},
+    "PUT api/appointments/booking-rules/<uuid:service_id>/": lambda w: {"hold_seconds": 60},
+    "PATCH api/appointments/booking-rules/<uuid:service_id>/": lambda w: {"hold_seconds": 60},
+    "POST api/appointments/appointments/": _wish,
+    "PUT api/appointments/appointments/<uuid:appointment_id>/": lambda w: {
+        "starts_at": (w.ids["day"] + timedelta(hours=4)).isoformat()
+    },
+    "POST api/appointments/appointments/<uuid:appointment_id>/code/": lambda w: {
+        "phone": f"+22177{uuid4().int % 10**7:07}"
+    },
+    "POST api/appointments/appointments/<uuid:appointment_id>/verify/": lambda w: {"code": "1"},
+    "POST api/appointments/visits/": lambda w: {"wishes": [_wish(w)]},
+    "POST api/appointments/series/": lambda w: _wish(w, every_days=7, times=2),
+    "POST api/appointments/check-in/": lambda w: {
+        "branch": _text(w, "branches"),
+        "code": "ZZZZZZZZ",
+    },
+    "POST api/appointments/waitlist/": lambda w: {
+        "service": _text(w, "rare"),
+        "branch": _text(w, "branches"),
+        "from_date": str(w.ids["day"].date()),
+        "until_date": str(w.ids["day"].date()),
+        "phone": f"+22177{uuid4().int % 10**7:07}",
+    },
+    "POST api/appointments/absences/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "agent": str(w.people["agent"].user_id),
+        "starts_at": w.ids["day"].isoformat(),
+        "ends_at": (w.ids["day"] + timedelta(hours=1)).isoformat(),
     },
 }
 

@@ -29,6 +29,7 @@ APPS = (
     "business",
     "agents",
     "queues",
+    "appointments",
     "notifications",
     "outbox",
     "realtime",
@@ -237,4 +238,6 @@ def test_a_device_gets_what_anybody_gets_but_for_what_it_is_there_for(rows):
         ("display", *socket_ticket): ("401", "200"),
         # Not even as the anonymous person in front of it could.
         ("display", "POST", "api/queues/tickets/"): ("201 *", "404"),
+        ("display", "POST", "api/appointments/appointments/"): ("201 *", "404"),
+        ("display", "POST", "api/appointments/waitlist/"): ("201 *", "404"),
     }

@@ -6,7 +6,7 @@ is a new version of the event.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 from uuid import UUID, uuid4
@@ -65,6 +65,7 @@ SAMPLES: dict[str, Any] = {
     "bool": True,
     "datetime": datetime(2026, 11, 23, 9, tzinfo=UTC),
     "float": 0.5,
+    "datetime.date": date(2026, 11, 23),
 }
 
 

@@ -41,6 +41,9 @@ PUBLIC: Final = {
     "api/business/opening-exceptions/",
     "api/business/holiday-overrides/",
     "api/queues/queues/",
+    "api/appointments/appointment-slots/",
+    "api/appointments/available-slots/",
+    "api/appointments/slot-exceptions/",
     "api/locations/communes/",
 }
 # A list of all organizations' rows, for the platform alone.

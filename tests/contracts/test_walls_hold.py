@@ -16,6 +16,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.ids import new_id
 from smartqueue.common.walls import is_tenant
 from smartqueue.queues.models import (
+    ExpectedPeople,
     QueuePriority,
     QueueWaits,
     SessionBreak,
@@ -48,6 +49,14 @@ def world(as_web: AsWeb) -> World:
     )
     category = VehicleCategory.objects.with_scopes_disabled().create(
         **of, queue=place.queue, code="bus", name="Bus", duration_minutes=9
+    )
+    ExpectedPeople.objects.with_scopes_disabled().create(
+        **of,
+        branch=place.branch,
+        service=place.service,
+        slot_at=NOW,
+        people=2,
+        head_start_minutes=25,
     )
     QueueWaits.objects.get_or_create(queue=place.queue, defaults={"state": {}, "updated_at": NOW})
     with tenancy.organizations([place.organization.pk]):

@@ -49,6 +49,7 @@ from smartqueue.appointments.operations.configuring import (
     update_slot_exception,
 )
 from smartqueue.appointments.operations.erasing import forget_person
+from smartqueue.appointments.operations.expecting import tell_queues
 from smartqueue.appointments.operations.feeds import (
     NewFeed,
     create_feed,
@@ -110,6 +111,7 @@ __all__ = [
     "revoke_feed",
     "send_booking_code",
     "set_booking_rules",
+    "tell_queues",
     "update_note",
     "update_slot",
     "update_slot_exception",

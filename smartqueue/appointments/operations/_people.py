@@ -106,13 +106,19 @@ def check_limits(
 
 
 def same_booking(
-    places_ids: list[UUID], customer_id: UUID | None, phone: str, person_key: str
+    offer: Offer, starts_at: datetime, customer_id: UUID | None, phone: str, person_key: str
 ) -> Appointment | None:
-    """Return what the same person has booked or holds at one of these places already."""
+    """Return what the same person has booked or holds of a service at this time already."""
     rows = _rows_of(customer_id, phone)
     if rows is None:
         return None
-    own = rows.filter(places__in=places_ids, state__in=ACTIVE, person_key=person_key)
+    own = rows.filter(
+        service=offer.service,
+        branch=offer.branch,
+        starts_at=starts_at,
+        state__in=ACTIVE,
+        person_key=person_key,
+    )
     return own.select_related("branch", "service", "places").first()
 
 

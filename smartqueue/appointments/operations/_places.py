@@ -207,6 +207,31 @@ def raise_ceiling(places_id: UUID, slot: Slot) -> None:
         cursor.execute(_RAISE, [slot.capacity, slot.public_capacity, places_id])
 
 
+def check_room(
+    offer: Offer, bookable: Bookable, slots: list[Slot], people: int, now: datetime
+) -> None:
+    """
+    Refuse without a lock what is plainly full, so that a crowd at one place does not stand in line
+    for a refusal; who passes is counted again under the lock.
+
+    :raises SlotFull, AgentBusy: with what is free next
+    """
+    day = clock.service_date(slots[0].starts_at, bookable.branch.timezone)
+    openings = Openings([bookable], day, day, now, is_public=not offer.is_staff)
+    free = max(openings.left_at(bookable, slot) for slot in slots)
+    if free < people:
+        raise full(offer, slots[0], people, now, free, is_empty=openings.is_empty_at(slots[0]))
+
+
+def full(
+    offer: Offer, slot: Slot, people: int, now: datetime, free: int, *, is_empty: bool
+) -> Problem:
+    """Return the refusal of a start without room: full, or its agent's time is taken elsewhere."""
+    if slot.agent is not None and is_empty:
+        return refusal(AgentBusy, offer, now, slot.starts_at, people)
+    return refusal(SlotFull, offer, now, slot.starts_at, people, free=max(free, 0))
+
+
 def pick(
     offer: Offer,
     bookable: Bookable,
@@ -231,9 +256,8 @@ def pick(
             return row, slot
         most = max(most, free)
     first = slots[0]
-    if first.agent is not None and places[first.starts_at, first.agent].taken == 0:
-        raise refusal(AgentBusy, offer, now, first.starts_at, people)
-    raise refusal(SlotFull, offer, now, first.starts_at, people, free=max(most, 0))
+    is_empty = places[first.starts_at, first.agent].taken == 0
+    raise full(offer, first, people, now, most, is_empty=is_empty)
 
 
 def by_slot(locked: dict[UUID, SlotPlaces]) -> dict[tuple[datetime, UUID | None], SlotPlaces]:

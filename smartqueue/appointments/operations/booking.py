@@ -29,7 +29,7 @@ from smartqueue.appointments.errors import (
 from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.operations import _lifecycle, _people, _places, _waiting
 from smartqueue.appointments.policies import Offer
-from smartqueue.common import clock
+from smartqueue.common import clock, tenancy
 from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.db import operation
 from smartqueue.common.errors import NotSignedIn
@@ -229,8 +229,7 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
     answers = {} if is_held else _people.checked_answers(offer.rules, person.answers)
     bookable, slots = _places.slots_to_book(offer, wish.starts_at, now, wish.people, wish.agent_id)
     _people.wait_for_person(offer, customer_id, person.phone)
-    ids = _places.make_places(bookable, slots)
-    earlier = _people.same_booking(ids, customer_id, person.phone, person_key)
+    earlier = _people.same_booking(offer, wish.starts_at, customer_id, person.phone, person_key)
     if earlier is not None and _is_same_hold(earlier, booking, is_held=is_held):
         return earlier
     if earlier is not None and not _is_over(earlier, now):
@@ -246,7 +245,8 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
             day=day,
             now=now,
         )
-    locked = policies.lock_places(ids)
+    _places.check_room(offer, bookable, slots, wish.people, now)
+    locked = policies.lock_places(_places.make_places(bookable, slots))
     places, slot = _places.pick(offer, bookable, slots, locked, wish.people, now)
     appointment = Appointment(
         id=new_id(),
@@ -434,6 +434,8 @@ def send_booking_code(
     :raises TooManyRequests: with the seconds to wait
     """
     known = identifiers.phone(phone)
+    with tenancy.restored():
+        policies.access_appointment(actor, appointment_id)
     require_reachable([known])
     return _send_code(
         actor=actor,
@@ -510,9 +512,11 @@ def _verify(*, actor: Actor, appointment_id: UUID, code: str, now: datetime) -> 
         and appointment.code_expires_at > now
         and appointment.code_attempts < MAX_ATTEMPTS
     )
+    if not is_open:
+        return False
     own = Appointment.objects.filter(pk=appointment.pk)
     given = _digest(appointment.pk, appointment.phone, code)
-    if not is_open or not hmac.compare_digest(digest, given):
+    if not hmac.compare_digest(digest, given):
         own.update(code_attempts=F("code_attempts") + 1)
         return False
     own.update(phone_verified_at=now, code_digest=None)

@@ -54,6 +54,7 @@ def reschedule_appointment(
     bookable, slots = _places.slots_to_book(offer, starts_at, now, seen.people, agent_id)
     if not offer.is_staff:
         _people.wait_for_person(offer, seen.customer_id, seen.phone)
+    _places.check_room(offer, bookable, slots, seen.people, now)
     ids = _places.make_places(bookable, slots)
     appointment, locked = policies.access_appointment_locked(
         actor, appointment_id, holder=True, also=ids

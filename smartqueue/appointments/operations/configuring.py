@@ -18,10 +18,10 @@ from smartqueue.appointments.models import (
     BookingRules,
     SlotException,
 )
-from smartqueue.business.enums import Ability
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch, Membership, Service
 from smartqueue.business.policies import access_branch, require
-from smartqueue.common import clock
+from smartqueue.common import clock, tenancy
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.common.ids import new_id
@@ -384,8 +384,7 @@ def add_absence(
     :raises NotFound: not a member, or not the actor's to close
     :raises InvalidInput: a time that cannot be
     """
-    is_own = actor.user_id == agent_id
-    require(actor, organization_id, Ability.SERVE if is_own else Ability.MANAGE)
+    _access_calendar(actor, organization_id, agent_id)
     if not _works_at(agent_id, organization_id):
         raise NotFound
     if ends_at <= starts_at:
@@ -412,6 +411,15 @@ def remove_absence(*, actor: Actor, absence_id: UUID, now: datetime) -> None:
     )
     if absence is None:
         raise NotFound
-    is_own = actor.user_id == absence.agent_id
-    require(actor, absence.organization_id, Ability.SERVE if is_own else Ability.MANAGE)
+    _access_calendar(actor, absence.organization_id, absence.agent_id)
     absence.delete()
+
+
+def _access_calendar(actor: Actor, organization_id: UUID, agent_id: UUID) -> None:
+    """Enter the organization of an agent's own calendar, or of one that the actor manages."""
+    membership = actor.membership_in(organization_id)
+    is_own = actor.user_id == agent_id
+    if is_own and membership is not None and membership.role in ROLES_WITH[Ability.SERVE]:
+        tenancy.enter(organization_id)
+    else:
+        require(actor, organization_id, Ability.MANAGE)

@@ -110,9 +110,8 @@ def _check_dates(offer: Offer, from_date: date, until_date: date, now: datetime)
 def _check_reachable(offer: Offer, actor: Actor, phone: str) -> None:
     if actor.user_id is not None and not offer.is_staff:
         return
-    if not offer.is_staff and not (
-        actor.kind is ActorKind.ANONYMOUS and offer.rules.allows_anonymous
-    ):
+    is_somebody = actor.kind in {ActorKind.ANONYMOUS, ActorKind.KIOSK}
+    if not offer.is_staff and not (is_somebody and offer.rules.allows_anonymous):
         raise NotSignedIn
     if not phone:
         raise PhoneNeeded.on("phone", PhoneNeeded.title, PhoneNeeded.code)

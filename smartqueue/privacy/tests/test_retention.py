@@ -13,6 +13,10 @@ from django.utils import translation
 
 from config.celery import app as worker
 from smartqueue.accounts.models import Session, User, VerificationCode
+from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.operations import Person
+from smartqueue.appointments.tests.factories import book, make_slot
 from smartqueue.audit import operations as audit_operations
 from smartqueue.audit.models import PersonKey, RowChange
 from smartqueue.audit.tests.conftest import entries_on, id_on
@@ -321,7 +325,42 @@ def make_erasure(at: datetime) -> Ended:
     return gone(Erasure.objects.create(requested_at=at, finished_at=at))
 
 
+def visited(at: datetime) -> Appointment:
+    """Return an appointment that ended at a time, which somebody missed."""
+    place = make_place()
+    make_slot(place)
+    person = Person(customer_name="Awa", phone="+221771234567")
+    booked = book(place, person=person)
+    appointments.mark_no_show(actor=place.agent, appointment_id=booked.pk, now=booked.ends_at)
+    rows = Appointment.objects.with_scopes_disabled().filter(pk=booked.pk)
+    rows.update(starts_at=at - timedelta(minutes=30), ends_at=at)
+    return booked
+
+
+def make_appointment_identity(at: datetime) -> Ended:
+    booked = visited(at)
+
+    def ended() -> bool:
+        row = Appointment.objects.with_scopes_disabled().get(pk=booked.pk)
+        assert (row.state, row.counted, row.customer_id is None) == ("no_show", 1, False)
+        return not (row.customer_name or row.phone or row.person_key)
+
+    return ended
+
+
+def make_appointment_link(at: datetime) -> Ended:
+    booked = visited(at)
+
+    def ended() -> bool:
+        row = Appointment.objects.with_scopes_disabled().get(pk=booked.pk)
+        return row.customer_id is None and row.booked_by_id is None
+
+    return ended
+
+
 MAKERS: dict[str, Maker] = {
+    "appointment_identity": make_appointment_identity,
+    "appointment_link": make_appointment_link,
     "registration": make_registration,
     "code": make_code,
     "erasure_code": make_erasure_code,

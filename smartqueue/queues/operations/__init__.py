@@ -9,6 +9,7 @@ from smartqueue.queues.operations.calling import (
 )
 from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
 from smartqueue.queues.operations.erasing import forget_person
+from smartqueue.queues.operations.expecting import expect_booked
 from smartqueue.queues.operations.expiring import (
     expire_tickets,
     follow_opening_hours,
@@ -51,6 +52,7 @@ __all__ = [
     "create_queue",
     "end_session",
     "end_sessions_without_right",
+    "expect_booked",
     "expire_tickets",
     "follow_opening_hours",
     "forget_person",
