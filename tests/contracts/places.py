@@ -17,6 +17,7 @@ from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.enums import FeedKind
 from smartqueue.appointments.tests import factories as bookings
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
@@ -61,6 +62,7 @@ REGISTER_ENTRY = {
     "data": "Images",
     "retention": "30 jours",
 }
+BUSY_URL = "https://calendar.example/busy.ics"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -271,6 +273,14 @@ def make_calendar(world: World) -> dict[str, Any]:
     entry = bookings.wait_for_place(place, actor=customer, now=now, **dates)
     second = bookings.wait_for_place(place, now=now + timedelta(seconds=1), **dates)
     appointments.cancel_appointment(actor=place.owner, appointment_id=taken.pk, now=now)
+    feed = appointments.create_feed(actor=customer, kind=FeedKind.PERSON, now=now)
+    busy = appointments.add_busy_calendar(
+        actor=place.owner,
+        organization_id=place.organization.pk,
+        branch_id=place.branch.pk,
+        url=BUSY_URL,
+        now=now,
+    )
     absence = appointments.add_absence(
         actor=world.people["agent"],
         organization_id=place.organization.pk,
@@ -290,6 +300,9 @@ def make_calendar(world: World) -> dict[str, Any]:
         "second": second.pk,
         "rare": rare.pk,
         "absences": absence.pk,
+        "calendar-feeds": feed.feed.pk,
+        "feed": feed.token,
+        "busy-calendars": busy.pk,
         "day": day,
     }
 
@@ -494,6 +507,7 @@ def address(world: World, route: str) -> str:
                 "d": place.branch.slug,
                 "q": str(place.queue.pk),
                 "t": token_of(ids["tickets"]),
+                "calendar": f"{ids.get('feed')}.ics",
                 "k": world.tokens["kiosk"],
                 "w": world.tokens["display"],
                 "manage": str(ids["organizations"]),
@@ -514,6 +528,7 @@ def address(world: World, route: str) -> str:
 
 QUERIES = {
     "api/appointments/available-slots/": "organization",
+    "api/appointments/busy-calendars/": "organization",
     "api/business/opening-exceptions/": "branch",
     "api/business/holiday-overrides/": "organization",
     "api/business/members/": "organization",
@@ -792,6 +807,12 @@ REST_BODIES |= {
         "from_date": str(w.ids["day"].date()),
         "until_date": str(w.ids["day"].date()),
         "phone": f"+22177{uuid4().int % 10**7:07}",
+    },
+    "POST api/appointments/calendar-feeds/": lambda w: {"kind": "person"},
+    "POST api/appointments/busy-calendars/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "branch": _text(w, "branches"),
+        "url": BUSY_URL,
     },
     "POST api/appointments/absences/": lambda w: {
         "organization": _text(w, "organizations"),

@@ -164,7 +164,7 @@ def test_an_appointment_as_an_attachment_says_when_where_and_what_to_bring(place
     assert file.content_type == "text/calendar; charset=utf-8; method=REQUEST"
     assert read.uid.value == appointment.uid
     assert (read.dtstart.value, read.dtend.value) == (appointment.starts_at, appointment.ends_at)
-    assert read.dtstart.params["TZID"] == ["Africa/Dakar"]
+    assert b"DTSTART;TZID=Africa/Dakar:" in file.content
     assert read.summary.value == f"{place.service.name} at {place.organization.name}"
     assert "CNI; 2 photos" in read.description.value
     assert read.url.value == "https://x.test/a/1"
