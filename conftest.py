@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from smartqueue.common import tenancy
+
+AS_WEB = os.environ.get("TEST_ROLE") == "web"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,28 +60,58 @@ def _signed_in(role: dict[str, Any]) -> Iterator[None]:
 
 @pytest.fixture
 def as_web(transactional_db: None) -> Callable[[], AbstractContextManager[None]]:
-    """Return the context in which the database is used as the role that serves."""
+    """Return the context in which the database is used as the role that serves, by an untrusted process."""
     role = _web_role()
-    return lambda: _signed_in(role)
+    return lambda: _serving(role)
 
 
-@pytest.fixture(scope="session", autouse=os.environ.get("TEST_ROLE") == "web")
-def _everything_as_web(django_db_setup: None) -> Iterator[None]:
-    """With TEST_ROLE=web, run every test as the role that serves, set-up of rows trusted."""
+@contextmanager
+def _serving(role: dict[str, Any]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, _signed_in(role):
+        patch.setattr(tenancy, "_trusted", False)
+        yield
+
+
+AsOwner = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session", autouse=AS_WEB)
+def as_owner(django_db_setup: None) -> Iterator[AsOwner]:
+    """
+    Return the context in which the database is used as the owner of its tables.
+
+    With TEST_ROLE=web, everything outside it runs as the role that serves, set-up of rows trusted.
+    """
+    if not AS_WEB:
+        yield nullcontext
+        return
     tenancy.trust_this_process()
     owner = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
     empty = TransactionTestCase._fixture_teardown
 
-    def as_owner(self: Any) -> None:
+    def empty_as_owner(self: Any) -> None:
         with _signed_in(owner):
             empty(self)
 
-    TransactionTestCase._fixture_teardown = as_owner
+    TransactionTestCase._fixture_teardown = empty_as_owner
     try:
         with _signed_in(_web_role()):
-            yield
+            yield lambda: _signed_in(owner)
     finally:
         TransactionTestCase._fixture_teardown = empty
+
+
+@pytest.fixture
+def _whole_test_as_owner(as_owner: AsOwner) -> Iterator[None]:
+    with as_owner():
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sign in as the owner ahead of everything that a test marked so asks for."""
+    for item in items:
+        if AS_WEB and isinstance(item, pytest.Function) and item.get_closest_marker("owner"):
+            item.fixturenames.insert(0, "_whole_test_as_owner")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from bench import estimates, forecast_warsaw, measures, profiled, report
+from bench import estimates, forecast_warsaw, measures, profiled, report, waits_warsaw
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
@@ -32,6 +32,7 @@ NEED_AGENTS = {"call", "growth", "past", "walls"}
 ALONE: dict[str, Callable[[int], Sequence[report.Shown]]] = {
     "waits": estimates.waits,
     "forecast": forecast_warsaw.forecasts,
+    "accuracy": waits_warsaw.accuracies,
 }
 
 

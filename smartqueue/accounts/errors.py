@@ -117,6 +117,20 @@ class SecondFactorRequired(Problem):
     title = _("This needs a second factor. Add one to your account first.")
 
 
+class AccountAccessNeeded(Problem):
+    """Platform staff reach an account only while their access to it, with its reason, is open."""
+
+    status = 403
+    code = "account_access_needed"
+    title = _("Open access to this account with a reason first.")
+
+
+class AccountAccessOpen(Problem):
+    status = 409
+    code = "account_access_already_open"
+    title = _("You have access to this account already.")
+
+
 class EnrolmentExpired(Problem):
     """No authenticator app is being added, or it took too long."""
 

@@ -1,6 +1,7 @@
 """Facts about people and their sessions, without personal data."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -64,6 +65,29 @@ class ContactChanged(AccountEvent):
 
     change_id: UUID
     channel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAccessOpened(AccountEvent):
+    """
+    A platform administrator (`admin_id`) has let themselves into somebody's account. Why, stands
+    in the row alone, where erasure reaches it; the person is told.
+    """
+
+    name: ClassVar[str] = "accounts.account_access.opened"
+
+    account_access_id: UUID
+    admin_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAccessClosed(AccountEvent):
+    """It was ended before its time, by the administrator or by the person."""
+
+    name: ClassVar[str] = "accounts.account_access.closed"
+
+    account_access_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)

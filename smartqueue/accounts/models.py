@@ -5,7 +5,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from smartqueue.accounts.enums import (
@@ -21,6 +21,8 @@ from smartqueue.accounts.enums import (
 )
 from smartqueue.common.models import IdModel
 
+# For so long an administrator of the platform reaches an account after saying why.
+ACCOUNT_ACCESS_LIFE = timedelta(hours=1)
 # A refresh token that is not used for so long is no longer good.
 REFRESH_LIFE = timedelta(days=30)
 
@@ -157,6 +159,38 @@ class ContactChange(IdModel):
     created_at = models.DateTimeField(db_index=True)
     expires_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
+
+
+class AccountAccess(IdModel):
+    """
+    A platform administrator's time with somebody's account, and why. The administrator is empty
+    once erased, the reason once the person is.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="accesses")
+    admin = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+    opened_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    expires_at__gt=F("opened_at"),
+                    expires_at__lte=F("opened_at") + ACCOUNT_ACCESS_LIFE,
+                ),
+                name="account_access_short",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["admin", "user"],
+                condition=Q(closed_at__isnull=True),
+                name="account_access_open",
+            ),
+        ]
 
 
 class VerificationCode(IdModel):

@@ -4,12 +4,21 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from smartqueue.accounts import queries, tokens
+from django.db.models import Q
+
+from smartqueue.accounts import identifiers, queries, tokens
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind
-from smartqueue.accounts.errors import MfaExpired, ReauthenticationNeeded
-from smartqueue.accounts.models import ContactChange, MfaChallenge, Passkey, Session, User
+from smartqueue.accounts.errors import AccountAccessNeeded, MfaExpired, ReauthenticationNeeded
+from smartqueue.accounts.models import (
+    AccountAccess,
+    ContactChange,
+    MfaChallenge,
+    Passkey,
+    Session,
+    User,
+)
 from smartqueue.common.errors import NotFound
 
 RECENT = timedelta(minutes=10)
@@ -17,12 +26,17 @@ RECENT = timedelta(minutes=10)
 
 def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
     """
-    Return an open account that is the actor's own, or any to a platform administrator.
+    Return an open account that is the actor's own, or that a platform administrator has opened
+    access to, with a reason.
 
     :raises NotFound: unknown, not proven yet, erased, or somebody else's
+    :raises AccountAccessNeeded: a platform administrator without open access to it
     """
-    if actor.user_id != user_id and not actor.is_platform_admin:
-        raise NotFound
+    if actor.user_id != user_id:
+        if not actor.is_platform_admin:
+            raise NotFound
+        if not queries.open_accesses(actor.require_user()).filter(user=user_id).exists():
+            raise AccountAccessNeeded
     rows = User.objects.filter(pk=user_id, is_active=True)
     if lock:
         rows = rows.select_for_update(of=("self",), no_key=True)
@@ -30,6 +44,43 @@ def access_user(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def access_user_to_open(actor: Actor, whose: UUID | str) -> User:
+    """
+    Return an open account of somebody else, locked, into which a platform administrator may ask to
+    be let; `whose` is its id or a proven identifier.
+
+    :raises NotFound: unknown, erased, the actor's own, or the actor is no platform administrator
+    :raises InvalidInput: neither an e-mail address nor a phone number
+    """
+    if not actor.is_platform_admin:
+        raise NotFound
+    if isinstance(whose, UUID):
+        is_named = Q(pk=whose)
+    else:
+        known = identifiers.parse(whose)
+        is_named = Q(email=known.value) | Q(phone=known.value)
+    rows = User.objects.filter(is_named, is_active=True).exclude(pk=actor.require_user())
+    user = rows.select_for_update(of=("self",), no_key=True).first()
+    if user is None:
+        raise NotFound
+    return user
+
+
+def access_account_access(actor: Actor, access_id: UUID) -> AccountAccess:
+    """
+    Return an open access, locked, that the actor may end: its administrator, or the person.
+
+    :raises NotFound: unknown, over, or not the actor's
+    """
+    user_id = actor.require_user()
+    rows = AccountAccess.objects.filter(pk=access_id, closed_at=None, expires_at__gt=wall_now())
+    rows = rows.filter(Q(admin=user_id) | Q(user=user_id))
+    access = rows.select_for_update(of=("self",), no_key=True).first()
+    if access is None:
+        raise NotFound
+    return access
 
 
 def access_session(actor: Actor, session_id: UUID) -> Session:

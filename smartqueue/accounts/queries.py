@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, Method, SessionKind
 from smartqueue.accounts.identifiers import Identifier
-from smartqueue.accounts.models import REFRESH_LIFE, Passkey, Session, User
+from smartqueue.accounts.models import REFRESH_LIFE, AccountAccess, Passkey, Session, User
 
 
 def find_user(identifier: Identifier) -> User | None:
@@ -26,6 +26,17 @@ def owner_of(identifier: Identifier) -> UUID | None:
     """Return whose identifier this is, be the account open or closed."""
     column = "email" if identifier.channel is Channel.EMAIL else "phone"
     return User.objects.filter(**{column: identifier.value}).values_list("pk", flat=True).first()
+
+
+def open_accesses(admin_id: UUID) -> QuerySet[AccountAccess]:
+    """Return the accesses to accounts that an administrator of the platform has open."""
+    return AccountAccess.objects.filter(admin=admin_id, closed_at=None, expires_at__gt=wall_now())
+
+
+def list_accesses(user_id: UUID) -> QuerySet[AccountAccess]:
+    """Return the accesses to a person's account, and those they have opened, newest first."""
+    rows = AccountAccess.objects.filter(Q(user=user_id) | Q(admin=user_id))
+    return rows.order_by("-opened_at", "-id")
 
 
 def list_sessions(user_id: UUID) -> QuerySet[Session]:

@@ -47,14 +47,24 @@ def csv_lines(organization_id: UUID, asked: Asked, language: str) -> Iterator[st
     """Yield the whole journal that was asked for, line by line, under its own scope."""
     writer = csv.writer(_Line())
     yield "\N{ZERO WIDTH NO-BREAK SPACE}" + writer.writerow(COLUMNS)
-    with tenancy.organizations([organization_id]):
-        rows = queries.list_entries(organization_id, asked)
-    for batch in queries.batches_of(rows):
-        queries.open_sealed(batch)
-        names = queries.names_of(batch, organization_id)
+    for batch, names in _batches(organization_id, asked):
         with translation.override(language):
             lines = [writer.writerow(map(_safe, _cells(entry, names))) for entry in batch]
         yield "".join(lines)
+
+
+def _batches(organization_id: UUID, asked: Asked) -> Iterator[tuple[list[Entry], dict[str, str]]]:
+    """Yield entries with the names in them; the scope is left before each is handed on."""
+    with tenancy.organizations([organization_id]):
+        batches = queries.batches_of(queries.list_entries(organization_id, asked))
+    while True:
+        with tenancy.organizations([organization_id]):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            queries.open_sealed(batch)
+            names = queries.names_of(batch, organization_id)
+        yield batch, names
 
 
 def _cells(entry: Entry, names: dict[str, str]) -> Iterator[Any]:

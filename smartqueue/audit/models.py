@@ -2,9 +2,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
 from smartqueue.audit.enums import EntryKind
+from smartqueue.common.managers import ScopedManager
 from smartqueue.common.models import IdModel
 
 
@@ -14,7 +14,14 @@ class RowChange(IdModel):
     changed; personal values in them are sealed with the person's key.
 
     `at` is the operation's time, the database's for direct SQL; the id holds the database's clock.
+    Without an organization it tells of the platform or of a person, and no organization's reader
+    ever sees it.
     """
+
+    if TYPE_CHECKING:
+        objects: ClassVar[Any]
+    else:
+        objects = ScopedManager(organization="organization_id")
 
     organization_id = models.UUIDField(null=True)
     branch_id = models.UUIDField(null=True)

@@ -12,6 +12,7 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.audit import chain, policies, queries
 from smartqueue.audit.events import JournalExported
 from smartqueue.audit.models import DayChain
+from smartqueue.common import tenancy
 from smartqueue.common.db import operation, unit_of_work
 from smartqueue.outbox import operations as outbox
 
@@ -73,9 +74,9 @@ def _close_next() -> bool:
 
 
 def _first_day() -> date:
-    moments: list[datetime] = [
-        _ask(_FIRST_DAY.format(table=table)) for table in ("outbox_domainevent", "audit_rowchange")
-    ]
+    tables = ("outbox_domainevent", "audit_rowchange")
+    with tenancy.with_keys(tenancy.EVERY_KEY):
+        moments: list[datetime] = [_ask(_FIRST_DAY.format(table=table)) for table in tables]
     return min(moments).date()
 
 

@@ -102,9 +102,8 @@ def _with_text(asked: Asked, organization_id: UUID) -> Q:
 
 def _staff_ids(organization_id: UUID) -> set[UUID]:
     """Return everybody who is or was a member, for whom the journal says who did what by name."""
-    rows = RowChange.objects.filter(organization_id=organization_id, table=STAFF_TABLE).exclude(
-        kind=EntryKind.DELETE
-    )
+    rows = RowChange.objects.with_scopes_disabled().filter(organization_id=organization_id)
+    rows = rows.filter(table=STAFF_TABLE).exclude(kind=EntryKind.DELETE)
     return {UUID(found) for found in rows.values_list("after__user_id", flat=True) if found}
 
 

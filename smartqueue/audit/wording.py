@@ -19,6 +19,8 @@ from smartqueue.common.errors import Text
 
 # By the full name without its version: a second version of an event tells of the same thing.
 SENTENCES: Final[Mapping[str, Text]] = {
+    "accounts.account_access.closed": gettext_lazy("Access to an account ended"),
+    "accounts.account_access.opened": gettext_lazy("Platform staff opened access to an account"),
     "accounts.contact_change.started": gettext_lazy("A change of contact was asked for"),
     "accounts.passkey.copied": gettext_lazy("What looks like a copy of a passkey was refused"),
     "accounts.passkey.renamed": gettext_lazy("A passkey was renamed"),
@@ -108,6 +110,7 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "queues.queue.closed": gettext_lazy("A queue was closed"),
     "queues.queue.opened": gettext_lazy("A queue was opened"),
     "queues.queue.paused": gettext_lazy("A queue was paused"),
+    "queues.queue.visibility_changed": gettext_lazy("The public sees other figures of a queue"),
     "queues.ticket.called": gettext_lazy("A ticket was called"),
     "queues.ticket.cancelled": gettext_lazy("A ticket was cancelled"),
     "queues.ticket.completed": gettext_lazy("A service was completed"),

@@ -47,6 +47,14 @@ class SupportAlreadyOpen(Conflict):
     title = _("You already have support access to this organization.")
 
 
+class OwnFactorMissing(Conflict):
+    """Who asks all staff for a second factor has none, and would be locked out by it."""
+
+    code = "own_second_factor_missing"
+    title = _("Add a second factor to your own account first.")
+    detail = _("Without one, you would be the first who cannot work here any more.")
+
+
 class SettingsChanged(Conflict):
     """`version` is the one to start from."""
 

@@ -264,11 +264,13 @@ class SupportEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SupportOpened(SupportEvent):
-    """A platform administrator has let themselves in, and said why; the owners are told."""
+    """
+    A platform administrator has let themselves in. Why, stands in the row alone, which erasure and
+    the journal's seals reach; the owners are told.
+    """
 
     name: ClassVar[str] = "business.support.opened"
 
-    reason: str
     expires_at: datetime
 
 

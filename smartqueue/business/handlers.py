@@ -17,7 +17,7 @@ from smartqueue.business.events import (
     MemberJoined,
     SupportOpened,
 )
-from smartqueue.business.models import Invitation, Organization
+from smartqueue.business.models import Invitation, Organization, SupportAccess
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.texts import register_text
@@ -119,8 +119,9 @@ def on_invitation_accepted_tell_owners(event: InvitationAccepted) -> None:
 @subscribe(SupportOpened)
 def on_support_opened_tell_owners(event: SupportOpened) -> None:
     """Tell every owner who let themselves in, and why."""
+    access = SupportAccess.objects.with_scopes_disabled().get(pk=event.support_access_id)
     key = f"support:{event.support_access_id}"
-    _tell_owners(event, SUPPORT_OPENED, key, but=event.user_id, reason=event.reason)
+    _tell_owners(event, SUPPORT_OPENED, key, but=event.user_id, reason=access.reason)
 
 
 def _tell_owners(event: Event, code: str, key: str, but: UUID, **facts: str) -> None:

@@ -153,6 +153,17 @@ def closing_time(schedule: Schedule, at: datetime) -> datetime | None:
     return None
 
 
+def time_open(schedule: Schedule, since: datetime, until: datetime) -> timedelta | None:
+    """Return for how long the branch was open between two moments; None if it never opens."""
+    first = _day_before(schedule, since)
+    if not schedule.opens_ever(first):
+        return None
+    found = timedelta()
+    for starts, ends in intervals(schedule, first, (until - since).days + 3):
+        found += max(min(ends, until) - max(starts, since), timedelta())
+    return found
+
+
 def last_edge(schedule: Schedule, at: datetime) -> tuple[bool, datetime | None]:
     """
     Return whether the branch is open at a moment, and since when; None where nothing has changed

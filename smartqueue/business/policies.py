@@ -15,10 +15,11 @@ from smartqueue.business.models import (
     Membership,
     OpeningException,
     Organization,
+    OrganizationSettings,
     Service,
     SupportAccess,
 )
-from smartqueue.business.queries import Reach
+from smartqueue.business.queries import Reach, get_settings
 from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound
 
@@ -63,6 +64,14 @@ def access_organization(
         raise NotFound
     require(actor, organization.pk, ability)
     return organization
+
+
+def lock_settings(organization_id: UUID) -> OrganizationSettings:
+    """
+    Return the settings of an organization; nobody changes them before the transaction ends.
+    """
+    Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization_id)
+    return get_settings(organization_id)
 
 
 def access_organization_to_close(actor: Actor, organization_id: UUID) -> Organization:

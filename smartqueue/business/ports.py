@@ -1,9 +1,13 @@
 """What the apps above do for this one; they fill these ports when they are ready."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
+
+from smartqueue.accounts.actor import Actor
+from smartqueue.business.models import OrganizationSettings
 
 
 class Retirable(StrEnum):
@@ -33,6 +37,27 @@ def register_retirement_guard(guard: RetirementGuard) -> None:
 def people_held_up(thing: Retirable, thing_id: UUID) -> int:
     """Return how many people every guard together counts."""
     return sum(guard(thing, thing_id) for guard in _guards)
+
+
+VisibilityListener: TypeAlias = Callable[[OrganizationSettings, Actor, datetime], None]
+"""
+Is told, in the transaction of the change, that an organization shows the public other figures: what
+is hidden must be hidden everywhere with the commit.
+"""
+
+_listeners: list[VisibilityListener] = []
+
+
+def register_visibility_listener(listener: VisibilityListener) -> None:
+    """Add a listener; registering the same one again changes nothing."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def tell_visibility(settings: OrganizationSettings, actor: Actor, now: datetime) -> None:
+    """Tell every listener."""
+    for listener in _listeners:
+        listener(settings, actor, now)
 
 
 RetentionPeriods: TypeAlias = Callable[[], Mapping[str, int]]

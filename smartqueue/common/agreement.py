@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from smartqueue.common.redis import client
-from smartqueue.common.walls import ORGANIZATION, is_tenant, parents
+from smartqueue.common.walls import ORGANIZATION, names_organization, parents
 
 # Longer than two nights: a check that stops running is seen by the age of its figures.
 KEPT_SECONDS = 3 * 86_400
@@ -43,7 +43,7 @@ def paths() -> list[Path]:
     for model in apps.get_models(include_auto_created=True):
         if model._meta.proxy or not model._meta.managed:
             continue
-        if is_tenant(model):
+        if names_organization(model):
             found += _of_tenant(model)
         else:
             found += _between_parents(model)
@@ -97,7 +97,7 @@ def _of_tenant(model: Any) -> Iterator[Path]:
     for field in model._meta.concrete_fields:
         if not (field.is_relation and field.attname != ORGANIZATION):
             continue
-        if is_tenant(field.related_model):
+        if names_organization(field.related_model):
             yield _path(model, field, field.related_model, f'= own."{field.column}"')
     for name, label in getattr(model, "points_at", {}).items():
         field = model._meta.get_field(name)
@@ -111,7 +111,7 @@ def _path(model: Any, field: Any, target: Any, condition: str) -> Path:
         f"{model._meta.label}.{field.name}",
         f'SELECT count(*) FROM "{model._meta.db_table}" AS own'  # noqa: S608  # names from models
         f' JOIN "{target._meta.db_table}" AS other ON other."{target._meta.pk.column}" {condition}'
-        f" WHERE other.organization_id <> own.organization_id",
+        f" WHERE other.organization_id IS DISTINCT FROM own.organization_id",
     )
 
 

@@ -15,12 +15,12 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models
 from django.db.models import sql
-from django.db.models.lookups import Exact, In
-from django.db.models.sql.where import AND
+from django.db.models.lookups import Exact, In, IsNull
+from django.db.models.sql.where import AND, WhereNode
 from django_scopes import ScopedManager as _ScopedManager
 
 from smartqueue.common import tenancy
-from smartqueue.common.tenancy import EVERY_KEY, NO_KEYS, AtLeast, Keys, KeysOf
+from smartqueue.common.tenancy import EVERY_KEY, NO_KEYS, PLATFORM_KEY, AtLeast, Keys, KeysOf
 
 ORGANIZATION = "organization_id"
 
@@ -34,6 +34,13 @@ def closed_tables() -> frozenset[str]:
         if isinstance(model._default_manager, TenantManager)
         and not getattr(model, "anybody_reads", False)
     )
+
+
+def person_of(model: Any) -> str:
+    """Return the name of the key to whose account a model's rows are; empty where there is none."""
+    named = getattr(model, "person", "")
+    # A key that is itself called so hides the name.
+    return named if isinstance(named, str) else "person"
 
 
 class OpenedQuery(sql.Query):
@@ -63,23 +70,60 @@ class OpenedQuery(sql.Query):
                 keys = self._keys_of(lookup, to_change)
                 if keys is not None:
                     return keys
+            for node in self.where.children:
+                ids = self._ids_of(node, to_change)
+                if ids is not None:
+                    return tenancy.keys_of({"organization": ids})
         return EVERY_KEY
 
     def _keys_of(self, lookup: Any, to_change: bool) -> Keys | None:
         column, ids = self._column_of(lookup), _ids(getattr(lookup, "rhs", None))
         if column is None or ids is None:
             return None
-        if column.primary_key:
+        if column.primary_key and column.model._meta.managed:
             return KeysOf(self.get_meta().db_table, tuple(ids))
         if column.attname == ORGANIZATION:
             return tenancy.keys_of({"organization": ids})
-        if not to_change and column.name == getattr(column.model, "person", ""):
+        if not to_change and column.name == person_of(column.model):
             return tenancy.keys_of({"customer": ids})
         return None
 
+    def _ids_of(self, node: Any, to_change: bool) -> list[UUID] | None:
+        """
+        Return whose keys are enough for what a condition lets through, be it one of several: each
+        way in has to say whose rows it opens. None is everybody's.
+        """
+        if not isinstance(node, WhereNode):
+            return self._ids_of_lookup(node, to_change)
+        if node.negated:
+            return None
+        ways = [self._ids_of(child, to_change) for child in node.children]
+        said = [ids for ids in ways if ids is not None]
+        if node.connector == AND:
+            return said[0] if said else None
+        return [one for ids in said for one in ids] if len(said) == len(ways) else None
+
+    def _ids_of_lookup(self, lookup: Any, to_change: bool) -> list[UUID] | None:
+        column = self._column_of(lookup)
+        if column is None:
+            return None
+        if isinstance(lookup, IsNull):
+            is_of_platform = column.attname == ORGANIZATION and lookup.rhs is True
+            return [PLATFORM_KEY] if is_of_platform and self._has_platform() else None
+        ids = _ids(lookup.rhs)
+        if ids is None or (column.primary_key and ids):
+            return None
+        is_person = not to_change and column.name == person_of(column.model)
+        return ids if not ids or is_person or column.attname == ORGANIZATION else None
+
+    def _has_platform(self) -> bool:
+        return getattr(self.get_meta().model, "of_platform", False)
+
     def _column_of(self, lookup: Any) -> Any:
         """Return the column of the queried model that a lookup compares with values, if one does."""
-        column = getattr(lookup.lhs, "target", None) if isinstance(lookup, Exact | In) else None
+        column = (
+            getattr(lookup.lhs, "target", None) if isinstance(lookup, Exact | In | IsNull) else None
+        )
         meta: Any = self.get_meta()
         own = column is not None and column.model is meta.model
         return column if own and lookup.lhs.alias == meta.db_table else None

@@ -47,12 +47,14 @@ HEADERS = {
 }
 
 
-def _complete(request: HttpRequest, response: HttpResponse, request_id: str) -> None:
+def _complete(
+    request: HttpRequest, response: HttpResponse, request_id: str, *, opens: bool
+) -> None:
     response.headers["X-Request-ID"] = request_id
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault(
-        "Cache-Control", "no-store" if _is_personal(request) else "private, no-cache"
+        "Cache-Control", "no-store" if opens or _is_personal(request) else "private, no-cache"
     )
     if not response.streaming:
         response.headers.setdefault("Content-Length", str(len(response.content)))
@@ -66,7 +68,6 @@ def _is_personal(request: HttpRequest) -> bool:
         or "HTTP_AUTHORIZATION" in meta
         or "HTTP_X_TICKET_TOKEN" in meta
         or settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", "")
-        or without_tokens(request.path) != request.path
     )
 
 
@@ -135,7 +136,9 @@ class RequestMiddleware:
         if response is None:
             with tenancy.serving():
                 response = self.get_response(request)
-        _complete(request, response, request_id)
+        path = without_tokens(request.path)
+        # An address that opens something by its token is somebody's.
+        _complete(request, response, request_id, opens=path != request.path)
         seconds = time.perf_counter() - started
         _measure(request, response.status_code, seconds)
         if request.path not in {"/healthz", "/readyz", "/metrics"}:
@@ -143,7 +146,7 @@ class RequestMiddleware:
                 lambda: client_address(request),
                 request_id=request_id,
                 method=request.method,
-                path=without_tokens(request.path),
+                path=path,
                 status=response.status_code,
                 milliseconds=round(seconds * 1000, 1),
             )

@@ -89,6 +89,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         identifiers=("old_value", "new_value"),
         sealed_for="user_id",
     ),
+    "accounts.AccountAccess": Personal(
+        fields=("reason",), people=("user_id", "admin_id"), sealed_for="user_id"
+    ),
     "accounts.VerificationCode": Personal(
         fields=("recipient",),
         people=("user_id",),
@@ -109,7 +112,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.SocketTicket": Personal(people=("user_id",)),
     # --- Realtime and notifications ---------------------------------------------------------------
     # `data` of `user:<id>` topics repeats notifications; it lives for 24 hours.
-    "realtime.TopicEvent": Personal(fields=("data",), innocent=("topic",)),
+    "realtime.TopicEvent": Personal(fields=("data", "inside"), innocent=("topic",)),
     "notifications.Inbox": Personal(people=("user_id",)),
     "notifications.Notification": Personal(
         fields=("data",), people=("user_id",), sealed_for="user_id", innocent=("dedupe_key",)

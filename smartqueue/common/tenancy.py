@@ -21,6 +21,7 @@ from django_scopes.state import state
 SETTING: Final = "smartqueue.keys"
 NO_KEYS: Final = "{}"
 EVERY_KEY: Final = "{ffffffff-ffff-ffff-ffff-ffffffffffff}"
+PLATFORM_KEY: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ _trusted = False
 def enter(organization_id: UUID) -> None:
     """Narrow the scope to one organization until the surrounding unit of work or request ends."""
     state.set({"organization": organization_id, "customer": None, "_enabled": True})
+
+
+def enter_platform() -> None:
+    """
+    Narrow the scope to the platform's own rows, which have no organization, until the surrounding
+    unit of work or request ends. The managers find none of them: read past the scope.
+    """
+    enter(PLATFORM_KEY)
 
 
 @contextmanager

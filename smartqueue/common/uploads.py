@@ -328,6 +328,16 @@ def private_files(area: str) -> Iterator[str]:
         yield from (f"{root}/{folder}/{name}" for name in names)
 
 
+def public_bytes(organization_id: UUID) -> int:
+    """Return what the public files of an organization take together."""
+    folder = f"public/{organization_id}"
+    try:
+        _folders, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return 0
+    return sum(default_storage.size(f"{folder}/{name}") for name in names)
+
+
 def kept_since(name: str) -> datetime:
     """Return when a stored file was written."""
     return default_storage.get_modified_time(name)

@@ -11,7 +11,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from smartqueue.common.tenancy import EVERY_KEY, SETTING
+from smartqueue.common.tenancy import EVERY_KEY, PLATFORM_KEY, SETTING
 
 ORGANIZATION = "organization_id"
 
@@ -43,7 +43,8 @@ END $$;
 """
 _DROP_KEY = 'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_in_wall"'
 
-# Takes over how the simple key was checked and what it did on deletion.
+# Takes over how the simple key was checked and what it did on deletion. The simple one stays where
+# a row may be without an organization: the composite key does not look at such a row.
 _ADD_RELATION = """
 DO $$
 DECLARE
@@ -69,7 +70,7 @@ BEGIN
         deletion,
         CASE WHEN coalesce(simple.condeferred, true) THEN 'DEFERRABLE INITIALLY DEFERRED'
              WHEN simple.condeferrable THEN 'DEFERRABLE' ELSE '' END);
-    IF simple.conname IS NOT NULL THEN
+    IF simple.conname IS NOT NULL AND NOT {keeps_simple} THEN
         EXECUTE format('ALTER TABLE "{table}" DROP CONSTRAINT %I', simple.conname);
     END IF;
 END $$;
@@ -94,7 +95,7 @@ _ORGANIZATIONS_OF = """
 CREATE OR REPLACE FUNCTION "organizations_of_{table}"(ids uuid[]) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    RETURN (SELECT string_agg(DISTINCT found.organization_id::text, ',')
+    RETURN (SELECT string_agg(DISTINCT {organization}::text, ',')
             FROM "{table}" AS found WHERE found."{id}" = ANY (ids));
 END $$;
 """
@@ -122,30 +123,41 @@ ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY;
 """
 # A subquery of its own is evaluated once in a statement, not once for every row.
 _KEYS = f"((SELECT nullif(current_setting('{SETTING}', true), '')::uuid[])::uuid[])"
+_OF_PLATFORM = f"(\"{ORGANIZATION}\" IS NULL AND '{PLATFORM_KEY}'::uuid = ANY {_KEYS})"
 _TRUSTED = f"'{EVERY_KEY[1:-1]}'::uuid = ANY {_KEYS}"
 
 
 def is_tenant(model: Model) -> bool:
     """Whether every row of a model, live or of a migration's state, belongs to one organization."""
+    return names_organization(model) and not may_be_without(model)
+
+
+def names_organization(model: Model) -> bool:
+    """Whether the rows of a model belong to an organization, all of them or some."""
+    return any(field.attname == ORGANIZATION for field in model._meta.concrete_fields)
+
+
+def may_be_without(model: Model) -> bool:
+    """Whether a model that names an organization has rows without one."""
     fields = model._meta.concrete_fields
-    return any(field.attname == ORGANIZATION and not field.null for field in fields)
+    return any(field.attname == ORGANIZATION and field.null for field in fields)
 
 
 def tenant_relations(model: Model) -> list[Any]:
-    """Return the foreign keys of a tenant model to tenant models."""
+    """Return the foreign keys of a model that names an organization to others that do."""
     return [
         field
         for field in model._meta.concrete_fields
         if field.is_relation
         and field.db_constraint
         and field.attname != ORGANIZATION
-        and is_tenant(field.related_model)
+        and names_organization(field.related_model)
     ]
 
 
 def parents(model: Model) -> list[Any]:
     """Return the foreign keys by which a model without an organization hangs on tenant models."""
-    if is_tenant(model):
+    if names_organization(model):
         return []
     return [
         field
@@ -170,8 +182,10 @@ class RaiseWalls(Operation):
     organization that hangs on tenant rows (a join table) is as open as they are.
 
     `public` names the models whose rows anybody may read (writing still needs the scope), and
-    `personal` the column by which a person reads their own rows: {"Ticket": "customer"}. They say
-    what the models' `anybody_reads` and `person` say.
+    `personal` the column by which a person reads their own rows: {"Ticket": "customer"}. A row
+    without an organization is open to every key alone, in the models that `platform` names to the
+    platform's own (`tenancy.enter_platform`) as well. They say what the models' `anybody_reads`,
+    `person` and `of_platform` say.
 
     Put it last in a migration. It looks at the app's models as they are then, leaves alone what
     stands, and is reversible; after new models or relations, a later migration calls it again with
@@ -182,10 +196,15 @@ class RaiseWalls(Operation):
     reversible = True
 
     def __init__(
-        self, *, public: Iterable[str] = (), personal: Mapping[str, str] | None = None
+        self,
+        *,
+        public: Iterable[str] = (),
+        personal: Mapping[str, str] | None = None,
+        platform: Iterable[str] = (),
     ) -> None:
         self.public = tuple(public)
         self.personal = dict(personal or {})
+        self.platform = tuple(platform)
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Change nothing: models know the relation, not how it is checked."""
@@ -201,13 +220,17 @@ class RaiseWalls(Operation):
         later = schema_editor.deferred_sql
         for model in _models(app_label, to_state):
             table = model._meta.db_table
-            if is_tenant(model):
+            if names_organization(model):
                 for field in tenant_relations(model):
                     names = _names(model, field)
                     later.append(_ADD_KEY.format(table=names["target"], id=names["id"]))
                     later.append(_ADD_RELATION.format(**names))
                 later.append(_STAY.format(table=table))
-                later.append(_ORGANIZATIONS_OF.format(table=table, id=model._meta.pk.column))
+                later.append(
+                    _ORGANIZATIONS_OF.format(
+                        table=table, id=model._meta.pk.column, organization=self._key_of_row(model)
+                    )
+                )
                 later.append(_POLICIES.format(table=table, **self._rules(model)))
             elif parents(model):
                 later.append(_POLICIES.format(table=table, **_rules_of_parents(model)))
@@ -223,17 +246,18 @@ class RaiseWalls(Operation):
         run = schema_editor.execute
         models = list(_models(app_label, from_state))
         for model in models:
-            if is_tenant(model) or parents(model):
+            if names_organization(model) or parents(model):
                 run(_NO_POLICIES.format(table=model._meta.db_table))
-        for model in filter(is_tenant, models):
+        for model in filter(names_organization, models):
             for field in tenant_relations(model):
                 run(_DROP_RELATION.format(**_names(model, field)))
-                run(
-                    schema_editor._create_fk_sql(  # type: ignore[attr-defined]
-                        model, field, "_fk_%(to_table)s_%(to_column)s"
+                if is_tenant(model):
+                    run(
+                        schema_editor._create_fk_sql(  # type: ignore[attr-defined]
+                            model, field, "_fk_%(to_table)s_%(to_column)s"
+                        )
                     )
-                )
-        for model in filter(is_tenant, models):
+        for model in filter(names_organization, models):
             run(_DROP_KEY.format(table=model._meta.db_table))
             run(_DROP_OWN.format(table=model._meta.db_table))
 
@@ -246,12 +270,21 @@ class RaiseWalls(Operation):
         name = model._meta.object_name
         if name in self.personal:
             columns.append(model._meta.get_field(self.personal[name]).column)
-        read = "true" if name in self.public else _opened(*columns)
-        return {"read": read, "write": _opened(ORGANIZATION)}
+        also = [_OF_PLATFORM] if name in self.platform else []
+        read = "true" if name in self.public else _opened(*columns, also=also)
+        return {"read": read, "write": _opened(ORGANIZATION, also=also)}
+
+    def _key_of_row(self, model: Model) -> str:
+        own = f"found.{ORGANIZATION}"
+        if not may_be_without(model):
+            return own
+        is_of_platform = model._meta.object_name in self.platform
+        return f"coalesce({own}, '{PLATFORM_KEY if is_of_platform else EVERY_KEY[1:-1]}')"
 
 
-def _opened(*columns: str) -> str:
-    return " OR ".join([*(f'"{column}" = ANY {_KEYS}' for column in columns), _TRUSTED])
+def _opened(*columns: str, also: Iterable[str] = ()) -> str:
+    own = (f'"{column}" = ANY {_KEYS}' for column in columns)
+    return " OR ".join([*own, *also, _TRUSTED])
 
 
 _PARENT = 'EXISTS (SELECT FROM "{parent}" AS parent WHERE parent."{id}" = "{table}"."{column}"'
@@ -286,4 +319,5 @@ def _names(model: Model, field: Any) -> dict[str, str]:
         "name": relation_name(table, field.column),
         "target": field.related_model._meta.db_table,
         "id": field.target_field.column,
+        "keeps_simple": "true" if may_be_without(model) else "false",
     }

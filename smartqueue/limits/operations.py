@@ -20,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils.text import format_lazy
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 from limits import parse_many
 from redis.exceptions import RedisError
 
@@ -126,10 +126,19 @@ def check(action: str, *, once: str = "", cost: int = 1, **subjects: str | None)
 
 def _when(seconds: int) -> Text:
     if seconds < 90:
-        return format_lazy(_("You can try again in {n} seconds."), n=seconds)
-    if seconds < 90 * 60:
-        return format_lazy(_("You can try again in {n} minutes."), n=math.ceil(seconds / 60))
-    return format_lazy(_("You can try again in {n} hours."), n=math.ceil(seconds / 3600))
+        n = seconds
+        text = ngettext_lazy(
+            "You can try again in {n} second.", "You can try again in {n} seconds.", n
+        )
+    elif seconds < 90 * 60:
+        n = math.ceil(seconds / 60)
+        text = ngettext_lazy(
+            "You can try again in {n} minute.", "You can try again in {n} minutes.", n
+        )
+    else:
+        n = math.ceil(seconds / 3600)
+        text = ngettext_lazy("You can try again in {n} hour.", "You can try again in {n} hours.", n)
+    return format_lazy(text, n=n)
 
 
 def forget(action: str, **subjects: str | None) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from smartqueue.accounts.enums import Channel as CodeChannel
 from smartqueue.accounts.enums import EndReason
 from smartqueue.accounts.events import (
+    AccountAccessOpened,
     AccountEvent,
     ContactChanged,
     PasskeyCopied,
@@ -17,7 +18,7 @@ from smartqueue.accounts.events import (
     SignedOutEverywhere,
     UserErased,
 )
-from smartqueue.accounts.models import User
+from smartqueue.accounts.models import AccountAccess, User
 from smartqueue.accounts.ports import CodeMessage
 from smartqueue.notifications import operations, tasks
 from smartqueue.notifications.enums import Channel
@@ -92,12 +93,12 @@ def on_signed_out_everywhere_warn(event: SignedOutEverywhere) -> None:
     )
 
 
-def _warn(event: AccountEvent, code: str, *, key: str) -> None:
+def _warn(event: AccountEvent, code: str, *, key: str, **facts: str) -> None:
     """Tell a person in the application and by one message: e-mail, or text where there is none."""
     user = User.objects.filter(pk=event.user_id, is_active=True).first()
     if user is None:
         return
-    operations.notify(user_id=user.pk, code=code, data={}, dedupe_key=key, now=event.occurred_at)
+    operations.notify(user_id=user.pk, code=code, data=facts, dedupe_key=key, now=event.occurred_at)
     channel = Channel.EMAIL if user.email else Channel.SMS
     recipient = user.email or user.phone
     if recipient and operations.can_send(channel):
@@ -105,12 +106,21 @@ def _warn(event: AccountEvent, code: str, *, key: str) -> None:
             channel=channel,
             recipient=recipient,
             template=code,
-            context={},
+            context=facts,
             language=user.language,
             dedupe_key=key,
             now=event.occurred_at,
             user_id=user.pk,
         )
+
+
+@subscribe(AccountAccessOpened)
+def on_account_access_opened_warn(event: AccountAccessOpened) -> None:
+    """Tell a person that platform staff can reach the account, and why; the event does not say it."""
+    access = AccountAccess.objects.filter(pk=event.account_access_id).first()
+    if access is not None:
+        key = f"account_access:{event.account_access_id}"
+        _warn(event, "account_access_opened", key=key, reason=access.reason)
 
 
 @subscribe(SecondFactorAdded)

@@ -114,6 +114,14 @@ register_text(
     ),
 )
 register_text(
+    "account_access_opened",
+    subject=_("SmartQueue support has access to your account"),
+    body=_(
+        "A member of the SmartQueue staff can read and change your account for an hour. "
+        "The reason given: %(reason)s"
+    ),
+)
+register_text(
     "signed_out_everywhere",
     subject=_("You were signed out on your devices"),
     body=_(

@@ -10,6 +10,15 @@ class Purpose(models.TextChoices):
     STATISTICS = "statistics", _("Statistics about my visits")
 
 
+class Right(models.TextChoices):
+    """What a person may ask for that somebody has to do or to answer."""
+
+    RECTIFICATION = "rectification", _("Correct what is wrong about me")
+    OBJECTION = "objection", _("Stop using my data for something")
+    RESTRICTION = "restriction", _("Keep my data, and do not use it for now")
+    QUESTION = "question", _("Answer a question about my data")
+
+
 class ConsentSource(models.TextChoices):
     """Where a person said yes or no."""
 

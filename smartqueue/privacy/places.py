@@ -347,6 +347,18 @@ PLACES: Final[tuple[Place, ...]] = (
         withheld=_all(INNER, "id", "user_id", "voucher"),
     ),
     Place(
+        label="accounts.AccountAccess",
+        title=_("Times at which platform staff could reach your account"),
+        kind="administration",
+        fate=Fate.EMPTIED,
+        shown=("reason", "opened_at", "expires_at", "closed_at"),
+        withheld={"admin_id": OTHERS} | _all(INNER, "id", "user_id"),
+        find=_user("user_id"),
+        emptied={"reason": ""},
+        loosened=("admin_id",),
+        kept_because=_("That staff reached an account can always be seen; why is gone."),
+    ),
+    Place(
         label="accounts.MfaChallenge",
         title=_("Sign-ins that wait for a second factor"),
         kind="code",
@@ -483,7 +495,7 @@ PLACES: Final[tuple[Place, ...]] = (
         title=_("Live updates"),
         kind="topic",
         fate=Fate.DELETED,
-        withheld=_all(REPEATED, "topic", "version", "type", "data", "at"),
+        withheld=_all(REPEATED, "topic", "version", "type", "data", "inside", "at"),
         find=_topics,
     ),
     Place(
@@ -976,6 +988,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "priority",
             "opened_at",
             "first_answer_at",
+            "first_answer_open_seconds",
             "settled_at",
         ),
         withheld={"assignee_id": OTHERS}

@@ -533,7 +533,10 @@ KINDS: Final[tuple[Kind, ...]] = (
         since=_("after it was done"),
         at_end=DELETED,
         job=OWN_JOB,
-        rules=(Removal("admin.LogEntry", "action_time < %(before)s"),),
+        rules=(
+            Removal("admin.LogEntry", "action_time < %(before)s"),
+            Removal("accounts.AccountAccess", "opened_at < %(before)s"),
+        ),
     ),
     Kind(
         code="consent",

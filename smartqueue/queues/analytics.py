@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from smartqueue.common import tenancy
 from smartqueue.common.db import fetch_all
@@ -127,7 +128,9 @@ class Days:
         if self.since > (self.until or (now + EARLIEST_ZONE).date()):
             raise InvalidInput.on("since", _("This is after the last day."), "after_until")
         if ((self.until or now.date()) - self.since).days >= MAX_DAYS:
-            message = _("Ask for %(days)s days at most.") % {"days": MAX_DAYS}
+            message = ngettext_lazy(
+                "Ask for %(days)s day at most.", "Ask for %(days)s days at most.", MAX_DAYS
+            ) % {"days": MAX_DAYS}
             raise InvalidInput.on("since", message, "too_many_days")
 
 

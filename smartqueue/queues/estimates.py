@@ -249,15 +249,20 @@ def wire(estimate: Estimate) -> dict[str, int | None] | None:
     return {"low": estimate.low, "median": estimate.median, "high": estimate.high}
 
 
-def why(estimate: Estimate) -> dict[str, Any]:
-    """Return why an estimate is what it is, with a sentence in the active language."""
+def why(estimate: Estimate, *, counted: bool = True, timed: bool = True) -> dict[str, Any]:
+    """
+    Return why an estimate is what it is, with a sentence in the active language.
+
+    Not `counted` leaves out how many people stand before, not `timed` what speaks of a figure.
+    """
     explanation = estimate.explanation
+    sentence = _sentence(estimate, counted=counted, timed=timed)
     return {
         "state": explanation.state,
-        "people_ahead": explanation.people_ahead,
+        "people_ahead": explanation.people_ahead if counted else None,
         "counters": explanation.counters,
-        "served_chance": _rounded(estimate.served_chance),
-        "text": " ".join(filter(None, (_sentence(estimate), _warning(estimate)))),
+        "served_chance": _rounded(estimate.served_chance) if timed else None,
+        "text": " ".join(filter(None, (sentence, _warning(estimate)))),
     }
 
 
@@ -272,27 +277,38 @@ def _rounded(chance: float | None) -> float | None:
     return None if chance is None else round(chance, 2)
 
 
-def _sentence(estimate: Estimate) -> str:
+def _sentence(estimate: Estimate, *, counted: bool, timed: bool) -> str:
     explanation = estimate.explanation
     match explanation.state:
         case "now":
-            return _("A counter is free for you.")
+            text = _("A counter is free for you.")
         case "paused":
-            return _("The queue is paused. Your place is kept.")
+            text = _("The queue is paused. Your place is kept.")
         case "closed":
-            return _("The queue is closed.")
-        case "opens_at":
-            return _("No counter is open yet. The figure counts from the opening.")
-        case "unknown":
-            return _("No counter is open, so no honest figure can be given.")
+            text = _("The queue is closed.")
+        case "opens_at" if timed:
+            text = _("No counter is open yet. The figure counts from the opening.")
+        case "unknown" if timed:
+            text = _("No counter is open, so no honest figure can be given.")
+        case "opens_at" | "unknown":
+            text = _("No counter is open yet.")
+        case _:
+            ahead = explanation.people_ahead if counted else None
+            text = _line(ahead, explanation.counters)
+    return text
+
+
+def _line(people_ahead: int | None, counters_open: int) -> str:
+    counters = ngettext(
+        "%(count)d counter is open", "%(count)d counters are open", counters_open
+    ) % {"count": counters_open}
+    if people_ahead is None:
+        return f"{counters}."
     people = _("You are next")
-    if explanation.people_ahead:
+    if people_ahead:
         people = ngettext(
             "%(count)d person is before you",
             "%(count)d people are before you",
-            explanation.people_ahead,
-        ) % {"count": explanation.people_ahead}
-    counters = ngettext(
-        "%(count)d counter is open", "%(count)d counters are open", explanation.counters
-    ) % {"count": explanation.counters}
+            people_ahead,
+        ) % {"count": people_ahead}
     return _("%(people)s and %(counters)s.") % {"people": people, "counters": counters}

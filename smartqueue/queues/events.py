@@ -30,6 +30,12 @@ class QueueClosed(QueueEvent):
     name = "queues.queue.closed"
 
 
+class QueueVisibilityChanged(QueueEvent):
+    """The organization shows the public other figures of its queues than before."""
+
+    name = "queues.queue.visibility_changed"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CounterEvent(QueueEvent):
     """A counter that serves the queue opened, paused or closed."""

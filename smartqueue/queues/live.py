@@ -21,13 +21,18 @@ def iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
-def status_facts(queue: Queue) -> Status:
-    """Return the versioned part of a queue's public status."""
+def shown_count(queue: Queue, *, inside: bool = False) -> int | None:
+    """Return how many people wait, None where the public is not told; `inside` is the staff."""
+    return queue.waiting_count if inside or not queue.hides_waiting_count else None
+
+
+def status_facts(queue: Queue, *, inside: bool = False) -> Status:
+    """Return the versioned part of a queue's status, for the public or for staff inside."""
     return {
         "queue": str(queue.pk),
         "state": queue.state,
         "version": queue.version,
-        "waiting_count": queue.waiting_count,
+        "waiting_count": shown_count(queue, inside=inside),
         "open_counters": queue.open_counters,
         "now_serving": queue.live["now_serving"],
         "last_called": queue.live["last_called"],
@@ -35,12 +40,17 @@ def status_facts(queue: Queue) -> Status:
 
 
 def queue_facts(queue: Queue) -> dict[str, Any]:
-    """Return what every event of a queue tells of the queue itself."""
+    """Return what every event of a queue tells everybody of the queue itself."""
     return {
         "queue_state": queue.state,
-        "waiting_count": queue.waiting_count,
+        "waiting_count": shown_count(queue),
         "open_counters": queue.open_counters,
     }
+
+
+def inside_facts(queue: Queue) -> dict[str, Any] | None:
+    """Return what an event tells staff otherwise than everybody, if anything."""
+    return {"waiting_count": queue.waiting_count} if queue.hides_waiting_count else None
 
 
 def ticket_event_facts(ticket: Ticket, *, undo: bool) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Queue(TenantModel):
     `waiting_count`, `open_counters` and `live` repeat what tickets and sessions say, are written
     with them under that lock, and make the public status one row's read. `last_order_key`
     and `last_ticket_id` are the furthest place in line that anybody here has had.
+    `hides_waiting_count` and `hides_estimate` repeat what the organization's settings keep from the
+    public: under the same lock, so that every version is wholly the one or the other.
     """
 
     anybody_reads = True
@@ -59,6 +61,8 @@ class Queue(TenantModel):
     last_ticket_id = models.UUIDField(null=True, editable=False)
     open_counters = models.PositiveSmallIntegerField(default=0)
     live = models.JSONField(default=no_live_figures)
+    hides_waiting_count = models.BooleanField(default=False, editable=False)
+    hides_estimate = models.BooleanField(default=False, editable=False)
 
     policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.HEAD_START)
     ordinary_per_priority = models.PositiveSmallIntegerField(default=3)

@@ -118,6 +118,11 @@ def access_queue(actor: Actor, queue_id: UUID, ability: Ability, *, lock: bool =
     return queue
 
 
+def sees_inside(actor: Actor, queue: Queue) -> bool:
+    """Whether the actor is staff who sees what the organization keeps from the public."""
+    return can(actor, queue.organization_id, Ability.VIEW, queue.branch_id)
+
+
 def access_queue_to_join(
     actor: Actor, queue_id: UUID
 ) -> tuple[Queue, list[UUID], Mapping[str, bool]]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Case, Count, Q, QuerySet, Sum, When
 
 from smartqueue.agents.queries import Weights
 from smartqueue.business.hours import (
@@ -130,7 +130,14 @@ def get_queue(queue_id: UUID) -> Queue:
 def list_queues() -> "QuerySet[Queue]":
     """Return every live queue; the caller enters the scope."""
     rows: QuerySet[Queue] = Queue.objects.filter(retired_at=None, branch__closed_at=None)
-    return rows.select_related("branch").prefetch_related("queue_services").order_by("name", "id")
+    # An order by what is hidden would tell it.
+    shown = Case(When(hides_waiting_count=False, then="waiting_count"))
+    return (
+        rows.select_related("branch")
+        .prefetch_related("queue_services")
+        .annotate(shown_count=shown)
+        .order_by("name", "id")
+    )
 
 
 def queue_status(queue_id: UUID, now: datetime) -> dict[str, Any]:
@@ -142,19 +149,30 @@ def queue_status(queue_id: UUID, now: datetime) -> dict[str, Any]:
     return status_of(get_queue(queue_id), now)
 
 
-def status_of(queue: Queue, now: datetime) -> dict[str, Any]:
-    """Return the public live state of a queue already read."""
-    return statuses_of([queue], now)[0]
+def status_of(queue: Queue, now: datetime, *, inside: bool = False) -> dict[str, Any]:
+    """Return the live state of a queue already read, for the public or for staff inside."""
+    return statuses_of([queue], now, inside=inside)[0]
 
 
-def statuses_of(queues: Iterable[Queue], now: datetime) -> list[dict[str, Any]]:
-    """Return the public live states of several queues, in as many queries as of one."""
+def statuses_of(
+    queues: Iterable[Queue], now: datetime, *, inside: bool = False
+) -> list[dict[str, Any]]:
+    """Return the live states of several queues, in as many queries as of one."""
     rows = list(queues)
     joining = joining_estimates(rows, now)
     return [
-        {**live.status_facts(queue), **joining[queue.pk], "updated_at": live.iso(now)}
+        {
+            **live.status_facts(queue, inside=inside),
+            **seen_estimate(queue, joining[queue.pk], inside=inside),
+            "updated_at": live.iso(now),
+        }
         for queue in rows
     ]
+
+
+def seen_estimate(queue: Queue, joining: dict[str, Any], *, inside: bool = False) -> dict[str, Any]:
+    """Return one of `joining_estimates` as the public or, `inside`, the staff may see it."""
+    return joining if inside or not queue.hides_estimate else {"estimate": None}
 
 
 _AHEAD = """
@@ -200,17 +218,26 @@ def _is_last(ticket: Ticket) -> bool:
     return (ticket.order_key, ticket.pk) == (queue.last_order_key, queue.last_ticket_id)
 
 
-def ticket_view(ticket: Ticket, now: datetime) -> dict[str, Any]:
-    """Return what a ticket's holder sees, as the contract has it, and why the estimate is so."""
-    return ticket_views([ticket], now)[0]
+def ticket_view(ticket: Ticket, now: datetime, *, inside: bool = False) -> dict[str, Any]:
+    """
+    Return what a ticket's holder sees, as the contract has it, and why the estimate is so.
+
+    `inside` is what staff see of it where the public is not told how many wait or how long.
+    """
+    return ticket_views([ticket], now, inside=inside)[0]
 
 
-def ticket_views(tickets: Iterable[Ticket], now: datetime) -> list[dict[str, Any]]:
+def ticket_views(
+    tickets: Iterable[Ticket], now: datetime, *, inside: bool = False
+) -> list[dict[str, Any]]:
     """Return the views of several tickets, counting all their places at once."""
     rows = list(tickets)
     ahead = people_ahead(rows)
     return [
-        {**live.ticket_facts(ticket), **place_in_line(ticket.queue, ahead.get(ticket.pk), now)}
+        {
+            **live.ticket_facts(ticket),
+            **place_in_line(ticket.queue, ahead.get(ticket.pk), now, inside=inside),
+        }
         for ticket in rows
     ]
 
@@ -227,16 +254,23 @@ def is_likely_served_today(queue: Queue, now: datetime) -> bool:
     return chance is None or chance >= estimates.LIKELY_SERVED
 
 
-def place_in_line(queue: Queue, ahead: int | None, now: datetime) -> dict[str, Any]:
+def place_in_line(
+    queue: Queue, ahead: int | None, now: datetime, *, inside: bool = False
+) -> dict[str, Any]:
     """Return the unversioned part of a ticket's view; `ahead` is None for who does not wait."""
     if ahead is None:
         return {"position": None, "people_ahead": None, "estimate": None}
-    estimate = _estimate(queue, ahead, now)
+    return _place(queue, ahead, _estimate(queue, ahead, now), inside=inside)
+
+
+def _place(queue: Queue, ahead: int, estimate: Estimate, *, inside: bool) -> dict[str, Any]:
+    counted = inside or not queue.hides_waiting_count
+    timed = inside or not queue.hides_estimate
     return {
-        "position": ahead + 1,
-        "people_ahead": ahead,
-        "estimate": estimates.wire(estimate),
-        "why": estimates.why(estimate),
+        "position": ahead + 1 if counted else None,
+        "people_ahead": ahead if counted else None,
+        "estimate": estimates.wire(estimate) if timed else None,
+        "why": estimates.why(estimate, counted=counted, timed=timed),
     }
 
 
@@ -301,7 +335,7 @@ def live_session_of(user_id: UUID) -> CounterSession | None:
 
 
 def joining_estimates(queues: Iterable[Queue], now: datetime) -> dict[UUID, dict[str, Any]]:
-    """Return the unversioned part of each queue's status, by queue."""
+    """Return the unversioned part of each queue's status, by queue, as staff see it."""
     rows = list(queues)
     estimates.read_profiles(queue.pk for queue in rows)
     counters = estimates.counters_of(queue.pk for queue in rows)
@@ -315,15 +349,26 @@ def joining_estimates(queues: Iterable[Queue], now: datetime) -> dict[UUID, dict
     }
 
 
-def places_of(ticket_ids: Iterable[UUID], now: datetime) -> dict[str, dict[str, Any]]:
-    """Return the unversioned part of each of these tickets that waits, by its id as text."""
+def places_of(
+    ticket_ids: Iterable[UUID], now: datetime
+) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """
+    Return the unversioned part of each of these tickets that waits, by its id as text: what its
+    holder sees, and what staff see.
+    """
     rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled()
     waiting = rows.filter(pk__in=list(ticket_ids), state=TicketState.WAITING)
     tickets = list(waiting.select_related("queue", "queue__branch"))
     ahead = people_ahead(tickets)
-    return {
-        str(ticket.pk): place_in_line(ticket.queue, ahead.get(ticket.pk), now) for ticket in tickets
-    }
+    return {str(ticket.pk): _places(ticket.queue, ahead.get(ticket.pk), now) for ticket in tickets}
+
+
+def _places(
+    queue: Queue, ahead: int | None, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    inside = place_in_line(queue, ahead, now, inside=True)
+    hides = queue.hides_waiting_count or queue.hides_estimate
+    return (place_in_line(queue, ahead, now) if hides else inside), inside
 
 
 def session_facts(session: CounterSession) -> dict[str, Any]:
@@ -415,6 +460,12 @@ def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
         if acted is None or (since is not None and acted < since):
             due.append((queue.pk, is_open))
     return due
+
+
+def queues_of(organization_id: UUID) -> "QuerySet[Queue]":
+    """Return an organization's queues in the order of their locks; needs a scope."""
+    rows: QuerySet[Queue] = Queue.objects.filter(organization=organization_id).order_by("pk")
+    return rows
 
 
 def hours_of(queue: Queue, now: datetime) -> estimates.Hours:

@@ -64,7 +64,7 @@ class Gone(Exception):
 class Watch:
     """A topic that a socket asked for, and the topics whose events that brings."""
 
-    __slots__ = ("id", "is_looking", "members", "name", "refused", "topic")
+    __slots__ = ("id", "is_inside", "is_looking", "members", "name", "refused", "topic")
 
     def __init__(self, name: str, topic: registry.Topic, identifier: str) -> None:
         self.name = name
@@ -73,6 +73,7 @@ class Watch:
         self.members: Collection[str] = (name,)
         self.refused: set[str] = set()
         self.is_looking = False
+        self.is_inside = False
 
     @property
     def is_gathering(self) -> bool:
@@ -362,7 +363,12 @@ class Connection:
                 raise TooManyTopics
             key = ("authorize", name, self.actor)
             await self._hub.shared.ask(key, topic.authorize, self.actor, identifier)
+            key = ("inside", name, self.actor)
+            is_inside = self._label is not None and await self._hub.shared.ask(
+                key, registry.is_inside, topic, self.actor, identifier
+            )
             watch = self.watches[name] = known or Watch(name, topic, identifier)
+            watch.is_inside = is_inside
             try:
                 await self._start(watch, since)
             except BaseException:
@@ -432,7 +438,11 @@ class Connection:
         subscription = self._subscriptions.get(name)
         if subscription is None:
             subscription = self._subscriptions[name] = self._hub.join(name, self)
+        subscription.is_inside = self._is_inside(name)
         return subscription
+
+    def _is_inside(self, name: str) -> bool:
+        return any(watch.is_inside for watch in self._watches_of(name))
 
     def _narrow(self, watch: Watch, members: Collection[str]) -> None:
         gone = set(watch.members).difference(members)
@@ -442,7 +452,11 @@ class Connection:
 
     def _give_up(self, names: Collection[str]) -> None:
         for name in names:
-            if name in self._subscriptions and not self._watches_of(name):
+            if name not in self._subscriptions:
+                continue
+            if self._watches_of(name):
+                self._place(name)
+            else:
                 self._hub.part(self._subscriptions.pop(name))
 
     def _watches_of(self, member: str) -> list[Watch]:
@@ -533,10 +547,15 @@ class Connection:
                 self._forget(name)
                 self._tell_error(NotFound.code, name)
         changed = [
-            self.watches[name]
-            for name, members in verdict.members.items()
-            if name in self.watches and set(self.watches[name].members) != members
+            watch
+            for name, watch in self.watches.items()
+            if set(watch.members) != verdict.members.get(name, set(watch.members))
+            or watch.is_inside is not verdict.inside.get(name, watch.is_inside)
         ]
+        for watch in changed:
+            watch.is_inside = verdict.inside.get(watch.name, watch.is_inside)
+        for name in self._subscriptions:
+            self._place(name)
         for watch in changed:
             self._hub.shared.forget(("snapshot", watch.name, self.actor))
         if changed:

@@ -116,7 +116,7 @@ class Channel:
 class Subscription:
     """One socket's place in one topic; told of events only while it is live."""
 
-    __slots__ = ("channel", "is_live", "member", "outlet", "version")
+    __slots__ = ("channel", "is_inside", "is_live", "member", "outlet", "version")
 
     def __init__(self, channel: Channel, member: Member) -> None:
         self.channel = channel
@@ -124,6 +124,7 @@ class Subscription:
         self.outlet = member.outlet
         self.version = 0
         self.is_live = False
+        self.is_inside = False
 
 
 class Hub:
@@ -233,7 +234,8 @@ class Hub:
                 missed = await self._source.after({channel.name: position})
             if not missed or missed[0].version != position + 1:
                 return False
-            await subscription.outlet.push_all([told.message for told in missed])
+            inside = subscription.is_inside
+            await subscription.outlet.push_all([told.to(insider=inside) for told in missed])
             position = missed[-1].version
         subscription.version = position
         subscription.is_live = True
@@ -248,10 +250,12 @@ class Hub:
         channel = self._channels.get(topic)
         if channel is None:
             return
-        message = encode({"type": "estimate", "topic": topic, "data": data})
+        told = data if isinstance(data, registry.Twofold) else registry.Twofold(data, data)
+        message = encode({"type": "estimate", "topic": topic, "data": told.public})
+        inside = encode({"type": "estimate", "topic": topic, "data": told.inside})
         for index, subscription in enumerate(tuple(channel.subscriptions), start=1):
             if subscription.is_live:
-                subscription.outlet.push(message)
+                subscription.outlet.push(inside if subscription.is_inside else message)
             if index % TURN == 0:
                 await asyncio.sleep(0)
                 await self._is_quiet.wait()
@@ -344,14 +348,14 @@ class Hub:
         if channel is None or channel.cursor is None or told.version <= channel.cursor:
             return
         channel.told(told)
-        version, message, count = told.version, told.message, 0
+        version, message, inside, count = told.version, told.message, told.inside, 0
         # Who joins meanwhile finds the event among the remembered ones.
         for index, subscription in enumerate(tuple(channel.subscriptions), start=1):
             if subscription.is_live:
                 ahead = version - subscription.version
                 if ahead == 1:
                     subscription.version = version
-                    subscription.outlet.push(message)
+                    subscription.outlet.push(inside if subscription.is_inside else message)
                     count += 1
                 elif ahead > 1:
                     subscription.is_live = False
@@ -437,7 +441,10 @@ class Hub:
             return
         for identifier, data in estimates.items():
             channel = self._channels.get(start + identifier)
-            text = json.dumps(data, default=str)
+            text = json.dumps(
+                [data.public, data.inside] if isinstance(data, registry.Twofold) else data,
+                default=str,
+            )
             if channel is not None and channel.estimate != text:
                 channel.estimate = text
                 await self.send_estimate(channel.name, data)

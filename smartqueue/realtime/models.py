@@ -5,6 +5,8 @@ class TopicEvent(models.Model):
     """
     One change of one topic. Versions of a topic are gapless: whoever holds the topic's row lock
     takes the next one, so that a client can resume from the last it saw.
+
+    `inside` holds what insiders of the topic are told otherwise than everybody.
     """
 
     pk = models.CompositePrimaryKey("topic", "version")
@@ -12,6 +14,7 @@ class TopicEvent(models.Model):
     version = models.BigIntegerField()
     type = models.CharField(max_length=40)
     data = models.JSONField()
+    inside = models.JSONField(null=True)
     at = models.DateTimeField()
 
     class Meta:

@@ -13,13 +13,18 @@ from smartqueue.realtime.models import TopicEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a topic's subscribers are told: its next version, the type and data of a `TopicEvent`."""
+    """
+    What a topic's subscribers are told: its next version, the type and data of a `TopicEvent`.
+
+    `inside` replaces values of the data for the topic's insiders.
+    """
 
     topic: str
     version: int
     type: str
     data: dict[str, Any]
     at: datetime
+    inside: dict[str, Any] | None = None
 
 
 def broadcast(*messages: Message, forward_to: Sequence[str] = ()) -> None:
@@ -37,6 +42,7 @@ def broadcast(*messages: Message, forward_to: Sequence[str] = ()) -> None:
                 "version": message.version,
                 "type": message.type,
                 "data": message.data,
+                "inside": message.inside,
                 "at": message.at,
             },
         )

@@ -7,6 +7,7 @@ and are called once for many sockets that ask the same thing within a second.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
@@ -92,6 +93,25 @@ class NamedTopic(Protocol):
 
 
 @runtime_checkable
+class TwofoldTopic(Protocol):
+    """
+    A versioned topic that tells insiders more. Who sees it through a gathering one is an insider.
+    """
+
+    def is_inside(self, actor: Actor, id: str) -> bool:  # noqa: A002
+        """Whether the actor is an insider; asked again with the rights. `snapshot` says the same."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Twofold:
+    """Figures that insiders of a topic see otherwise than everybody."""
+
+    public: Any
+    inside: Any
+
+
+@runtime_checkable
 class EstimatingTopic(Protocol):
     """A topic with figures that move without an event; they travel unversioned when they change."""
 
@@ -99,7 +119,10 @@ class EstimatingTopic(Protocol):
     estimate_seconds: ClassVar[float]
 
     def estimates(self, ids: Collection[str]) -> Mapping[str, Any]:
-        """Return what each of these watched ids' screens should show now; absent ids are left alone."""
+        """
+        Return what each of these watched ids' screens should show now, as `Twofold` where insiders
+        see more; absent ids are left alone.
+        """
         ...
 
 
@@ -157,6 +180,13 @@ def is_canonical_uuid(text: str) -> bool:
 def is_gathering(topic: Topic) -> bool:
     """Whether a topic repeats its members' events instead of having versions."""
     return hasattr(topic, "members")
+
+
+def is_inside(topic: Topic, actor: Actor, identifier: str) -> bool:
+    """Whether an actor is an insider of a topic that it may read."""
+    if isinstance(topic, TwofoldTopic):
+        return topic.is_inside(actor, identifier)
+    return is_gathering(topic)
 
 
 def members_of(topic: Topic, actor: Actor, identifier: str) -> Collection[str]:

@@ -13,10 +13,14 @@ from smartqueue.realtime import pool, registry
 
 @dataclass(slots=True)
 class Verdict:
-    """The actor as of now (None: signed out), topics no longer theirs, members of gathering ones."""
+    """
+    The actor as of now (None: signed out), topics no longer theirs, of which of the others they
+    are insiders, members of gathering ones.
+    """
 
     actor: Actor | None
     refused: set[str] = field(default_factory=set)
+    inside: dict[str, bool] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -31,6 +35,7 @@ def look_again(actor: Actor, names: Collection[str]) -> Verdict:
         try:
             topic, identifier = registry.resolve(name)
             topic.authorize(fresh, identifier)
+            verdict.inside[name] = registry.is_inside(topic, fresh, identifier)
             if registry.is_gathering(topic):
                 verdict.members[name] = set(registry.members_of(topic, fresh, identifier))
         except Problem:

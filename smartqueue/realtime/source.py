@@ -19,7 +19,10 @@ REMEMBERED = 128
 
 AWAY = (psycopg.Error, OSError, TimeoutError)
 
-_COLUMNS = "event.topic, event.version, event.type, event.at, event.data::text"
+_COLUMNS = (
+    "event.topic, event.version, event.type, event.at, event.data::text,"
+    " (event.data || event.inside)::text"
+)
 _AFTER = f"""
     SELECT {_COLUMNS}
     FROM unnest(%s::text[], %s::bigint[]) AS wanted (topic, seen)
@@ -37,11 +40,16 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class Told(NamedTuple):
-    """An event of a topic, encoded once for every socket."""
+    """An event of a topic, encoded once for every socket; `inside` is how insiders get it."""
 
     topic: str
     version: int
     message: Message
+    inside: Message
+
+    def to(self, *, insider: bool) -> Message:
+        """Return the event as one kind of socket gets it."""
+        return self.inside if insider else self.message
 
 
 def encode(body: Mapping[str, Any]) -> Message:
@@ -51,13 +59,16 @@ def encode(body: Mapping[str, Any]) -> Message:
 
 
 def _told(row: tuple[Any, ...]) -> Told:
-    topic, version, type_, at, data = row
+    topic, version, type_, at, data, inside = row
     # `data` is JSON already, as PostgreSQL wrote it.
-    text = (
+    start = (
         f'{{"type":"event","topic":"{topic}","version":{version},"event":"{type_}",'
-        f'"at":"{at.isoformat()}","data":{data}}}'
+        f'"at":"{at.isoformat()}","data":'
     )
-    return Told(topic, version, {"type": "websocket.send", "text": text})
+    message: Message = {"type": "websocket.send", "text": f"{start}{data}}}"}
+    if inside is None:
+        return Told(topic, version, message, message)
+    return Told(topic, version, message, {"type": "websocket.send", "text": f"{start}{inside}}}"})
 
 
 def conninfo() -> str:

@@ -45,7 +45,8 @@ class CaseCategory(models.TextChoices):
     TICKET = "ticket", _("A ticket that does not work")
     ACCESS = "access", _("Access for people with a disability")
     PAYMENT = "payment", _("Money paid or owed")
-    ACCOUNT = "account", _("Signing in or personal data")
+    ACCOUNT = "account", _("Signing in or my account")
+    PRIVACY = "privacy", _("My data and my rights")
     SUGGESTION = "suggestion", _("An idea or thanks")
     OTHER = "other", _("Something else")
 
@@ -63,6 +64,10 @@ class Side(models.TextChoices):
     PERSON = "person", pgettext_lazy("case", "Person")
     STAFF = "staff", pgettext_lazy("case", "Staff")
 
+
+# The law gives whoever is asked about somebody's data so long to answer.
+PRIVACY_DAYS: Final = 30
+ANSWER_WITHIN: Final = {CaseCategory.PRIVACY: timedelta(days=PRIVACY_DAYS)}
 
 MOST_UNSETTLED_OF_PERSON: Final = 5
 MOST_UNSETTLED_OF_TICKET: Final = 2

@@ -9,13 +9,14 @@ from smartqueue.notifications import operations as notification_operations
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.registry import subscribe
-from smartqueue.support import operations
+from smartqueue.support import operations, queries
 from smartqueue.support.enums import Side
 from smartqueue.support.events import (
     CaseAssigned,
     CaseEvent,
     CaseMessageWritten,
     CaseOpened,
+    CaseReopened,
     CaseResolved,
 )
 
@@ -23,6 +24,7 @@ ANSWERED = "support_case_answered"
 WRITTEN = "support_case_written"
 OPENED_FOR = "support_case_opened_for"
 ASSIGNED = "support_case_assigned"
+UNASSIGNED = "support_case_unassigned"
 RESOLVED = "support_case_resolved"
 
 register_text(
@@ -44,6 +46,11 @@ register_text(
     ASSIGNED,
     subject=_("A case was given to you"),
     body=_("You now look after a case: %(path)s"),
+)
+register_text(
+    UNASSIGNED,
+    subject=_("A case that nobody looks after yet"),
+    body=_("Somebody has a question or complaint. Take the case or give it to somebody: %(path)s"),
 )
 register_text(
     RESOLVED,
@@ -74,6 +81,14 @@ def _tell_assignee(event: CaseEvent, code: str, key: str) -> None:
     _tell(event, event.assignee_id, code, "/manage/cases/", key)
 
 
+def _tell_managers(event: CaseEvent, key: str) -> None:
+    """Tell those who could give the case to somebody, while nobody has it."""
+    if event.assignee_id is None:
+        for user_id in queries.managers_of(event.organization_id, event.branch_id):
+            if user_id != event.person_id:
+                _tell(event, user_id, UNASSIGNED, "/manage/cases/", key)
+
+
 @subscribe(CaseMessageWritten)
 def on_case_message_tell(event: CaseMessageWritten) -> None:
     """Tell the other side; of a note, whoever looks after the case."""
@@ -86,9 +101,17 @@ def on_case_message_tell(event: CaseMessageWritten) -> None:
 
 @subscribe(CaseOpened)
 def on_case_opened_tell(event: CaseOpened) -> None:
-    """Tell a person for whom staff opened a case."""
+    """Tell a person for whom staff opened a case, or the managers of one that a person opened."""
     if event.actor != f"user:{event.person_id}" and not event.actor.startswith("ticket:"):
         _tell_person(event, OPENED_FOR, str(event.case_id))
+    else:
+        _tell_managers(event, str(event.case_id))
+
+
+@subscribe(CaseReopened)
+def on_case_reopened_tell(event: CaseReopened) -> None:
+    """Tell the managers of a case that came back and that nobody looks after."""
+    _tell_managers(event, f"{event.case_id}:{event.subject_version}")
 
 
 @subscribe(CaseAssigned)

@@ -1,12 +1,14 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
+from smartqueue.common.managers import ScopedManager
 from smartqueue.common.models import IdModel
 from smartqueue.support.enums import (
+    ANSWER_WITHIN,
     BODY_LENGTH,
     OF_A_PLACE,
     TITLE_LENGTH,
@@ -26,6 +28,8 @@ class CaseRow(IdModel):
     A row of one organization (none: the platform) that concerns one person; reading it without
     saying whose raises. The person is empty once erased, and for a ticket without an account.
     """
+
+    of_platform: ClassVar[bool] = True
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]
@@ -48,7 +52,11 @@ class SupportCase(CaseRow):
     A question or complaint and its answers. `version` counts its changes.
 
     `holder_ticket_id` is the ticket whose token opened it, for people without an account.
+    `first_answer_open_seconds` is how much of the time until the first answer the branch was open,
+    by its hours then; null for the platform, and where no hours are known.
     """
+
+    points_at: ClassVar[dict[str, str]] = {"holder_ticket_id": "queues.Ticket"}
 
     branch = models.ForeignKey(
         "business.Branch", on_delete=models.CASCADE, null=True, related_name="+"
@@ -72,6 +80,7 @@ class SupportCase(CaseRow):
     opened_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     first_answer_at = models.DateTimeField(null=True)
+    first_answer_open_seconds = models.PositiveIntegerField(null=True)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -126,6 +135,12 @@ class SupportCase(CaseRow):
     def is_settled(self) -> bool:
         """Whether nobody is expected to do anything."""
         return self.state not in UNSETTLED
+
+    @property
+    def answer_by(self) -> datetime | None:
+        """Until when the law wants this kind of case settled, if it says so."""
+        allowed = ANSWER_WITHIN.get(CaseCategory(self.category))
+        return self.opened_at + allowed if allowed else None
 
     def move_to(self, state: CaseState) -> None:
         """

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
-from smartqueue.common import uploads
+from smartqueue.common import tenancy, uploads
 from smartqueue.common.db import execute, operation, unit_of_work
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
@@ -276,6 +276,7 @@ def _answer(case: SupportCase, side: Side, now: datetime) -> None:
         return
     if case.first_answer_at is None and case.opened_side == Side.PERSON:
         case.first_answer_at = now
+        case.first_answer_open_seconds = queries.open_seconds(case, now)
     if case.state in {CaseState.OPEN, CaseState.WAITING_FOR_STAFF}:
         case.move_to(CaseState.WAITING_FOR_PERSON)
 
@@ -422,7 +423,9 @@ def close_resolved_cases(*, now: datetime) -> int:
         ]
     )
     for case in cases:
-        _close(case, SYSTEM, now)
+        with tenancy.restored():
+            policies.enter_scope_of(case)
+            _close(case, SYSTEM, now)
     return len(cases)
 
 
@@ -448,15 +451,21 @@ def forget_person(*, user_id: UUID | None, tickets: Collection[UUID] = (), now: 
     files.update(person=None)
     of_cases.update(body="", person=None)
     for case in cases:
-        case.title = ""
-        case.person = None
-        case.holder_ticket_id = None
-        if case.state in UNSETTLED:
-            _close(case, SYSTEM, now)
-        else:
-            _save(case, now)
+        with tenancy.restored():
+            _forget(case, now)
     if user_id is not None:
         _leave_staff(user_id)
+
+
+def _forget(case: SupportCase, now: datetime) -> None:
+    policies.enter_scope_of(case)
+    case.title = ""
+    case.person = None
+    case.holder_ticket_id = None
+    if case.state in UNSETTLED:
+        _close(case, SYSTEM, now)
+    else:
+        _save(case, now)
 
 
 def _leave_staff(user_id: UUID) -> None:

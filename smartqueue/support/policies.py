@@ -55,6 +55,7 @@ def access_subject(actor: Actor, subject_type: SubjectType, subject_id: UUID | N
         return _of_ticket(actor, subject_id)
     person_id = actor.require_user()
     if subject_id is None:
+        tenancy.enter_platform()
         return Subject(Side.PERSON, person_id=person_id)
     return _of_branch(actor, person_id, subject_id)
 
@@ -123,9 +124,16 @@ def access_case(actor: Actor, case_id: UUID, *, lock: bool = False) -> tuple[Sup
     side = side_of(actor, case) if case else None
     if case is None or side is None:
         raise NotFound
-    if case.organization_id is not None:
-        tenancy.enter(case.organization_id)
+    enter_scope_of(case)
     return case, side
+
+
+def enter_scope_of(case: SupportCase) -> None:
+    """Narrow the scope to the organization of a case, or to the platform's own rows."""
+    if case.organization_id is None:
+        tenancy.enter_platform()
+    else:
+        tenancy.enter(case.organization_id)
 
 
 def access_case_as_staff(actor: Actor, case_id: UUID, *, lock: bool = False) -> SupportCase:
@@ -245,6 +253,7 @@ def access_figures(actor: Actor, organization_id: UUID | None) -> frozenset[UUID
     if organization_id is None:
         if not actor.is_platform_admin:
             raise NotFound
+        tenancy.enter_platform()
         return None
     membership: Any = actor.membership_in(organization_id)
     if membership is None or membership.role not in _MANAGING:

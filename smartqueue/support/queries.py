@@ -9,7 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from smartqueue.accounts.models import User
 from smartqueue.business.enums import ROLES_WITH, Ability
-from smartqueue.business.queries import list_members
+from smartqueue.business.queries import list_members, managers_at, time_open
 from smartqueue.common.db import fetch_one
 from smartqueue.support.enums import REOPENING, UNSETTLED, Side
 from smartqueue.support.models import CaseAttachment, CaseMessage, SupportCase
@@ -23,6 +23,9 @@ _FIGURES = """
            count(*) FILTER (WHERE opened_at >= %(since)s),
            percentile_cont(0.5) WITHIN GROUP (
                ORDER BY extract(epoch FROM first_answer_at - opened_at)
+           ) FILTER (WHERE first_answer_at >= %(since)s),
+           percentile_cont(0.5) WITHIN GROUP (
+               ORDER BY first_answer_open_seconds
            ) FILTER (WHERE first_answer_at >= %(since)s),
            percentile_cont(0.5) WITHIN GROUP (
                ORDER BY extract(epoch FROM settled_at - opened_at)
@@ -84,6 +87,14 @@ def list_assignees(case: SupportCase) -> list[User]:
     ]
 
 
+def managers_of(organization_id: UUID | None, branch_id: UUID | None) -> list[UUID]:
+    """Return who can give a case at a branch to somebody; of the platform's, its administrators."""
+    if organization_id is not None:
+        return managers_at(organization_id, branch_id)
+    admins = User.objects.filter(is_active=True, is_superuser=True).order_by("pk")
+    return list(admins.values_list("pk", flat=True)[:ASSIGNEES_SHOWN])
+
+
 def branches_of(cases: "QuerySet[SupportCase]") -> list[tuple[UUID, str]]:
     """Return the branches that cases are about, by name."""
     named = cases.filter(branch__isnull=False).order_by("branch__name", "branch_id")
@@ -93,6 +104,14 @@ def branches_of(cases: "QuerySet[SupportCase]") -> list[tuple[UUID, str]]:
 def may_be_reopened(case: SupportCase, now: datetime) -> bool:
     """Whether writing opens a settled case again."""
     return case.settled_at is not None and now - case.settled_at <= REOPENING
+
+
+def open_seconds(case: SupportCase, until: datetime) -> int | None:
+    """Return how long the place of a case was open since it was opened; None where unknown."""
+    if case.branch is None:
+        return None
+    found = time_open(case.branch, case.opened_at, until)
+    return None if found is None else int(found.total_seconds())
 
 
 def names_in_use(names: list[str]) -> set[str]:
@@ -110,8 +129,9 @@ def removed_files(limit: int) -> list[tuple[UUID, str]]:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """
-    Counts of cases now, and medians in seconds by the wall clock over the last FIGURES_DAYS days;
-    None when nothing was answered or settled. `waiting` are those whose turn is the staff's.
+    Counts of cases now, and medians in seconds over the last FIGURES_DAYS days, by the wall clock
+    and, for the first answer, also within opening hours; None when nothing was answered or settled.
+    `waiting` are those whose turn is the staff's.
     """
 
     open_count: int
@@ -119,6 +139,7 @@ class Figures:
     waiting_count: int
     opened_count: int
     first_answer_seconds: int | None
+    first_answer_open_seconds: int | None
     resolution_seconds: int | None
 
 
@@ -134,5 +155,5 @@ def figures(
             "since": now - timedelta(days=FIGURES_DAYS),
         },
     )
-    *counts, answered, settled = row
-    return Figures(*counts, *(None if x is None else round(x) for x in (answered, settled)))
+    counts, medians = row[:4], row[4:]
+    return Figures(*counts, *(None if x is None else round(x) for x in medians))

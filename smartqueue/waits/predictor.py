@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -19,9 +20,9 @@ from smartqueue.waits.line import Figures, Line, Overtakers, line_figures, no_fi
 from smartqueue.waits.ratios import BUCKET_STARTS, RatioHistory, bucket_of
 from smartqueue.waits.situation import Situation, situation
 from smartqueue.waits.snapshot import Booking, LineSummary, Pool, Snapshot, WaitingTicket
+from smartqueue.waits.usual import UsualCalls
 
-STATE_VERSION = 1
-COLD_START = 3 * 86_400.0
+STATE_VERSION = 2
 LONGEST_WAIT = 86_400.0
 
 Outcome = Literal["called", "left"]
@@ -46,7 +47,12 @@ class Predictor:
         self.leaving = LeavingRate()
         self.ratios = RatioHistory(organization)
         self.coverage = CoverageLevels()
-        self._first_seen_at: float | None = None
+        self.usual = UsualCalls()
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether the queue is in its first three days; its ratios are not the organization's."""
+        return self.usual.is_cold
 
     @overload
     def predict(self, snapshot: Snapshot) -> dict[str, Estimate]: ...
@@ -85,11 +91,12 @@ class Predictor:
 
         :param effective_at: order key of the person, epoch seconds, by default joining now
         """
-        pool, now = summary.pool, summary.now
+        now = summary.now
         ahead = np.append(BUCKET_STARTS[1:] - 1, people_ahead)
         ahead = ahead[ahead <= people_ahead]
         mean = max(summary.handling, SHORTEST_HANDLING)
         weight = self._weight(mean) / mean
+        pool = self._with_usual_plan(summary.pool, now, weight * mean)
         capacity = timeline(pool, now)
         theta = self.leaving.rate if summary.leaving_rate is None else summary.leaving_rate
         key = now if effective_at is None else effective_at
@@ -105,7 +112,6 @@ class Predictor:
             ),
             head_of_line=self._head_of_line(
                 capacity,
-                now,
                 max(summary.waiting - pool.idle, 0) * weight,
                 summary.head_waited if summary.waiting else None,
             ),
@@ -129,21 +135,26 @@ class Predictor:
         shown: Sequence[ShownEstimate] = (),
     ) -> None:
         """
-        Learn from a wait that has ended; both times in epoch seconds.
+        Learn from a wait that has ended; both times in epoch seconds, in order of ending.
 
         Of the estimates shown during it, the first of each position bucket gives a ratio, the
         first of all counts for coverage. Times that run backwards, are not finite or span more
         than a day are left out.
 
+        :param joined_at: from when the person could have been called
         :param outcome: called to a counter, whether the person came or not; or left before
         """
         waited = ended_at - joined_at
         if not math.isfinite(waited) or not 0 <= waited <= LONGEST_WAIT:
             return
-        if self._first_seen_at is None or ended_at < self._first_seen_at:
-            self._first_seen_at = ended_at
+        was_cold = self.is_cold
+        self.usual.see(ended_at)
+        if was_cold and not self.is_cold:
+            # Their bases came from the cold start; from now on bases are of another kind.
+            self.ratios.forget()
         self.leaving.observe(waited, left=outcome == "left")
         if outcome == "called":
+            self.usual.observe(joined_at, ended_at)
             self._observe_shown(ended_at, shown)
 
     def observe_service(
@@ -174,12 +185,12 @@ class Predictor:
         """Return everything learned as a JSON-able dict of less than 64 kB."""
         return {
             "version": STATE_VERSION,
-            "first_seen_at": self._first_seen_at,
             "services": self.handling.to_state(),
             "no_shows": self.no_shows.to_state(),
             "leaving": self.leaving.to_state(),
             "ratios": self.ratios.to_state(),
             "coverage": self.coverage.to_state(),
+            "usual": self.usual.to_state(),
         }
 
     @classmethod
@@ -198,8 +209,7 @@ class Predictor:
         predictor.leaving = LeavingRate.from_state(values.get("leaving"))
         predictor.ratios = RatioHistory.from_state(values.get("ratios"), organization)
         predictor.coverage = CoverageLevels.from_state(values.get("coverage"))
-        if values.get("first_seen_at", 0) is not None:
-            predictor._first_seen_at = stored.number(values, "first_seen_at", -math.inf)
+        predictor.usual = UsualCalls.from_state(values.get("usual"))
         return predictor
 
     def _predict_pool(
@@ -210,9 +220,12 @@ class Predictor:
         factors: FloatArray,
         answers: Answers,
     ) -> None:
-        places = [i for i, person in enumerate(waiting) if person.service in pool.services]
+        called = pool.called_services()
+        places = [i for i, person in enumerate(waiting) if person.service in called]
         if not places:
             return
+        if pool.weights:
+            places.sort(key=lambda i: _turn(pool, waiting[i], snapshot.now))
         people = [waiting[i] for i in places]
         now, durations = snapshot.now, snapshot.durations
         mean = self.handling.mix_mean(pool.services, durations)
@@ -223,12 +236,14 @@ class Predictor:
         weights = {service: self._weight(time) / mean for service, time in times.items()}
         through = np.cumsum([0.0, *(weights[person.service] for person in people)])
         queued = np.maximum(through - through[min(pool.idle, len(people))], 0.0)
+        if len(snapshot.pools) == 1:
+            pool = self._with_usual_plan(pool, now, self._weight(mean))
         capacity = timeline(pool, now)
         bookings = [booking for booking in snapshot.bookings if booking.service in pool.services]
         line = Line(
             ahead=np.arange(len(people)),
             people=queued[:-1],
-            effective=np.array([person.effective_at for person in people]) - now,
+            effective=_order_keys(people) - now,
             idle=pool.idle,
             handling=mean,
             leaving_rate=self.leaving.rate,
@@ -239,7 +254,7 @@ class Predictor:
                 [snapshot.show_rate * times[booking.service] / mean for booking in bookings],
             ),
             head_of_line=self._head_of_line(
-                capacity, now, float(queued[-1]), _longest_waited(people, now)
+                capacity, float(queued[-1]), _longest_waited(people, now)
             ),
         )
         where = situation(pool, capacity, now, frozen=snapshot.frozen)
@@ -253,6 +268,13 @@ class Predictor:
             return line_figures(line, capacity, self.ratios, factors)
         return no_figures(line, chance=0.0 if where.state == "closed" else math.nan)
 
+    def _with_usual_plan(self, pool: Pool, now: float, counter_time: float) -> Pool:
+        """Let the usual calls of the coming half-hours stand in for a roster that is not there."""
+        if not pool.counters or (pool.plan and pool.plan_kind == "roster"):
+            return pool
+        plan = self.usual.plan(now, counter_time, closed=pool.plan)
+        return replace(pool, plan=plan, plan_kind="usual") if plan else pool
+
     def _factors(self) -> FloatArray:
         return self.ratios.quantiles(self.coverage.levels)
 
@@ -261,10 +283,9 @@ class Predictor:
         return (1 - missed) * handling + missed * self.no_shows.time
 
     def _head_of_line(
-        self, capacity: Timeline, now: float, people: float, waited: float | None
+        self, capacity: Timeline, people: float, waited: float | None
     ) -> tuple[float, float] | None:
-        cold = self._first_seen_at is None or now - self._first_seen_at < COLD_START
-        if not cold or not capacity.is_constant or waited is None:
+        if not self.is_cold or not capacity.is_constant or waited is None:
             return None
         return people, waited
 
@@ -285,6 +306,16 @@ class Predictor:
                 )
             buckets.add(bucket)
             self.ratios.observe(estimate.people_ahead, max(remaining - estimate.delay, 0.0) / drain)
+
+
+def _turn(pool: Pool, person: WaitingTicket, now: float) -> float:
+    return -pool.weighted_wait(person.service, now - person.effective_at)
+
+
+def _order_keys(people: Sequence[WaitingTicket]) -> FloatArray:
+    """Return the order keys in the order of calling; weights may let a later key go first."""
+    keys: FloatArray = np.array([person.effective_at for person in people])
+    return np.maximum.accumulate(keys)
 
 
 def _longest_waited(people: Sequence[WaitingTicket], now: float) -> float:

@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from statistics import NormalDist
 from typing import Any
 
@@ -18,6 +19,7 @@ BUCKETS = BUCKET_STARTS.size
 KEPT_PER_BUCKET = 1000
 LEAST_PER_BUCKET = 50
 FULL_WEIGHT_AT = 100
+WIDER_WEIGHT = 500
 SCALE = 1000
 LARGEST_STORED = 9_999
 
@@ -72,8 +74,9 @@ class RatioHistory:
     """
     The last 1,000 ratios wait/base of each position bucket, of a queue or an organization.
 
-    A bucket speaks for itself from 50 ratios on, fully from 100; the rest of the weight goes to
-    the wider history, then to the defaults.
+    A bucket speaks for itself from 50 ratios on. Beside the defaults, which are a guess, it counts
+    fully from 100; a wider history that has 50 of its own keeps the weight of 500 ratios, because
+    those of one queue and day resemble each other and say less than their number.
     """
 
     def __init__(self, wider: "RatioHistory | None" = None) -> None:
@@ -89,22 +92,44 @@ class RatioHistory:
         self._stored[bucket].append(round(min(ratio * SCALE, LARGEST_STORED)))
         self._sorted[bucket] = None
 
+    @classmethod
+    def merged(cls, histories: Iterable["RatioHistory"]) -> "RatioHistory":
+        """
+        Return the history of an organization: the latest ratios of its queues, a share of each.
+
+        A bucket takes the last one of every queue, then the one before, up to 1,000.
+        """
+        whole = cls()
+        every = list(histories)
+        for bucket, kept in enumerate(whole._stored):
+            latest = zip_longest(*(reversed(history._stored[bucket]) for history in every))
+            chosen = islice(
+                (ratio for rank in latest for ratio in rank if ratio is not None), KEPT_PER_BUCKET
+            )
+            kept.extendleft(chosen)
+        return whole
+
+    def forget(self) -> None:
+        """Drop the ratios of this history; the wider one stays."""
+        for bucket, kept in enumerate(self._stored):
+            kept.clear()
+            self._sorted[bucket] = None
+
     def count(self, bucket: int) -> int:
         return len(self._stored[bucket])
 
     def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """Return the ratio at each level, one row per bucket."""
-        return np.array(
-            [
+        rows = []
+        for bucket in range(BUCKETS):
+            layers = list(self._layers(bucket))
+            rows.append(
                 [
-                    sum(
-                        weight * _quantile(sample, level) for weight, sample in self._layers(bucket)
-                    )
+                    sum(weight * _quantile(sample, level) for weight, sample in layers)
                     for level in levels
                 ]
-                for bucket in range(BUCKETS)
-            ]
-        )
+            )
+        return np.array(rows)
 
     def share_below(self, buckets: NDArray[np.int64], ratios: FloatArray) -> FloatArray:
         """Return the probability that the ratio of each bucket stays below the given one."""
@@ -117,16 +142,23 @@ class RatioHistory:
 
     def _layers(self, bucket: int) -> Iterator[tuple[float, FloatArray]]:
         remaining = 1.0
-        history: RatioHistory | None = self
+        history = self._next_speaking(bucket)
         while history is not None:
+            following = history.wider and history.wider._next_speaking(bucket)
             count = history.count(bucket)
-            if count >= LEAST_PER_BUCKET:
-                weight = remaining * min(1.0, count / FULL_WEIGHT_AT)
-                yield weight, history._sample(bucket)
-                remaining -= weight
-            history = history.wider
+            full = min(1.0, count / FULL_WEIGHT_AT)
+            weight = remaining * (count / (count + WIDER_WEIGHT) if following else full)
+            yield weight, history._sample(bucket)
+            remaining -= weight
+            history = following
         if remaining > 0:
             yield remaining, DEFAULT_SAMPLES[bucket]
+
+    def _next_speaking(self, bucket: int) -> "RatioHistory | None":
+        history: RatioHistory | None = self
+        while history is not None and history.count(bucket) < LEAST_PER_BUCKET:
+            history = history.wider
+        return history
 
     def _sample(self, bucket: int) -> FloatArray:
         sample = self._sorted[bucket]

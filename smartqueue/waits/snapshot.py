@@ -58,6 +58,8 @@ class Pool:
     closes_at: moment after which nobody who waits is called, epoch seconds.
     priority_rate: arrivals per second of people with a head start (waits.md 2.2).
     priority_head_start: their head start, seconds.
+    weights: what a second of waiting counts for by service when a counter chooses whom to call, the
+    mean over the pool's agents; 1 for services not named, 0 for those the pool never calls.
     """
 
     id: str = ""
@@ -71,8 +73,10 @@ class Pool:
     closes_at: float | None = None
     priority_rate: float = 0.0
     priority_head_start: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        _require_at_least_zero("weights", *self.weights.values())
         _require_at_least_zero("counters", self.counters, self.idle, self.paused)
         if self.idle > self.counters:
             raise InvalidSnapshot("idle counters cannot outnumber open counters")
@@ -81,6 +85,14 @@ class Pool:
             raise InvalidSnapshot("plan segments must be in order of time")
         _require_finite("closes_at", self.closes_at)
         _require_at_least_zero("priority", self.priority_rate, self.priority_head_start)
+
+    def called_services(self) -> frozenset[str]:
+        """Return the services whose people the pool ever calls."""
+        return frozenset(name for name in self.services if self.weights.get(name, 1.0) > 0)
+
+    def weighted_wait(self, service: str, waited: float) -> float:
+        """Return what waiting since the order key counts for; the largest is called next."""
+        return waited * self.weights.get(service, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

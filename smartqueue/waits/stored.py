@@ -6,6 +6,8 @@ from typing import Any
 
 from smartqueue.waits.errors import CorruptState
 
+MOST_COUNTED = 10**12
+
 
 def mapping(state: object, name: str) -> Mapping[str, Any]:
     """
@@ -31,10 +33,10 @@ def whole(state: Mapping[str, Any], name: str) -> int:
     """
     Return a stored count.
 
-    :raises CorruptState: it is missing, not whole or negative
+    :raises CorruptState: it is missing, not whole, negative or absurdly large
     """
     value = state.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_COUNTED:
         raise CorruptState(f"{name} must be a count")
     return value
 
@@ -66,3 +68,14 @@ def checked_number(value: object, name: str, least: float, most: float = math.in
     if not math.isfinite(converted) or not least <= converted <= most:
         raise CorruptState(f"{name} is out of range")
     return converted
+
+
+def moment(state: Mapping[str, Any], name: str, farthest: float) -> float | None:
+    """
+    Return a stored moment, epoch seconds, or None where none was known.
+
+    :raises CorruptState: it is missing, not a number or out of range
+    """
+    if name not in state:
+        raise CorruptState(f"{name} is missing")
+    return None if state[name] is None else number(state, name, -farthest, farthest)

@@ -41,18 +41,18 @@ def crowded_snapshot(tickets: int = 1000, pools: int = 4, seed: int = 0) -> Snap
 
 
 def seasoned_predictor(seed: int = 0) -> Predictor:
-    """Return a predictor with a full history."""
+    """Return a predictor with a full history of five days."""
     draws = np.random.default_rng(seed)
     predictor = Predictor()
+    for number in range(200):
+        moment = NOW - (30 - number // 40) * 86_400 + 60 * (number % 40)
+        predictor.observe_wait(
+            moment, moment + 600, outcome="left" if number % 10 == 0 else "called"
+        )
     for people_ahead in (0, 1, 2, 3, 5, 8, 13, 21):
         for ratio in draws.gamma(people_ahead + 1, 1 / (people_ahead + 1), 1000):
             predictor.ratios.observe(people_ahead, float(ratio))
     for service in range(8):
         for seconds in draws.exponential(300.0, 200):
             predictor.observe_service(f"s{service}", float(seconds))
-    for number in range(200):
-        moment = NOW - 30 * 86_400 + 60 * number
-        predictor.observe_wait(
-            moment, moment + 600, outcome="left" if number % 10 == 0 else "called"
-        )
     return predictor

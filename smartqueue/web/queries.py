@@ -29,11 +29,13 @@ from smartqueue.queues.models import (
     VehicleCategory,
 )
 from smartqueue.queues.operations.undoing import UNDO_WITHIN
+from smartqueue.support.enums import CaseCategory
 from smartqueue.support.models import SupportCase
 
 OVERTAKERS_SHOWN = 3
 OWN_TICKETS_SHOWN = 5
 CASES_SHOWN = 50
+REQUESTS_SHOWN = 10
 PLACES_SHOWN = 40
 BRANCHES_SHOWN = 50
 WAITING_SHOWN = 30
@@ -69,6 +71,21 @@ def list_own_tickets(user_id: UUID) -> list[Ticket]:
 def list_newest(cases: "QuerySet[SupportCase]") -> list[SupportCase]:
     """Return as many of a person's cases as a page shows."""
     return list(cases[:CASES_SHOWN])
+
+
+def list_rights_requests(user_id: UUID) -> list[SupportCase]:
+    """Return a person's newest cases about their data and their rights."""
+    rows: QuerySet[SupportCase] = SupportCase.objects.with_scopes_disabled()
+    asked = rows.filter(person=user_id, category=CaseCategory.PRIVACY).select_related("branch")
+    return list(asked.order_by("-opened_at")[:REQUESTS_SHOWN])
+
+
+def list_visited_branches(user_id: UUID) -> list[tuple[UUID, str]]:
+    """Return the places of a person's tickets, by name."""
+    with tenancy.citizen(user_id):
+        branches = Ticket.objects.filter(branch__closed_at=None).order_by("branch__name")
+        named = branches.values_list("branch_id", "branch__name").distinct()
+        return list(named[:BRANCHES_SHOWN])
 
 
 def name_of_branch(branch_id: UUID) -> str:
@@ -394,6 +411,13 @@ def opening_of(branch: Branch, now: datetime) -> Opening:
         next=opens.astimezone(zone) if opens else None,
         days=tuple(Day(d, schedule.hours_on(d), schedule.is_holiday(d)) for d in dates),
     )
+
+
+def next_opening_of(branch: Branch, now: datetime) -> datetime | None:
+    """Return when a branch that is closed opens, in its zone; None where it is open, or unknown."""
+    schedule = business_queries.schedule_of(branch)
+    opens = None if hours.is_open(schedule, now) else hours.next_opening(schedule, now)
+    return opens.astimezone(ZoneInfo(branch.timezone)) if opens else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from smartqueue.web.views import (
     support,
     support_access,
     ticket,
+    well_known,
 )
 
 app_name = "web"
@@ -136,6 +137,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "manage/<uuid:organization_id>/support/", support_access.for_owners, name="manage-support"
     ),
     path("invitation/", members.accept, name="accept-invitation"),
+    path(".well-known/assetlinks.json", well_known.asset_links, name="asset-links"),
+    path(
+        ".well-known/apple-app-site-association",
+        well_known.apple_app_site_association,
+        name="apple-app-site-association",
+    ),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/confirm/", accounts.second_factor, name="second-factor"),
     path("sign-in/code/", accounts.ask_code, name="ask-code"),
@@ -176,6 +183,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("privacy/", privacy.policy, name="privacy"),
     path("privacy/phone/", privacy.erase_phone, name="privacy-phone"),
     path("account/privacy/", privacy.account, name="account-privacy"),
+    path("account/privacy/requests/", privacy.ask_right, name="account-rights"),
     path("account/privacy/consents/", privacy.consent, name="account-consent"),
     path("account/privacy/exports/", privacy.ask_export, name="account-export"),
     path(

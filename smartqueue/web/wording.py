@@ -3,8 +3,10 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -49,6 +51,16 @@ def wait_interval(estimate: Mapping[str, Any] | None) -> str:
     if high < 60:
         return _unbroken(_("between %(low)s and %(high)s min")) % {"low": low, "high": high}
     return _("between %(low)s and %(high)s") % {"low": duration(low), "high": duration(high)}
+
+
+def opens_at(at: datetime | None, now: datetime) -> str:
+    """Return when a place opens, in its own zone; "" when that is not known."""
+    if at is None:
+        return ""
+    time = f"{at:%H:%M}"
+    if at.date() == now.astimezone(at.tzinfo).date():
+        return _("opens at %(t)s") % {"t": time}
+    return _("opens %(d)s at %(t)s") % {"d": date_format(at, "l"), "t": time}
 
 
 def wording_for_scripts() -> dict[str, str]:
@@ -97,7 +109,7 @@ def settings_word(name: str) -> str:
         "default_language": _("Default language"),
         "display_detail": _("The wall display shows"),
         "shows_waiting_count": _("Show how many people wait"),
-        "shows_estimate": _("Show the expected wait before somebody joins"),
+        "shows_estimate": _("Show the expected wait"),
         "requires_second_factor": _("Second factor for all staff"),
         "retention_days": _("Days that data are kept"),
         "switches": _("Features"),

@@ -184,6 +184,7 @@ def test_control_without_the_session_lock_the_counter_s_constraint_decides(monke
     check_queue_truth(*(queue.pk for queue in queues))
 
 
+@pytest.mark.owner
 def test_control_without_lock_and_constraint_a_counter_gets_two_people(monkeypatch):
     with without_constraint(Ticket, "ticket_one_per_counter"):
         outcomes, queues = race_without_session_lock(monkeypatch)

@@ -100,6 +100,7 @@ def test_control_without_the_lock_the_position_s_constraint_decides(
     assert errors_of(outcomes) == ["IntegrityError"]
 
 
+@pytest.mark.owner
 def test_control_without_lock_and_constraint_both_answer_and_one_is_not_counted(
     place: Place, monkeypatch: Any
 ) -> None:

@@ -92,6 +92,7 @@ def test_control_without_the_lock_the_database_refuses_the_double(monkeypatch):
     assert errors_of(outcomes) == ["IntegrityError"]
 
 
+@pytest.mark.owner
 def test_control_without_lock_and_constraint_the_checker_sees_the_double(monkeypatch):
     place = make_place()
 

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import ContactChange, Passkey, User
+from smartqueue.accounts.models import AccountAccess, ContactChange, Passkey, User
 from smartqueue.agents.models import Skill
 from smartqueue.appointments import operations as appointments
 from smartqueue.appointments.enums import FeedKind
@@ -155,6 +156,13 @@ def make_world() -> World:
         created_at=now,
         expires_at=now + timedelta(minutes=10),
     ).pk
+    reached = AccountAccess.objects.create(
+        user=customer,
+        admin=access.admin,
+        reason="They cannot sign in any more",
+        opened_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(minutes=30),
+    )
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     world.ids = {
         "organizations": place.organization.pk,
@@ -174,6 +182,7 @@ def make_world() -> World:
         "account/contact": change,
         "accounts/sessions": started,
         "contact-changes": change,
+        "account-accesses": reached.pk,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -438,6 +447,7 @@ PAGE_METHODS = {
         "sign-out/",
         "language/",
         "privacy/phone/",
+        "account/privacy/requests/",
         "account/privacy/consents/",
         "account/privacy/exports/",
         "account/privacy/erase/",
@@ -629,6 +639,10 @@ REST_BODIES: dict[str, Body] = {
     },
     "POST api/accounts/auth/refresh/": lambda w: {"refresh": "x"},
     "POST api/accounts/auth/logout/": lambda w: {"refresh": "x"},
+    "POST api/accounts/account-accesses/": lambda w: {
+        "user": _text(w, "users"),
+        "reason": "They cannot sign in any more",
+    },
     "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
         "first_name": "Awa",
         "last_name": "Diop",
@@ -723,6 +737,7 @@ REST_BODIES: dict[str, Body] = {
     "PATCH api/queues/tickets/<uuid:ticket_id>/": lambda w: {"plate": "DK 1"},
     "POST api/queues/tickets/<uuid:ticket_id>/call/": lambda w: {"session": _text(w, "sessions")},
     "POST api/queues/tickets/<uuid:ticket_id>/transfer/": lambda w: {"queue": _text(w, "target")},
+    "POST api/privacy/requests/": lambda w: {"right": "question", "body": "What do you keep?"},
     "POST api/privacy/consents/": lambda w: CONSENT | {"is_given": True},
     "POST api/privacy/erasures/": lambda w: {"phone": "+221771234567"},
     "POST api/privacy/erasures/confirm/": lambda w: {
@@ -833,6 +848,7 @@ def _case_form(world: World) -> dict[str, Any]:
 
 
 UPLOADS: dict[str, Body] = {
+    "api/business/organizations/<uuid:pk>/settings/logo/": lambda w: {"file": picture()},
     "api/support/cases/<uuid:case_id>/attachments/": lambda w: {
         "message": _text(w, "message"),
         "file": picture(),
@@ -840,6 +856,7 @@ UPLOADS: dict[str, Body] = {
 }
 FORMS: dict[str, Body] = {
     "privacy/phone/": lambda w: {"phone": "+221771234567"},
+    "account/privacy/requests/": lambda w: {"right": "question", "body": "What do you keep?"},
     "account/privacy/consents/": lambda w: CONSENT | {"is_given": "yes"},
     "account/privacy/erase/": lambda w: {"sure": "yes"},
     "manage/privacy/<uuid:organization_id>/entries/": lambda w: REGISTER_ENTRY,

@@ -20,6 +20,7 @@ from config.topics import TOPICS
 from smartqueue.accounts import entrance
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind
+from smartqueue.common import tenancy
 from smartqueue.common.errors import Problem
 from smartqueue.realtime import registry
 from tests.contracts.places import COLUMNS, Caller, World, ask, make_world, requests, topics
@@ -62,7 +63,7 @@ def everything() -> list[tuple[Any, ...]]:
         for label in APPS
         for model in apps.get_app_config(label).get_models(include_auto_created=True)
     ]
-    with connection.cursor() as cursor:
+    with tenancy.with_keys(tenancy.EVERY_KEY), connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts))
         return list(cursor.fetchall())
 

@@ -14,7 +14,9 @@ from smartqueue.common.health import SHARED_FIGURES
 from smartqueue.common.jobs import job_named
 from smartqueue.common.redis import client
 from smartqueue.queues.models import CounterSession, Queue, Ticket
-from smartqueue.queues.tests.factories import Place, join, make_place, sit_down
+from smartqueue.queues.tests.factories import NOW, Place, join, make_place, sit_down
+from smartqueue.support.models import CaseMessage
+from smartqueue.support.tests.factories import open_case
 from tests.contracts.test_walls import relations
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,7 @@ def test_every_relation_is_looked_at():
         "business.Membership_branches.membership-branch",
         "queues.CounterSession.queue_ids",
         "queues.VehicleCategory_lanes.vehiclecategory-counter",
+        "support.SupportCase.holder_ticket_id",
     }
 
 
@@ -68,6 +71,7 @@ def test_nothing_is_astray_after_ordinary_work(places: tuple[Place, Place]):
     assert astray() == {}
 
 
+@pytest.mark.owner
 def test_a_row_that_the_key_would_have_refused_is_found(places: tuple[Place, Place]):
     ticket = join(places[0])
     without_key("queues_ticket", "queue_id")
@@ -90,6 +94,16 @@ def test_a_row_of_a_join_table_is_found(places: tuple[Place, Place]):
     assert astray() == {"business.Membership_branches.membership-branch": 1}
 
 
+def test_a_row_of_none_that_points_at_an_organizations_is_found(places: tuple[Place, Place]):
+    case = open_case(places[0])
+    CaseMessage.objects.with_scopes_disabled().create(
+        case=case, position=9, side="person", written_at=NOW
+    )
+
+    assert astray() == {"support.CaseMessage.case": 1}
+
+
+@pytest.mark.owner
 def test_the_job_leaves_its_figures_and_an_error(
     places: tuple[Place, Place], caplog: pytest.LogCaptureFixture
 ):

@@ -22,6 +22,8 @@ from smartqueue.accounts.tests.factories import PASSWORD, make_signed_in, new_em
 from smartqueue.accounts.tests.factories import make_user as make_person
 from smartqueue.accounts.tests.security_key import SecurityKey
 from smartqueue.accounts.tests.test_factors import code_at
+from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.tests import factories as bookings
 from smartqueue.business import operations as business
 from smartqueue.business.models import Invitation, Membership
 from smartqueue.notifications import queries as notifications
@@ -86,6 +88,7 @@ def live_a_day(settings: Any) -> None:
     support.assign_case(actor=owner, case_id=case.pk, assignee_id=agent.user_id, version=1, now=NOW)
     support.write_message(actor=agent, case_id=case.pk, body="Sorry.", now=NOW)
     support.resolve_case(actor=agent, case_id=case.pk, now=NOW)
+    support.reopen_case(actor=agent, case_id=case.pk, now=NOW)
     theirs = open_case(place, place.agents[2], subject_type=SubjectType.ACCOUNT, subject_id=None)
     write_with_file(theirs, place.agents[2])
     operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=NOW)
@@ -135,12 +138,36 @@ def live_a_day(settings: Any) -> None:
     use_rights_of_privacy()
     settings.DEVELOPMENT_MAILBOX = False
     help_inside(place)
+    keep_appointments()
 
     empty, closing = make_place(), make_place()
     business.close_branch(actor=empty.owner, branch_id=empty.branch.pk, now=NOW)
     business.close_organization(
         actor=closing.owner, organization_id=closing.organization.pk, now=NOW
     )
+
+
+def keep_appointments() -> None:
+    """Book, move, cancel, arrive, leave the line, miss, and come back."""
+    place = make_place()
+    bookings.make_slot(place, capacity=9)
+    moved, cancelled, missed, leaving, late = (bookings.book(place) for _ in range(5))
+    owner, nine = place.owner, bookings.NINE
+    appointments.reschedule_appointment(
+        actor=owner, appointment_id=moved.pk, starts_at=bookings.TEN, now=NOW
+    )
+    appointments.cancel_appointment(actor=owner, appointment_id=cancelled.pk, now=NOW)
+    appointments.mark_no_show(actor=owner, appointment_id=missed.pk, now=nine)
+    arrived, called = (
+        appointments.check_in_appointment(actor=owner, appointment_id=row.pk, now=nine)
+        for row in (leaving, late)
+    )
+    operations.cancel_ticket(actor=owner, ticket_id=arrived.ticket_id, now=nine)
+    session = sit_down(place, now=nine)
+    acting: Any = {"actor": place.agent, "ticket_id": called.ticket_id, "now": nine}
+    operations.call_ticket(session_id=session.pk, **acting)
+    operations.mark_no_show(**acting)
+    operations.resume_ticket(**acting)
 
 
 def guard_an_account() -> None:
@@ -183,7 +210,7 @@ def use_rights_of_privacy() -> None:
 
 
 def help_inside(place: Place) -> None:
-    """Open and end support access, by the platform's staff."""
+    """Open and end access to an organization and to an account, by the platform's staff."""
     admin = make_actor(make_user(is_superuser=True))
     access = business.open_support_access(
         actor=admin,
@@ -193,6 +220,10 @@ def help_inside(place: Place) -> None:
         now=NOW,
     )
     business.close_support_access(actor=admin, access_id=access.pk, now=NOW)
+    reached = accounts.open_account_access(
+        actor=admin, whose=make_user().pk, reason="They lost their phone", now=NOW
+    )
+    accounts.close_account_access(actor=admin, access_id=reached.pk, now=NOW)
 
 
 def run(delivery: DueDelivery) -> None:

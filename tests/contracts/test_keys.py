@@ -19,6 +19,9 @@ from smartqueue.queues.tests.conftest import Api
 from smartqueue.queues.tests.factories import Place, join, make_actor, make_place, sit_down
 from smartqueue.queues.tokens import token_of
 
+# Rows are prepared as their owner; what is looked at asks as the role that serves.
+pytestmark = pytest.mark.owner
+
 AsWeb = Callable[[], AbstractContextManager[None]]
 
 _KEYS_TOLD = re.compile(r'F\t\d+\tQuery\t "((?:SET|SELECT set_config)[^"]*smartqueue\.keys)')

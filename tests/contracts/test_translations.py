@@ -1,5 +1,6 @@
 """People read French, English or Arabic; no sentence that can reach them stays in another language."""
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -241,6 +242,49 @@ def test_no_catalogue_of_a_package_speaks_over_ours():
             shown.append((language, one, found))
 
     assert shown == []
+
+
+COUNTED = re.compile(
+    r"(?:%\((?:n|count|days|most|limit|minutes|hours|seconds)\)[sd]"
+    r"|\{\{? ?(?:n|count|days|most|limit|minutes|hours|seconds) ?\}?\})(?:</\w+>)? ([a-z]+)"
+)
+# Signs and words that stay as they are whatever the number.
+UNCHANGING = {"min", "h", "of", "to", "and", "waiting"}
+ONE_FORM = {"_", "gettext", "gettext_lazy", "pgettext", "pgettext_lazy"}
+
+
+def sentences_with_one_form() -> Iterator[tuple[str, str]]:
+    for file in sorted(ROOT.glob("smartqueue/**/*.py")):
+        if "tests" in file.parts or "migrations" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ONE_FORM:
+                for text in node.args:
+                    if isinstance(text, ast.Constant):
+                        yield file.name, str(text.value)
+    block = re.compile(
+        r"\{% blocktranslate(?! count| trimmed count)[^%]*%\}(.*?)\{% endblock", re.DOTALL
+    )
+    for file in sorted(ROOT.glob("smartqueue/**/templates/**/*.html")):
+        for text in block.findall(file.read_text()):
+            yield file.name, text
+
+
+def test_a_counted_sentence_has_plural_forms():
+    counted = [
+        (file, text)
+        for file, text in sentences_with_one_form()
+        if any(word not in UNCHANGING for word in COUNTED.findall(text))
+    ]
+    assert counted == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Wait {n} minutes.", "%(count)d people", "{{ n }} counters open", "<b>{{ n }}</b> days"],
+)
+def test_control_a_counted_sentence_is_seen(text):
+    assert COUNTED.search(text)
 
 
 # The gate itself: script/check_translations.py sees each fault.

@@ -27,6 +27,9 @@ from smartqueue.queues.tests.factories import (
     make_user,
 )
 
+# Rows are prepared as their owner; what is looked at asks as the role that serves.
+pytestmark = pytest.mark.owner
+
 AsWeb = Callable[[], AbstractContextManager[None]]
 
 

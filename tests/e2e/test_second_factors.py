@@ -38,6 +38,8 @@ ASK_FOR_LOCALHOST = """async () => {
     return error.name;
   }
 }"""
+# The device of a test touches itself: where passkeys complete names it would sign in at once.
+WITHOUT_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false;"
 POST = """async ([path, body]) => {
   const answer = await fetch(path, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
@@ -72,6 +74,13 @@ class Device:
         found = self.wire.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
         credentials: list[dict[str, Any]] = found["credentials"]
         return credentials
+
+    def touch(self, *, by_itself: bool) -> None:
+        """Let the device answer whatever it is asked, or nothing."""
+        self.wire.send(
+            "WebAuthn.setAutomaticPresenceSimulation",
+            {"authenticatorId": self.id, "enabled": by_itself},
+        )
 
     def put(self, credential: dict[str, Any]) -> None:
         """Copy a credential onto this device, in place of what it holds of it."""
@@ -131,7 +140,7 @@ def use_passkey(page: Page) -> None:
 @pytest.fixture
 def person(site: Site, visit: Visit) -> tuple[Page, str, Device]:
     """Somebody with a passkey, still signed in."""
-    page = visit("/")
+    page = visit("/", script=WITHOUT_AUTOFILL)
     address = register(site, page)
     device = Device(page)
     add_passkey(page)
@@ -156,6 +165,55 @@ def test_a_passkey_is_added_and_signs_in_alone(
     assert device.credentials()[0]["signCount"] > credential["signCount"]
 
 
+@pytest.fixture
+def returning(site: Site, visit: Visit) -> tuple[Page, str, Device]:
+    """Somebody with a passkey, signed out, whose browser completes names with passkeys."""
+    page = visit("/")
+    address = register(site, page)
+    device = Device(page)
+    add_passkey(page)
+    page.get_by_test_id("codes-kept").click()
+    expect(page.get_by_test_id("passkey-row")).to_have_count(1)
+    sign_out(page)
+    return page, address, device
+
+
+def test_a_passkey_chosen_where_the_name_is_typed_signs_in(
+    site: Site, returning: tuple[Page, str, Device]
+) -> None:
+    page, _address, device = returning
+    device.touch(by_itself=False)
+    page.goto("/sign-in/")
+    expect(page.locator("#identifier")).to_have_attribute("autocomplete", "username webauthn")
+    expect(page.get_by_test_id("sign-in")).to_be_visible()
+    # Nobody can press what a browser without a window suggests: the device takes it by itself.
+    device.touch(by_itself=True)
+    page.goto(f"/sign-in/?next={SECURITY}")
+    expect(page).to_have_url(f"{site.url}{SECURITY}")
+
+
+def test_the_button_takes_the_question_over_from_autofill(
+    site: Site, returning: tuple[Page, str, Device]
+) -> None:
+    page, _address, device = returning
+    device.touch(by_itself=False)
+    with page.expect_response("**/passkey/options/"):
+        page.goto(f"/sign-in/?next={SECURITY}")
+    with page.expect_response("**/passkey/options/"):
+        use_passkey(page)
+    device.touch(by_itself=True)
+    expect(page).to_have_url(f"{site.url}{SECURITY}")
+
+
+def test_a_password_is_taken_while_passkeys_are_offered(
+    returning: tuple[Page, str, Device],
+) -> None:
+    page, address, device = returning
+    device.touch(by_itself=False)
+    enter_password(page, address)
+    expect(page).to_have_url(re.compile("/sign-in/confirm/$"))
+
+
 def test_a_passkey_confirms_a_password(person: tuple[Page, str, Device]) -> None:
     page, address, _device = person
     sign_out(page)
@@ -171,7 +229,7 @@ def test_a_passkey_confirms_a_password(person: tuple[Page, str, Device]) -> None
 def test_a_security_key_confirms_a_password_and_does_not_sign_in_alone(
     site: Site, visit: Visit
 ) -> None:
-    page = visit("/")
+    page = visit("/", script=WITHOUT_AUTOFILL)
     address = register(site, page)
     device = Device(
         page, transport="usb", hasResidentKey=False, hasUserVerification=False, isUserVerified=False
@@ -286,7 +344,7 @@ def add_app(page: Page) -> str:
 
 
 def test_an_app_is_added_and_confirms_a_password(site: Site, visit: Visit) -> None:
-    page = visit("/")
+    page = visit("/", script=WITHOUT_AUTOFILL)
     address = register(site, page)
     secret = add_app(page)
     codes = page.get_by_test_id("recovery-codes").locator("code").all_inner_texts()

@@ -12,6 +12,8 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Channel, CodePurpose, Language, Voucher
 from smartqueue.accounts.interfaces.serializers import (
+    AccountAccessInput,
+    AccountAccessSerializer,
     AskedCodeSerializer,
     ChangedUserSerializer,
     ChangePasswordInput,
@@ -41,7 +43,7 @@ from smartqueue.accounts.interfaces.serializers import (
     VerificationSerializer,
     VerifyInput,
 )
-from smartqueue.accounts.models import Session, User
+from smartqueue.accounts.models import AccountAccess, Session, User
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
 
@@ -359,12 +361,51 @@ class MeView(ApiView):
         return Response(MeSerializer(user, context={"actor": request.actor}).data)
 
 
+class AccountAccessListView(ApiListView):
+    """Times at which platform staff could reach an account."""
+
+    serializer_class = AccountAccessSerializer
+    queryset = AccountAccess.objects.none()
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        return queries.list_accesses(self.request.actor.require_user())
+
+    @extend_schema(responses=AccountAccessSerializer(many=True))
+    def get(self, request: ApiRequest) -> Response:
+        """List accesses to one's own account; for platform staff also those they opened."""
+        return self.list_response(request)
+
+    @extend_schema(request=AccountAccessInput, responses={201: AccountAccessSerializer})
+    @idempotent
+    def post(self, request: ApiRequest) -> Response:
+        """Open access to somebody's account for an hour, saying why; the person is told."""
+        values = _read(AccountAccessInput, request)
+        access = operations.open_account_access(
+            actor=request.actor,
+            whose=values["user"] or values["identifier"],
+            reason=values["reason"],
+            now=request.now,
+        )
+        return Response(AccountAccessSerializer(access).data, status=201)
+
+
+class AccountAccessCloseView(ApiView):
+    @extend_schema(request=None, responses=AccountAccessSerializer)
+    @idempotent
+    def post(self, request: ApiRequest, access_id: UUID) -> Response:
+        """End an access before its time, as its administrator or as the person."""
+        access = operations.close_account_access(
+            actor=request.actor, access_id=access_id, now=request.now
+        )
+        return Response(AccountAccessSerializer(access).data)
+
+
 class UserView(ApiView):
-    """One account: one's own, or any for a platform administrator."""
+    """One account: one's own, or one that a platform administrator has opened access to."""
 
     @extend_schema(responses=UserSerializer)
     def get(self, request: ApiRequest, user_id: UUID) -> Response:
-        """Read an account: one's own, or any for a platform administrator."""
+        """Read an account: one's own, or one that the caller has opened access to."""
         return Response(UserSerializer(policies.access_user(request.actor, user_id)).data)
 
     @extend_schema(request=ProfileInput, responses=ChangedUserSerializer)

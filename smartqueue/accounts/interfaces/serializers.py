@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from smartqueue.accounts.device import describe
 from smartqueue.accounts.enums import Channel, DeviceKind, Language, Method, Role, Voucher
-from smartqueue.accounts.models import ContactChange, Session, User
+from smartqueue.accounts.models import AccountAccess, ContactChange, Session, User
 
 NAME = 80
 EMAIL = 254
@@ -200,6 +200,24 @@ class UserSerializer(serializers.ModelSerializer[User]):
             "is_platform_admin",
             "date_joined",
         ]
+        read_only_fields = fields
+
+
+class AccountAccessInput(serializers.Serializer[Any]):
+    """`user` names the account by its id, `identifier` by a proven e-mail address or phone number."""
+
+    user = serializers.UUIDField(required=False, default=None)
+    identifier = serializers.CharField(required=False, default="", max_length=EMAIL)
+    reason = serializers.CharField(max_length=300, help_text="The person reads it.")
+
+
+class AccountAccessSerializer(serializers.ModelSerializer[AccountAccess]):
+    user = serializers.UUIDField(source="user_id", read_only=True)
+    admin = serializers.UUIDField(source="admin_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = AccountAccess
+        fields = ["id", "user", "admin", "reason", "opened_at", "expires_at", "closed_at"]
         read_only_fields = fields
 
 

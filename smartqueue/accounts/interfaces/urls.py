@@ -77,6 +77,12 @@ urlpatterns = [
     path("factors/passkeys/", factors.PasskeysView.as_view(), name="passkeys"),
     path("factors/passkeys/options/", factors.PasskeyOptionsView.as_view(), name="passkey-options"),
     path("factors/passkeys/<uuid:passkey_id>/", factors.PasskeyView.as_view(), name="passkey"),
+    path("account-accesses/", rest.AccountAccessListView.as_view(), name="account-accesses"),
+    path(
+        "account-accesses/<uuid:access_id>/close/",
+        rest.AccountAccessCloseView.as_view(),
+        name="account-access-close",
+    ),
     path("users/me/", rest.MeView.as_view(), name="me"),
     path("users/<uuid:user_id>/", rest.UserView.as_view(), name="user"),
 ]

@@ -1,5 +1,6 @@
 """The doors of identity."""
 
+from smartqueue.accounts.operations._access import close_account_access, open_account_access
 from smartqueue.accounts.operations._codes import Verification, require_reachable
 from smartqueue.accounts.operations._contact import confirm_contact_change, start_contact_change
 from smartqueue.accounts.operations._factors import (
@@ -85,6 +86,7 @@ __all__ = [
     "begin_passkey_sign_in",
     "change_password",
     "change_profile",
+    "close_account_access",
     "confirm_app",
     "confirm_contact_change",
     "confirm_second_factor",
@@ -96,6 +98,7 @@ __all__ = [
     "make_recovery_codes",
     "make_socket_ticket",
     "note_recent_sign_in",
+    "open_account_access",
     "open_password_reset",
     "open_password_reset_with_second_factor",
     "reauthenticate",

@@ -4,6 +4,7 @@ from django.test import Client
 from smartqueue.accounts.models import Session, User
 from smartqueue.accounts.tests.conftest import Api
 from smartqueue.accounts.tests.factories import make_user
+from smartqueue.accounts.tests.test_account_access import let_in
 
 pytestmark = pytest.mark.django_db
 
@@ -11,9 +12,17 @@ USERS = "/admin/accounts/user/"
 
 
 @pytest.fixture
-def pages() -> Client:
+def admin(user: User) -> User:
+    """An administrator with access to the person's account."""
+    admin = make_user(is_staff=True, is_superuser=True)
+    let_in(admin, user)
+    return admin
+
+
+@pytest.fixture
+def pages(admin: User) -> Client:
     client = Client()
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(admin)
     return client
 
 

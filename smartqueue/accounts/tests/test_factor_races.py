@@ -118,6 +118,7 @@ def test_of_two_people_one_gets_a_credential() -> None:
     assert Passkey.objects.count() == 1
 
 
+@pytest.mark.owner
 def test_control_without_the_constraint_both_do() -> None:
     with without_constraint(Passkey, "passkey_once"):
         assert len(values_of(add_one_credential_to_two_people())) == 2

@@ -6,6 +6,7 @@ import pytest
 from smartqueue.accounts.models import User
 from smartqueue.accounts.tests.conftest import Api, Mailbox, bearer
 from smartqueue.accounts.tests.factories import make_user, new_phone
+from smartqueue.accounts.tests.test_account_access import let_in
 from smartqueue.common.clock import now
 
 pytestmark = pytest.mark.django_db
@@ -86,8 +87,12 @@ def test_the_last_identifier_stays(api: Api, user: User, mailbox: Mailbox) -> No
     assert done.json()["user"]["email"] is None
 
 
-def test_a_platform_administrator_sees_and_erases_everybody(api: Api, user: User) -> None:
-    access = api.login(make_user(is_superuser=True))["access"]
+def test_a_platform_administrator_sees_and_erases_whom_they_opened_access_to(
+    api: Api, user: User
+) -> None:
+    admin = make_user(is_superuser=True)
+    access = api.login(admin)["access"]
+    let_in(admin, user)
     assert call(api, "get", user.pk, access).json()["id"] == str(user.pk)
     assert call(api, "patch", user.pk, access, {"first_name": "X"}).status_code == 200
     assert call(api, "delete", user.pk, access).status_code == 204

@@ -54,6 +54,7 @@ def test_the_right_password_forgives(
         api.login(user)
 
 
+@pytest.mark.owner
 def test_when_nothing_can_count_nobody_gets_in(api: Api, user: User, redis_away: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE limits_window RENAME TO away")

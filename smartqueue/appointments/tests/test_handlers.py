@@ -59,7 +59,7 @@ def hear() -> None:
 
 
 def expected() -> dict[str, int]:
-    rows = ExpectedPeople.objects.with_scopes_disabled()
+    rows = ExpectedPeople.objects.with_scopes_disabled().all()
     return {f"{row.slot_at:%H}": row.people for row in rows}
 
 

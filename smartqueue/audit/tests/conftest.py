@@ -33,7 +33,7 @@ def entries_on(day: date, number: int = 2, address: str | None = "41.82.1.2") ->
             subject_type="x", subject_id=new_id(), subject_version=index, occurred_at=at,
             payload={"n": index}, address=address, request_id="r",
         )  # fmt: skip
-        RowChange.objects.create(
+        RowChange.objects.with_scopes_disabled().create(
             id=id_on(day, index), organization_id=new_id(), at=at, table="business_branch",
             row_id=str(new_id()), kind="update", before={"name": "a"}, after={"name": "b"},
             actor="system", is_direct=False, request_id="r", address=address, transaction_id=1,

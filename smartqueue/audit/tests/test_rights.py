@@ -8,6 +8,7 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege, ObjectNotInPre
 from smartqueue.audit import database
 from smartqueue.audit.tests.conftest import TODAY, entries_on
 from smartqueue.common.ids import new_id
+from smartqueue.common.tenancy import EVERY_KEY, SETTING
 from smartqueue.common.tests.roles import web_role
 from smartqueue.queues.tests.factories import make_place
 
@@ -65,6 +66,7 @@ def test_the_serving_role_reads_the_journal_and_publishes():
 
 
 @committed
+@pytest.mark.owner
 def test_the_serving_role_purges_closed_old_days_only():
     entries_on(TODAY.replace(year=TODAY.year - 2))
     from smartqueue.audit import operations  # noqa: PLC0415
@@ -82,6 +84,7 @@ def test_the_serving_role_destroys_a_key_and_it_never_comes_back():
     place = make_place()
     person = place.owner.user_id
     with web_role() as other:
+        other.execute(f"SET {SETTING} = '{EVERY_KEY}'")
         other.execute("SELECT audit_destroy_keys(%s::uuid[])", [[person]])
         other.execute("UPDATE accounts_user SET first_name = 'Awa' WHERE id = %s", [person])
         row = other.execute(
@@ -92,6 +95,7 @@ def test_the_serving_role_destroys_a_key_and_it_never_comes_back():
 
 
 @committed
+@pytest.mark.owner
 def test_a_right_that_was_given_by_hand_is_taken_back_by_the_next_migration():
     with web_role() as other:
         role = other.info.user
@@ -103,6 +107,7 @@ def test_a_right_that_was_given_by_hand_is_taken_back_by_the_next_migration():
 
 
 @pytest.mark.django_db
+@pytest.mark.owner
 def test_a_trigger_that_was_changed_or_dropped_comes_back():
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER audit_every ON business_branch")

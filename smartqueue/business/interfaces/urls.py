@@ -56,6 +56,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="organization-settings",
     ),
     path(
+        "organizations/<uuid:pk>/settings/logo/",
+        settings.LogoView.as_view(),
+        name="organization-logo",
+    ),
+    path(
         "organizations/<uuid:pk>/settings/history/",
         settings.SettingsHistoryView.as_view(),
         name="organization-settings-history",

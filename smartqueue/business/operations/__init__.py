@@ -45,7 +45,11 @@ from smartqueue.business.operations._services import (
     retire_service,
     update_service,
 )
-from smartqueue.business.operations._settings import restore_settings, update_settings
+from smartqueue.business.operations._settings import (
+    restore_settings,
+    set_logo,
+    update_settings,
+)
 from smartqueue.business.operations._support import close_support_access, open_support_access
 
 __all__ = [
@@ -83,6 +87,7 @@ __all__ = [
     "retire_service",
     "revoke_device",
     "set_holiday_override",
+    "set_logo",
     "update_branch",
     "update_organization",
     "update_service",

@@ -6,20 +6,24 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
+from smartqueue.accounts import queries as account_queries
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Language
 from smartqueue.business import colours, policies, ports, queries, switches
 from smartqueue.business.enums import Ability
-from smartqueue.business.errors import SettingsChanged
+from smartqueue.business.errors import OwnFactorMissing, SettingsChanged
 from smartqueue.business.events import SettingsChanged as SettingsChangedEvent
 from smartqueue.business.models import OrganizationSettings, SettingsVersion
 from smartqueue.business.operations._checks import check
+from smartqueue.common import uploads
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
 
 OWNERS_ONLY: Final = frozenset({"requires_second_factor", "retention_days"})
+SHOWN: Final = frozenset({"shows_waiting_count", "shows_estimate"})
 
 
 @operation
@@ -41,11 +45,32 @@ def update_settings(
     :raises NotFound: unknown, or not the actor's to manage as a whole
     :raises InvalidInput: a wrong value, or one that only an owner may change
     :raises SettingsChanged: `version` is not the present one
+    :raises OwnFactorMissing: a second factor is to be required, and the actor has none
     """
     settings = _locked(actor, organization_id)
     if version is not None and version != settings.version:
         raise SettingsChanged(version=settings.version)
     return _change(settings, changes, actor, now, replace=replace)
+
+
+@operation
+def set_logo(
+    *, actor: Actor, organization_id: UUID, logo: str, now: datetime
+) -> OrganizationSettings:
+    """
+    Show a picture that `logos.kept_logo` has stored, or with an empty name none.
+
+    The one before stays stored, because a version of the history may bring it back; together they
+    stay within the organization's quota.
+
+    :raises NotFound: unknown, or not the actor's to manage as a whole
+    :raises InvalidInput: not a stored picture of this organization
+    :raises StorageFull: its pictures take as much as they may
+    """
+    settings = _locked(actor, organization_id)
+    if logo:
+        uploads.require_room(used=uploads.public_bytes(organization_id), adding=0)
+    return _change(settings, {"logo": logo}, actor, now, replace=False)
 
 
 @operation
@@ -57,6 +82,7 @@ def restore_settings(
 
     :raises NotFound: unknown organization or version, or not the actor's to manage as a whole
     :raises InvalidInput: a value that is not allowed any more, or that only an owner may change
+    :raises OwnFactorMissing: a second factor is to be required again, and the actor has none
     """
     settings = _locked(actor, organization_id)
     old = SettingsVersion.objects.filter(organization=organization_id, version=version).first()
@@ -96,6 +122,8 @@ def _change(
         actor, settings.organization_id, Ability.OWN
     ):
         raise InvalidInput.on(min(owned), _("Only an owner changes this."), "owner_only")
+    if "requires_second_factor" in changed and settings.requires_second_factor:
+        _check_own_factor(actor)
     settings.version += 1
     settings.updated_at = now
     settings.save()
@@ -117,7 +145,14 @@ def _change(
             actor=actor.label,
         )
     )
+    if SHOWN & set(changed):
+        ports.tell_visibility(settings, actor, now)
     return settings
+
+
+def _check_own_factor(actor: Actor) -> None:
+    if actor.user_id is not None and not account_queries.has_second_factor(actor.user_id):
+        raise OwnFactorMissing
 
 
 def _merged(before: Any, value: Any) -> Any:
@@ -173,6 +208,11 @@ def _check_retention(days_by_kind: Iterable[tuple[str, Any]]) -> None:
         if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= longest[kind]:
             raise InvalidInput.on(
                 f"retention_days.{kind}",
-                _("Give a number of days from 1 to %(most)s.") % {"most": longest[kind]},
+                ngettext_lazy(
+                    "Give at least 1 day and at most %(most)s day.",
+                    "Give at least 1 day and at most %(most)s days.",
+                    longest[kind],
+                )
+                % {"most": longest[kind]},
                 "out_of_range",
             )

@@ -57,7 +57,6 @@ def open_support_access(
             organization_id=organization.pk,
             support_access_id=access.pk,
             user_id=access.admin_id,
-            reason=reason,
             expires_at=access.expires_at,
             subject_version=1,
             occurred_at=now,

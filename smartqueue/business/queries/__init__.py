@@ -6,12 +6,14 @@ from smartqueue.business.queries._hours import (
     next_opening,
     schedule_of,
     schedules_of,
+    time_open,
 )
 from smartqueue.business.queries._members import (
     Reach,
     list_invitations,
     list_members,
     list_support,
+    managers_at,
     members_of,
     memberships_of,
     open_invitations_for,
@@ -56,6 +58,7 @@ __all__ = [
     "list_services",
     "list_settings_versions",
     "list_support",
+    "managers_at",
     "members_of",
     "memberships_of",
     "next_opening",
@@ -67,5 +70,6 @@ __all__ = [
     "settings_of",
     "settings_values",
     "shortened_retention",
+    "time_open",
     "within_reach",
 ]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +75,11 @@ def is_open(branch: Branch, at: datetime) -> bool:
 def next_opening(branch: Branch, after: datetime) -> datetime | None:
     """Return the first opening later than a moment, in UTC; None if none is known."""
     return hours.next_opening(schedule_of(branch), after)
+
+
+def time_open(branch: Branch, since: datetime, until: datetime) -> timedelta | None:
+    """Return for how long a branch was open between two moments; None if it never opens."""
+    return hours.time_open(schedule_of(branch), since, until)
 
 
 def closing_time(branch: Branch, at: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet
 
 from smartqueue.accounts.actor import Membership as ActorMembership
 from smartqueue.accounts.enums import Role
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Invitation, Membership, SupportAccess
 from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
@@ -126,6 +127,13 @@ def owners_of(organization_id: UUID) -> list[UUID]:
         organization=organization_id, role=Role.OWNER, user__is_active=True
     )
     return list(rows.order_by("user_id").values_list("user_id", flat=True))
+
+
+def managers_at(organization_id: UUID, branch_id: UUID | None) -> list[UUID]:
+    """Return the accounts of those who manage a branch, owners among them."""
+    members: Any = list_members(organization=organization_id, reach=None)
+    managing = members.filter(role__in=sorted(ROLES_WITH[Ability.MANAGE]), user__is_active=True)
+    return sorted(m.user_id for m in managing if not m.branch_ids or branch_id in m.branch_ids)
 
 
 def members_of(organization_id: UUID) -> list[UUID]:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from smartqueue.accounts.actor import Actor
@@ -22,6 +24,16 @@ _count = iter(range(1, 1_000_000))
 def user(**fields: Any) -> User:
     number = next(_count)
     return User.objects.create_user(**{"email": f"person{number}@example.org", **fields})
+
+
+def enrol(person: User) -> None:
+    """Give somebody a second factor."""
+    TOTP.activate(person, generate_totp_secret())
+
+
+def disenrol(person: User) -> None:
+    """Take somebody's second factor away, past the operations."""
+    Authenticator.objects.filter(user=person).delete()
 
 
 def actor_of(person: User) -> Actor:

@@ -62,6 +62,22 @@ def test_where_it_never_closes_the_day_before_is_in_force() -> None:
     assert hours.first_day_in_force(always, utc("2026-11-24T00:01")) == date(2026, 11, 23)
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "minutes"),
+    [
+        ("2026-11-23T09:00", "2026-11-23T09:30", 30),
+        ("2026-11-23T11:00", "2026-11-23T15:00", 90),  # over lunch
+        ("2026-11-27T16:00", "2026-11-30T09:00", 120),  # over the weekend
+        ("2026-11-28T09:00", "2026-11-29T22:00", 0),
+        ("2026-12-24T16:30", "2026-12-28T08:10", 40),  # over Christmas, a Friday
+        ("2026-11-23T09:00", "2026-11-23T09:00", 0),
+    ],
+)
+def test_the_time_open_between_two_moments(since: str, until: str, minutes: int) -> None:
+    assert hours.time_open(dakar(), utc(since), utc(until)) == timedelta(minutes=minutes)
+    assert hours.time_open(dakar(week={}), utc(since), utc(until)) is None
+
+
 def test_movable_holidays_close_the_branch_unless_the_organization_says_otherwise() -> None:
     tabaski = date(2026, 5, 27)
     assert hours.public_holidays("SN", 2026)[tabaski]

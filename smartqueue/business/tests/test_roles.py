@@ -169,6 +169,7 @@ def test_every_deed_of_the_document_is_tried():
 @pytest.mark.parametrize("deed", list(DO))
 def test_who_may_do_what_the_document_says(ids, deed, caller):
     user = person(caller, ids)
+    make.enrol(user)
 
     done = DO[deed](make.signed_in(user), make.actor_of(user), ids)
 

@@ -1,9 +1,16 @@
 """What an organization decides about itself, and its history."""
 
+import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.errors import SecondFactorRequired
@@ -143,6 +150,7 @@ def test_a_manager_changes_all_but_what_owners_answer_for(owner, place, kinds):
         assert refused.value.errors[0].code == "owner_only"
     with pytest.raises(NotFound):
         change(local, place, shows_estimate=True)
+    make.enrol(owner)
     change(owner, place, requires_second_factor=True, retention_days={"tickets": 5})
     # What an owner has decided does not stand in a manager's way.
     change(manager, place, shows_estimate=True)
@@ -151,6 +159,7 @@ def test_a_manager_changes_all_but_what_owners_answer_for(owner, place, kinds):
 def test_a_second_factor_is_required_of_staff_while_the_organization_says_so(owner, place):
     agent = make.member(owner, place, Role.AGENT)
     stranger = make.user()
+    make.enrol(owner)
     assert not queries.requires_second_factor(agent.pk)
 
     change(owner, place, requires_second_factor=True)
@@ -164,8 +173,33 @@ def test_a_second_factor_is_required_of_staff_while_the_organization_says_so(own
     assert not queries.requires_second_factor(agent.pk)
 
 
+def test_an_owner_without_a_second_factor_does_not_require_one(owner, place):
+    change(owner, place, display_name="A")
+    make.enrol(owner)
+    change(owner, place, requires_second_factor=True)
+    change(owner, place, requires_second_factor=False)
+    make.disenrol(owner)
+    client = make.signed_in(owner)
+
+    refused = [
+        client.patch(url(place), {"requires_second_factor": True}, content_type=JSON),
+        client.post(url(place, "restore/"), {"version": 2}, content_type=JSON),
+    ]
+
+    assert {(r.status_code, r.json()["code"]) for r in refused} == {
+        (409, "own_second_factor_missing")
+    }
+    assert queries.get_settings(place.pk).version == 3
+    assert not queries.get_settings(place.pk).requires_second_factor
+    make.enrol(owner)
+    accepted = client.patch(url(place), {"requires_second_factor": True}, content_type=JSON)
+    assert accepted.status_code == 200
+    assert queries.get_settings(place.pk).requires_second_factor
+
+
 def test_whoever_lacks_the_factor_that_is_required_may_do_nothing_here(owner, place, monkeypatch):
     agent = make.member(owner, place, Role.MANAGER)
+    make.enrol(owner)
     change(owner, place, requires_second_factor=True)
     monkeypatch.setattr("smartqueue.accounts.actor._has_factor", lambda user_id: False)
 
@@ -229,6 +263,7 @@ def test_a_version_is_restored_as_a_change_of_its_own(owner, place):
 
 def test_a_manager_does_not_restore_what_owners_answer_for(owner, place):
     manager = make.member(owner, place, Role.MANAGER)
+    make.enrol(owner)
     change(owner, place, display_name="A")
     change(owner, place, requires_second_factor=True)
 
@@ -284,3 +319,100 @@ def test_any_colour_has_a_text_that_can_be_read_on_it():
 def test_contrast_is_that_of_the_standard():
     assert colours.contrast("#ffffff", "#000000") == pytest.approx(21)
     assert colours.contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=0.001)
+
+
+# --- The logo --------------------------------------------------------------------------------
+
+
+def picture(side: int = 900, name: str = "logo.png") -> SimpleUploadedFile:
+    drawn = io.BytesIO()
+    camera = PngInfo()
+    camera.add_text("Author", "Awa Ndiaye")
+    Image.new("RGB", (side, side), "red").save(drawn, "PNG", pnginfo=camera)
+    return SimpleUploadedFile(name, drawn.getvalue(), "image/png")
+
+
+def send(client: Client, place: Organization, file: Any, **headers: str) -> Any:
+    return client.post(url(place, "logo/"), {"file": file}, headers=headers)
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    }
+    return tmp_path
+
+
+def files(media: Path) -> list[Path]:
+    return [path for path in media.rglob("*") if path.is_file()]
+
+
+def test_a_logo_is_drawn_anew_and_served_apart(owner, place, media):
+    client = make.signed_in(owner)
+    answer = send(client, place, picture())
+
+    assert answer.status_code == 200
+    (stored,) = files(media)
+    logo = answer.json()["logo"]
+    assert logo == f"/media/public/{place.pk}/{stored.name}"
+    with Image.open(stored) as kept:
+        assert (max(kept.size), kept.info.get("Author")) == (512, None)
+    served = Client().get(logo)
+    assert b"".join(served.streaming_content) == stored.read_bytes()
+    assert served.status_code == 200
+    assert "sandbox" in served.headers["Content-Security-Policy"]
+    version = SettingsVersion.objects.with_scopes_disabled().get()
+    assert version.after["logo"] == f"public/{place.pk}/{stored.name}"
+
+    gone = client.delete(url(place, "logo/"))
+    assert (gone.status_code, gone.json()["logo"]) == (200, "")
+    back = client.post(url(place, "restore/"), {"version": 1}, content_type=JSON)
+    assert back.json()["logo"] == logo
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "code"),
+    [
+        (b"<svg onload=alert(1)>", 415, "unsupported_file"),
+        (b"", 400, "empty_file"),
+        (b"\x89PNG\r\n\x1a\nxx", 422, "damaged_file"),
+    ],
+    ids=["script", "nothing", "no picture"],
+)
+def test_what_is_no_picture_is_neither_shown_nor_kept(owner, place, media, file, status, code):
+    answer = send(make.signed_in(owner), place, SimpleUploadedFile("logo.png", file, "image/png"))
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert files(media) == []
+    assert not OrganizationSettings.objects.with_scopes_disabled().exists()
+
+
+def test_pictures_stay_within_the_quota_and_a_refused_one_is_not_kept(
+    owner, place, media, settings
+):
+    client = make.signed_in(owner)
+    assert send(client, place, picture()).status_code == 200
+    (first,) = files(media)
+    settings.MEDIA_QUOTA_MEGABYTES = first.stat().st_size * 1.5 / 1_048_576
+
+    refused = send(client, place, picture(901))
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "storage_full")
+    assert files(media) == [first]
+    assert OrganizationSettings.objects.with_scopes_disabled().get().logo.endswith(first.name)
+
+
+def test_a_key_that_comes_again_keeps_one_picture(owner, place, media):
+    client, key = make.signed_in(owner), str(uuid4())
+    answers = [send(client, place, picture(), idempotency_key=key).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert len(files(media)) == 1
+
+
+def test_strangers_change_no_logo(owner, place, media):
+    for user, status in ((make.user(), 404), (None, 401)):
+        client = make.signed_in(user) if user else Client()
+        assert send(client, place, picture()).status_code == status
+        assert client.delete(url(place, "logo/")).status_code == status
+    assert files(media) == []

@@ -127,6 +127,7 @@ def test_a_lock_that_is_free_the_second_time_is_taken() -> None:
     assert len(tries) == 2
 
 
+@pytest.mark.owner
 def test_insert_rows_and_update_row_write_what_the_orm_reads() -> None:
     first, second = event(), event(organization_id=new_id(), address="41.82.1.2")
     db.insert_rows([first, second])
@@ -150,6 +151,7 @@ def test_rows_written_together_are_all_there_or_none() -> None:
     assert DomainEvent.objects.count() == 2
 
 
+@pytest.mark.owner
 def test_delete_where_goes_on_until_nothing_is_left() -> None:
     db.insert_rows([event(type="old.v1") for _ in range(7)] + [event()])
     assert delete_where(DomainEvent, "type = %s", ["old.v1"], batch=3) == 7
@@ -157,6 +159,7 @@ def test_delete_where_goes_on_until_nothing_is_left() -> None:
     assert delete_where(DomainEvent, "occurred_at > %s", [timezone.now()]) == 0
 
 
+@pytest.mark.owner
 def test_writes_of_a_unit_wait_for_its_next_statement_or_its_end(django_assert_num_queries) -> None:
     first, second, third = event(), event(), event()
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from smartqueue.accounts.tokens import make_opaque_token
-from smartqueue.common.logging import configure
+from smartqueue.common import middleware
+from smartqueue.common.logging import configure, without_tokens
 from smartqueue.queues.tokens import token_of
 
 
@@ -39,3 +40,25 @@ def test_the_token_in_an_address_is_not_logged(
     assert f'"path": "{shown}"' in written
     assert f"Not Found: {shown}" in written
     assert [token for token in tokens.values() if token in written] == []
+
+
+@pytest.mark.django_db
+def test_an_address_is_searched_for_tokens_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def counting(text: str) -> str:
+        searched.append(text)
+        return without_tokens(text)
+
+    monkeypatch.setattr(middleware, "without_tokens", counting)
+    path = f"/t/{token_of(uuid4())}/"
+    answer = Client().get(path)
+    assert searched == [path]
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_what_a_token_opens_is_kept_by_nothing_on_the_way() -> None:
+    kept = Client().get("/no-such-page/").headers["Cache-Control"]
+    opened = Client().get(f"/t/{token_of(uuid4())}/no-such-page/").headers["Cache-Control"]
+    assert (kept, opened) == ("private, no-cache", "no-store")

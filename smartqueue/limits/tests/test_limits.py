@@ -151,6 +151,7 @@ def test_an_open_action_goes_on_without_redis(
     assert len([r for r in caplog.records if "Redis does not count" in r.message]) == 1
 
 
+@pytest.mark.owner
 def test_a_closed_action_fails_when_nothing_can_count(action: str, redis_away: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE limits_window RENAME TO away")

@@ -8,12 +8,14 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from smartqueue.accounts import entrance
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Channel, Voucher
 from smartqueue.accounts.errors import TokenReused
 from smartqueue.accounts.models import User
 from smartqueue.accounts.operations import (
     change_password,
+    open_account_access,
     refresh_tokens,
     sign_in,
     sign_out_everywhere,
@@ -65,6 +67,16 @@ def test_who_has_no_address_gets_a_text_message() -> None:
     for name in ("first", "second"):
         sign_in(user=user, device=agent(name), now=now())
     assert told(user)[1] == [("new_device", user.phone)]
+
+
+def test_access_of_platform_staff_is_told_with_the_reason_of_the_row(user: User) -> None:
+    admin = make_user(is_superuser=True)
+    actor = entrance.actor_of_user(admin.pk, is_platform_admin=True, language="fr")
+    reason = "They lost their phone and cannot sign in"
+    open_account_access(actor=actor, whose=user.pk, reason=reason, now=now())
+    assert told(user) == (["account_access_opened"], [("account_access_opened", user.email)])
+    assert Notification.objects.get(user=user).data == {"reason": reason}
+    assert told(admin) == ([], [])
 
 
 def test_a_new_password_is_told(user: User) -> None:

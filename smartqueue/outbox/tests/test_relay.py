@@ -146,6 +146,7 @@ def test_retry_deliveries_makes_the_dead_due_and_leaves_the_done() -> None:
     assert relay.carry_due(HandlerMode.DATABASE) == 1
 
 
+@pytest.mark.owner
 def test_deliveries_of_unknown_handlers_and_events_wait_and_block_nobody() -> None:
     publish(samples.happened(), samples.happened(), samples.happened())
     one, other, _ = DomainEvent.objects.order_by("id")

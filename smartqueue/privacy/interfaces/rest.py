@@ -12,7 +12,7 @@ from smartqueue.common.rest.forms import read
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
 from smartqueue.privacy import operations, policies, processing, queries, retention
-from smartqueue.privacy.enums import ConsentSource, Purpose
+from smartqueue.privacy.enums import ConsentSource, Purpose, Right
 from smartqueue.privacy.interfaces import serializers as forms
 from smartqueue.privacy.models import Consent, Export, RegisterEntry
 
@@ -61,6 +61,25 @@ def archive_response(content: bytes) -> HttpResponse:
     response.headers["Content-Disposition"] = 'attachment; filename="smartqueue.zip"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+class RightsRequestView(ApiView):
+    @extend_schema(request=forms.RightsRequestInput, responses={201: forms.RightsRequestSerializer})
+    @idempotent
+    def post(self, request: ApiRequest) -> Response:
+        """
+        Ask the staff of a branch, or of the platform, to correct one's data, to stop or restrict
+        its use, or to answer a question about it. The answer comes in the case that this opens.
+        """
+        values = read(forms.RightsRequestInput, request)
+        case = operations.ask_for_right(
+            actor=request.actor,
+            right=Right(values["right"]),
+            branch_id=values["branch"],
+            body=values["body"],
+            now=request.now,
+        )
+        return Response(forms.RightsRequestSerializer(case).data, status=201)
 
 
 class ConsentListView(ApiView):

@@ -4,8 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from smartqueue.privacy.enums import Purpose
+from smartqueue.privacy.enums import Purpose, Right
 from smartqueue.privacy.models import Consent, Export, RegisterEntry
+from smartqueue.support.enums import BODY_LENGTH
+from smartqueue.support.models import SupportCase
 
 
 class ExportSerializer(serializers.ModelSerializer[Export]):
@@ -20,6 +22,25 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
             "downloaded_at",
             "size",
         )
+        read_only_fields = fields
+
+
+class RightsRequestInput(serializers.Serializer[Any]):
+    """`branch` is the place that is asked; without one it is whoever runs the platform."""
+
+    right = serializers.ChoiceField(choices=Right.choices)
+    branch = serializers.UUIDField(required=False, allow_null=True, default=None)
+    body = serializers.CharField(max_length=BODY_LENGTH)
+
+
+class RightsRequestSerializer(serializers.ModelSerializer[SupportCase]):
+    """The case in which the answer comes, and until when the law wants it."""
+
+    answer_by = serializers.DateTimeField()
+
+    class Meta:
+        model = SupportCase
+        fields = ("id", "title", "state", "opened_at", "answer_by")
         read_only_fields = fields
 
 

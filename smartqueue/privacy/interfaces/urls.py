@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("consents/", rest.ConsentListView.as_view(), name="consents"),
     path("consents/history/", rest.ConsentHistoryView.as_view(), name="consent-history"),
+    path("requests/", rest.RightsRequestView.as_view(), name="rights-requests"),
     path("erasures/", rest.ErasureView.as_view(), name="erasures"),
     path("erasures/confirm/", rest.ErasureConfirmView.as_view(), name="erasure-confirm"),
     path("retention/", rest.RetentionView.as_view(), name="retention"),

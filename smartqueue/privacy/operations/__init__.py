@@ -16,10 +16,12 @@ from smartqueue.privacy.operations._exports import (
 from smartqueue.privacy.operations._phones import ask_phone_erasure, confirm_phone_erasure
 from smartqueue.privacy.operations._register import FIELDS as REGISTER_FIELDS
 from smartqueue.privacy.operations._register import add_entry, change_entry, remove_entry
+from smartqueue.privacy.operations._requests import ask_for_right
 
 __all__ = [
     "REGISTER_FIELDS",
     "add_entry",
+    "ask_for_right",
     "ask_phone_erasure",
     "carry_out_erasure",
     "change_entry",

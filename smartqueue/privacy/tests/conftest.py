@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from django.core.files.storage import storages
 
-from smartqueue.privacy.tests.marks import forget_attempts
-
 
 @pytest.fixture(autouse=True)
 def _own_storage(settings: Any) -> None:
@@ -28,12 +26,6 @@ def exports(settings: Any, tmp_path: Path) -> Iterator[Path]:
     storages._storages.clear()
     yield directory
     storages._storages.clear()
-
-
-@pytest.fixture
-def _no_attempts() -> None:
-    """Attempts are counted in Redis, which outlives a test."""
-    forget_attempts(*(f"+2217712399{number:02}" for number in range(90, 100)))
 
 
 @pytest.fixture

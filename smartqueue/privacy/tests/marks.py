@@ -28,7 +28,6 @@ from smartqueue.accounts.models import ContactChange, User
 from smartqueue.accounts.tests.security_key import SecurityKey
 from smartqueue.accounts.tests.test_factors import code_at
 from smartqueue.common import clock, uploads
-from smartqueue.limits import operations as limits
 from smartqueue.notifications.queries import list_mailbox
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
@@ -355,12 +354,12 @@ def patient_redis() -> Any:
     return Redis.from_url(settings.REDIS_URL, socket_timeout=30)
 
 
-def forget_attempts(*subjects: str) -> None:
-    """Forgive what earlier tests tried with these identifiers and phones."""
-    for action, by in settings.LIMITS.items():
-        for dimension in {"identifier", "phone"} & set(by):
-            for subject in subjects:
-                limits.forget(action, **{dimension: subject})
+def new_phone() -> str:
+    """
+    Return a mobile number that no other test and no other run has: attempts are counted in Redis,
+    which outlives a test and is shared.
+    """
+    return f"+22177{uuid4().int % 10**7:07}"
 
 
 def redis_dump() -> str:

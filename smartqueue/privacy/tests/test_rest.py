@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,7 @@ from smartqueue.privacy.consents import ConsentText
 from smartqueue.privacy.enums import Purpose
 from smartqueue.privacy.models import Consent, Erasure, Export, RegisterEntry
 from smartqueue.privacy.operations._erasing import subject_of_user
-from smartqueue.privacy.tests.marks import forget_attempts
+from smartqueue.privacy.tests.marks import new_phone
 from smartqueue.queues.tests.factories import (
     Place,
     join,
@@ -39,8 +39,9 @@ from smartqueue.queues.tests.factories import (
     make_place,
     make_user,
 )
+from smartqueue.support.models import SupportCase
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_no_attempts")]
+pytestmark = pytest.mark.django_db
 
 
 def api(actor: Actor | User | None = None) -> Client:
@@ -316,9 +317,9 @@ def test_an_erasure_that_nobody_was_told_of_is_found(person: User) -> None:
 
 
 def test_what_was_sent_before_registering_goes_with_the_account() -> None:
-    stranger, old, new = Client(), "before@example.test", "after@example.test"
-    for identifier in (old, new, "other@example.test"):
-        forget_attempts(identifier)
+    stranger, run = Client(), uuid4().hex
+    old, new, other = (f"{name}-{run}@example.test" for name in ("before", "after", "other"))
+    for identifier in (old, new, other):
         asked = {"identifier": identifier}
         answer = stranger.post("/api/accounts/auth/code/", asked, content_type="application/json")
         assert answer.status_code == 202, answer.json()
@@ -338,9 +339,7 @@ def test_what_was_sent_before_registering_goes_with_the_account() -> None:
     erase(user)
     carry()
 
-    assert set(OutgoingMessage.objects.values_list("recipient", flat=True)) == {
-        "other@example.test"
-    }
+    assert set(OutgoingMessage.objects.values_list("recipient", flat=True)) == {other}
 
 
 def test_an_earlier_address_that_is_another_account_s_stays_theirs(person: User) -> None:
@@ -366,11 +365,11 @@ def test_an_earlier_address_that_is_another_account_s_stays_theirs(person: User)
 
 
 def test_a_phone_is_not_erased_without_its_code() -> None:
-    ticket = join(make_place(), customer_name="Awa", phone="+221771239999")
-    client = Client()
-    assert post(client, "erasures/", {"phone": "77 123 99 99"}).status_code == 202
+    phone, client = new_phone(), Client()
+    ticket = join(make_place(), customer_name="Awa", phone=phone)
+    assert post(client, "erasures/", {"phone": phone.removeprefix("+221")}).status_code == 202
     for code in ("000000", "", "x" * 12):
-        answer = post(client, "erasures/confirm/", {"phone": "+221771239999", "code": code})
+        answer = post(client, "erasures/confirm/", {"phone": phone, "code": code})
         assert answer.status_code == 400
     assert not Erasure.objects.exists()
     ticket.refresh_from_db()
@@ -383,27 +382,27 @@ def test_a_phone_s_code_dies_after_five_wrong_answers(
     from smartqueue.privacy.operations import _phones  # noqa: PLC0415
 
     monkeypatch.setattr(_phones.secrets, "randbelow", lambda _: 123456)
-    client = Client()
-    post(client, "erasures/", {"phone": "+221771239999"})
-    right = {"phone": "+221771239999", "code": "123456"}
+    client, phone = Client(), new_phone()
+    post(client, "erasures/", {"phone": phone})
+    right = {"phone": phone, "code": "123456"}
     for _ in range(5):
         post(client, "erasures/confirm/", right | {"code": "111111"})
     assert post(client, "erasures/confirm/", right).json()["code"] == "wrong_code"
-    post(client, "erasures/", {"phone": "+221771239999"})
+    post(client, "erasures/", {"phone": phone})
     assert post(client, "erasures/confirm/", right).status_code == 204
     # A code is good once.
     assert post(client, "erasures/confirm/", right).json()["code"] == "wrong_code"
 
 
 def test_codes_are_not_sent_without_end() -> None:
-    client = Client()
-    answers = [post(client, "erasures/", {"phone": "+221771239998"}) for _ in range(6)]
+    client, phone = Client(), new_phone()
+    answers = [post(client, "erasures/", {"phone": phone}) for _ in range(6)]
     assert [a.status_code for a in answers] == [202] * 5 + [429]
     assert int(answers[5].headers["Retry-After"]) > 0
 
 
 def test_codes_to_erase_and_to_sign_in_count_together() -> None:
-    client, phone = Client(), "+221771239995"
+    client, phone = Client(), new_phone()
     for _ in range(5):
         assert post(client, "erasures/", {"phone": phone}).status_code == 202
     asked = client.post(
@@ -421,17 +420,17 @@ def test_codes_go_to_local_mobile_numbers_alone(phone: str) -> None:
 
 
 def test_wrong_answers_are_counted_whatever_code_they_are_for() -> None:
-    client, phone = Client(), "+221771239994"
+    client, phone = Client(), new_phone()
     guess = {"phone": phone, "code": "111111"}
     answers = [post(client, "erasures/confirm/", guess).status_code for _ in range(11)]
     assert answers == [400] * 10 + [429]
 
 
 def test_asking_tells_nobody_whether_anything_is_stored() -> None:
-    join(make_place(), customer_name="Awa", phone="+221771239997")
+    stored, unknown = new_phone(), new_phone()
+    join(make_place(), customer_name="Awa", phone=stored)
     bodies = [
-        set(post(Client(), "erasures/", {"phone": phone}).json())
-        for phone in ("+221771239997", "+221771239996")
+        set(post(Client(), "erasures/", {"phone": phone}).json()) for phone in (stored, unknown)
     ]
     assert bodies == [{"expires_at"}, {"expires_at"}]
 
@@ -529,3 +528,66 @@ def test_a_register_entry_is_made_once_for_one_key(place: Place) -> None:
     ]
     assert answers[0] == answers[1]
     assert RegisterEntry.objects.with_scopes_disabled().count() == 1
+
+
+# --- What somebody has to see to ----------------------------------------------------------------
+
+
+def ask(client: Client, **body: Any) -> Any:
+    return post(client, "requests/", {"right": "rectification", "body": "My name is Aïda."} | body)
+
+
+def test_a_right_is_asked_for_in_a_case_with_the_deadline_of_the_law(person: User) -> None:
+    answer = ask(api(person))
+    assert answer.status_code == 201
+    case = SupportCase.objects.with_scopes_disabled().get()
+    assert (case.category, case.person_id, case.organization_id) == ("privacy", person.pk, None)
+    asked = answer.json()
+    assert (asked["id"], asked["title"]) == (str(case.pk), case.title)
+    due = datetime.fromisoformat(asked["answer_by"])
+    assert due == case.opened_at + timedelta(days=30)
+    whole = api(person).get(f"/api/support/cases/{case.pk}/").json()
+    assert whole["messages"][0]["body"] == "My name is Aïda."
+    assert datetime.fromisoformat(whole["answer_by"]) == due
+
+
+def test_a_place_that_is_asked_sees_it_by_its_kind(person: User) -> None:
+    place, other = make_place(), make_place()
+    branch = str(place.branch.pk)
+    assert ask(api(person), branch=branch).status_code == 201
+    wait = {"subject_type": "branch", "subject_id": branch, "category": "wait"}
+    api(person).post(
+        "/api/support/cases/", wait | {"title": "Late", "body": "Late."}, "application/json"
+    )
+    staff = api(place.agent)
+    for query, count in (("", 2), ("?category=privacy", 1)):
+        assert staff.get(f"/api/support/cases/{query}").json()["count"] == count
+    (case,) = staff.get("/api/support/cases/?category=privacy").json()["results"]
+    assert case["answer_by"] is not None
+    (late,) = staff.get("/api/support/cases/?category=wait").json()["results"]
+    assert late["answer_by"] is None
+    assert api(other.agent).get("/api/support/cases/?category=privacy").json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"right": "erasure"}, 400),
+        ({"body": "   "}, 400),
+        ({"branch": str(uuid4())}, 404),
+    ],
+    ids=["a right that a button grants", "no words", "unknown place"],
+)
+def test_a_request_that_makes_no_sense_opens_no_case(
+    person: User, body: dict[str, str], status: int
+) -> None:
+    assert ask(api(person), **body).status_code == status
+    assert ask(api()).status_code == 401
+    assert not SupportCase.objects.with_scopes_disabled().exists()
+
+
+def test_staff_do_not_ask_the_place_where_they_serve() -> None:
+    place = make_place()
+    refused = ask(api(place.agent), branch=str(place.branch.pk))
+    assert [error["code"] for error in refused.json()["errors"]] == ["own_place"]
+    assert not SupportCase.objects.with_scopes_disabled().exists()

@@ -137,7 +137,9 @@ def recorded(at: datetime) -> tuple[DomainEvent, RowChange]:
     entries_on(at.date(), 1, address="203.0.113.7")
     audit_operations.close_days()
     told = DomainEvent.objects.get(id__gte=id_on(at.date() - timedelta(days=1)), occurred_at__lt=at)
-    return told, RowChange.objects.get(id__gte=id_on(at.date() - timedelta(days=1)), at__lt=at)
+    return told, RowChange.objects.with_scopes_disabled().get(
+        id__gte=id_on(at.date() - timedelta(days=1)), at__lt=at
+    )
 
 
 def make_address(at: datetime) -> Ended:
@@ -386,6 +388,13 @@ MAKERS: dict[str, Maker] = {
     "erasure": make_erasure,
 }
 TIMED = [kind for kind in KINDS if kind.job]
+# Past days of the journal are made by the owner of its tables.
+EACH_TIMED = [
+    pytest.param(kind, marks=pytest.mark.owner)
+    if kind.code in {"address", "event", "change"}
+    else kind
+    for kind in TIMED
+]
 
 
 def margin_of(kind: Kind) -> timedelta:
@@ -405,7 +414,7 @@ def test_every_kind_with_a_period_has_a_maker() -> None:
     assert {kind.code for kind in TIMED} == set(MAKERS)
 
 
-@pytest.mark.parametrize("kind", TIMED, ids=lambda k: k.code)
+@pytest.mark.parametrize("kind", EACH_TIMED, ids=lambda k: k.code)
 def test_what_is_within_its_period_stays(kind: Kind) -> None:
     assert kind.period is not None
     ended = MAKERS[kind.code](NOW - kind.period + margin_of(kind))
@@ -413,7 +422,7 @@ def test_what_is_within_its_period_stays(kind: Kind) -> None:
     assert not ended()
 
 
-@pytest.mark.parametrize("kind", TIMED, ids=lambda k: k.code)
+@pytest.mark.parametrize("kind", EACH_TIMED, ids=lambda k: k.code)
 def test_what_is_over_is_ended(kind: Kind) -> None:
     assert kind.period is not None
     ended = MAKERS[kind.code](NOW - kind.period - margin_of(kind))
@@ -495,6 +504,7 @@ def test_work_is_done_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert retention.end_retention(NOW, {"notification"}) == {"notification": 5}
 
 
+@pytest.mark.owner
 def test_what_the_journal_sealed_of_a_ticket_goes_with_its_name() -> None:
     tickets = [
         served(make_place(), NOW - timedelta(days=days), **who)

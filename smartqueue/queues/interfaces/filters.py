@@ -9,7 +9,9 @@ class QueueFilter(django_filters.FilterSet):
     organization = django_filters.UUIDFilter(field_name="organization_id")
     service = django_filters.UUIDFilter(field_name="queue_services__service_id")
     state = django_filters.ChoiceFilter(choices=QueueState.choices)
-    ordering = django_filters.OrderingFilter(fields=("name", "waiting_count", "created_at"))
+    ordering = django_filters.OrderingFilter(
+        fields=(("name", "name"), ("shown_count", "waiting_count"), ("created_at", "created_at"))
+    )
 
     class Meta:
         model = Queue

@@ -11,6 +11,7 @@ from smartqueue.common import clock, tenancy
 from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.queues import live, policies, queries
 from smartqueue.queues.models import Queue
+from smartqueue.realtime.registry import Twofold
 
 ESTIMATE_SECONDS = 5.0
 
@@ -26,16 +27,25 @@ class QueueTopic:
         if actor.branch_id not in (None, queue.branch_id):
             raise NotFound
 
+    def is_inside(self, actor: Actor, id: str) -> bool:  # noqa: A002
+        return policies.sees_inside(actor, queries.get_queue(UUID(id)))
+
     def snapshot(self, actor: Actor, id: str) -> tuple[int, Any]:  # noqa: A002
-        status = queries.queue_status(UUID(id), clock.now())
-        return status["version"], status
+        queue = queries.get_queue(UUID(id))
+        inside = policies.sees_inside(actor, queue)
+        return queue.version, queries.status_of(queue, clock.now(), inside=inside)
 
     def estimates(self, ids: Collection[str]) -> Mapping[str, Any]:
         now = clock.now()
         with tenancy.public():
-            queues = queries.list_queues().filter(pk__in=ids)
+            queues = list(queries.list_queues().filter(pk__in=ids))
             figures = queries.joining_estimates(queues, now)
-        return {str(pk): estimate for pk, estimate in figures.items()}
+        return {
+            str(queue.pk): Twofold(
+                public=queries.seen_estimate(queue, figures[queue.pk]), inside=figures[queue.pk]
+            )
+            for queue in queues
+        }
 
 
 class TicketTopic:
@@ -47,12 +57,17 @@ class TicketTopic:
     def authorize(self, actor: Actor, id: str) -> None:  # noqa: A002
         policies.access_ticket(actor, UUID(id))
 
+    def is_inside(self, actor: Actor, id: str) -> bool:  # noqa: A002
+        return policies.serves(actor, policies.access_ticket(actor, UUID(id)))
+
     def snapshot(self, actor: Actor, id: str) -> tuple[int, Any]:  # noqa: A002
         ticket = policies.access_ticket(actor, UUID(id))
-        return ticket.version, queries.ticket_view(ticket, clock.now())
+        inside = policies.serves(actor, ticket)
+        return ticket.version, queries.ticket_view(ticket, clock.now(), inside=inside)
 
     def estimates(self, ids: Collection[str]) -> Mapping[str, Any]:
-        return queries.places_of([UUID(pk) for pk in ids], clock.now())
+        places = queries.places_of([UUID(pk) for pk in ids], clock.now())
+        return {pk: Twofold(public, inside) for pk, (public, inside) in places.items()}
 
 
 class OrganizationTopic:
@@ -125,6 +140,9 @@ class DashboardTopic:
     member_prefix: ClassVar[str] = "queue"
     names: ClassVar[frozenset[str]] = frozenset({"platform"})
 
+    def is_inside(self, actor: Actor, id: str) -> bool:  # noqa: A002
+        return False
+
     def authorize(self, actor: Actor, id: str) -> None:  # noqa: A002
         if actor.user_id is None:
             raise NotSignedIn
@@ -143,7 +161,7 @@ def _gathered(
     queues: list[Queue], data: dict[str, Any]
 ) -> tuple[Mapping[str, int], dict[str, Any]]:
     versions = {f"queue:{queue.pk}": queue.version for queue in queues}
-    rows = [{**live.status_facts(queue), "name": queue.name} for queue in queues]
+    rows = [{**live.status_facts(queue, inside=True), "name": queue.name} for queue in queues]
     return versions, {**data, "queues": rows}
 
 

@@ -20,10 +20,17 @@ from smartqueue.queues.tokens import token_of
 
 def holder_view(ticket: Ticket, request: ApiRequest) -> dict[str, Any]:
     """Return a ticket as its holder or the staff see it; its token goes to the holder alone."""
-    view = queries.ticket_view(ticket, request.now)
+    inside = policies.serves(request.actor, ticket)
+    view = queries.ticket_view(ticket, request.now, inside=inside)
     if policies.is_holder(request.actor, ticket):
         view["token"] = token_of(ticket.pk)
     return view
+
+
+def queue_view(queue: Queue, request: ApiRequest) -> dict[str, Any]:
+    """Return a queue as the caller may see it."""
+    answer: dict[str, Any] = forms.QueueOutput(queue, context={"request": request}).data
+    return answer
 
 
 def session_view(session: CounterSession) -> dict[str, Any]:
@@ -69,7 +76,7 @@ class QueueListView(ApiListView):
         queue = operations.create_queue(
             actor=request.actor, branch_id=values.pop("branch"), now=request.now, **values
         )
-        return Response(forms.QueueOutput(queue).data, status=201)
+        return Response(queue_view(queue, request), status=201)
 
 
 class QueueView(ApiView):
@@ -79,7 +86,7 @@ class QueueView(ApiView):
     def get(self, request: ApiRequest, queue_id: UUID) -> Response:
         """Read one queue."""
         with tenancy.public():
-            return Response(forms.QueueOutput(queries.get_queue(queue_id)).data)
+            return Response(queue_view(queries.get_queue(queue_id), request))
 
     @extend_schema(request=forms.QueueSettingsSerializer, responses=forms.QueueOutput)
     def put(self, request: ApiRequest, queue_id: UUID) -> Response:
@@ -95,7 +102,7 @@ class QueueView(ApiView):
         values = read(forms.QueueSettingsSerializer, request, partial=partial)
         queue = operations.update_queue(actor=request.actor, queue_id=queue_id, **values)
         with tenancy.public():
-            return Response(forms.QueueOutput(queue).data)
+            return Response(queue_view(queue, request))
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, queue_id: UUID) -> Response:
@@ -118,7 +125,7 @@ class QueueStateView(ApiView):
             actor=request.actor, queue_id=queue_id, reason=reason, now=request.now
         )
         with tenancy.public():
-            return Response(forms.QueueOutput(queue).data)
+            return Response(queue_view(queue, request))
 
 
 class OpenQueueView(QueueStateView):
@@ -196,7 +203,8 @@ class TicketListView(ApiListView):
             now=request.now,
             **values,
         )
-        view = queries.ticket_view(ticket, request.now)
+        inside = policies.serves(request.actor, ticket)
+        view = queries.ticket_view(ticket, request.now, inside=inside)
         return Response(with_token(view), status=201)
 
 

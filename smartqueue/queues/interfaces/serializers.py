@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
+from smartqueue.accounts.enums import Language
+from smartqueue.queues import live, policies
 from smartqueue.queues.enums import (
     JoinChannel,
     Policy,
@@ -34,17 +37,33 @@ class PhoneField(serializers.CharField):
         return str(number.as_e164)
 
 
-class PrioritySerializer(serializers.Serializer[Data]):
+class NamedSerializer(serializers.Serializer[Data]):
+    """`name` is in the language of the request; one name is enough, and stands in for the others."""
+
     code = serializers.SlugField(max_length=20)
-    name = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=60, required=False)
+    name_fr = serializers.CharField(max_length=60, required=False)
+    name_en = serializers.CharField(max_length=60, required=False)
+    name_ar = serializers.CharField(max_length=60, required=False)
+
+    def validate(self, attrs: Data) -> Data:
+        if not any(attrs.get(name) for name in ("name", "name_fr", "name_en", "name_ar")):
+            raise serializers.ValidationError(
+                {"name": [_("Give a name in at least one language.")]}, code="required"
+            )
+        # A language that is named on its own counts for more than that of the request.
+        if name := attrs.pop("name", ""):
+            attrs.setdefault(f"name_{(get_language() or Language.FRENCH)[:2]}", name)
+        return attrs
+
+
+class PrioritySerializer(NamedSerializer):
     head_start_minutes = serializers.IntegerField(min_value=0, max_value=240, default=15)
     is_declarable = serializers.BooleanField(default=False)
     is_emergency = serializers.BooleanField(default=False)
 
 
-class VehicleCategorySerializer(serializers.Serializer[Data]):
-    code = serializers.SlugField(max_length=20)
-    name = serializers.CharField(max_length=60)
+class VehicleCategorySerializer(NamedSerializer):
     duration_minutes = serializers.IntegerField(min_value=1, max_value=480)
 
 
@@ -96,6 +115,7 @@ class QueueOutput(serializers.ModelSerializer[Queue]):
     """A queue as anybody may see it."""
 
     services = serializers.SerializerMethodField()
+    waiting_count = serializers.SerializerMethodField()
 
     class Meta:
         model = Queue
@@ -125,6 +145,10 @@ class QueueOutput(serializers.ModelSerializer[Queue]):
 
     def get_services(self, queue: Queue) -> list[str]:
         return [str(row.service_id) for row in queue.queue_services.all()]
+
+    def get_waiting_count(self, queue: Queue) -> int | None:
+        inside = policies.sees_inside(self.context["request"].actor, queue)
+        return live.shown_count(queue, inside=inside)
 
 
 class ReasonInput(serializers.Serializer[Data]):
@@ -274,12 +298,15 @@ class CalledOutput(serializers.Serializer[Data]):
 
 
 class StatusOutput(serializers.Serializer[Data]):
-    """The public live state of a queue; `estimate` is for somebody who joins now."""
+    """
+    The live state of a queue; `estimate` is for somebody who joins now. `waiting_count` and
+    `estimate` are null for the public where the organization does not show them.
+    """
 
     queue = serializers.UUIDField()
     state = serializers.ChoiceField(choices=QueueState.choices)
     version = serializers.IntegerField()
-    waiting_count = serializers.IntegerField()
+    waiting_count = serializers.IntegerField(allow_null=True)
     open_counters = serializers.IntegerField()
     now_serving = CalledOutput(many=True)
     last_called = CalledOutput(many=True)

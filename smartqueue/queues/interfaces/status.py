@@ -25,13 +25,15 @@ from smartqueue.common.middleware import HEADERS
 from smartqueue.common.redis import client
 from smartqueue.common.rest.problems import problem_response
 from smartqueue.common.rest.schema import documented
-from smartqueue.queues import queries
+from smartqueue.queues import policies, queries
 from smartqueue.queues.interfaces.serializers import StatusOutput
 from smartqueue.realtime.operations import version_key
 
 KEPT_MILLISECONDS = 2000
 LOCAL_SECONDS = 0.05
 MOST_LOCAL = 1000
+NARROWED = '-public"'
+"""How the ETag of a status ends that leaves out what staff see."""
 
 Kept: TypeAlias = tuple[str, bytes]
 """The ETag and the body of a status."""
@@ -66,7 +68,7 @@ class StatusMiddleware:
             and "HTTP_ORIGIN" not in request.META
         ):
             kept = self._kept(path)
-            if kept is not None:
+            if kept is not None and not (_is_narrowed(kept) and _names_somebody(request)):
                 response = _answer(request, kept)
                 for name, value in self._headers.items():
                     response.headers[name] = value
@@ -97,9 +99,21 @@ class StatusMiddleware:
 def queue_status(request: HttpRequest, queue_id: UUID) -> HttpResponse:
     """Answer the live state of a queue; 304 when the client's ETag is still right."""
     try:
-        return _answer(request, _kept(queue_id) or _fresh(queue_id, request))
+        kept = _kept(queue_id) or _fresh(queue_id, request)
+        if _is_narrowed(kept) and _names_somebody(request):
+            return _answer(request, _inside(queue_id, request) or kept)
+        return _answer(request, kept)
     except Problem as problem:
         return problem_response(request, problem)
+
+
+def _is_narrowed(kept: Kept) -> bool:
+    """Whether the kept bytes leave out what staff see."""
+    return kept[0].endswith(NARROWED)
+
+
+def _names_somebody(request: HttpRequest) -> bool:
+    return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def _answer(request: HttpRequest, kept: Kept) -> HttpResponse:
@@ -129,15 +143,29 @@ def _kept(queue_id: UUID) -> Kept | None:
 
 
 def _fresh(queue_id: UUID, request: Any) -> Kept:
-    status = queries.queue_status(queue_id, request.now)
-    estimate = status["estimate"] or {}
-    figures = "-".join(str(estimate.get(name)) for name in ("low", "median", "high"))
-    etag = f'"{status["version"]}-{figures}"'
-    body = json.dumps(status, ensure_ascii=False, separators=(",", ":")).encode()
+    queue = queries.get_queue(queue_id)
+    is_narrowed = queue.hides_waiting_count or queue.hides_estimate
+    status = queries.status_of(queue, request.now)
+    etag, body = _encoded(status, NARROWED if is_narrowed else '"')
     kept = b"\n".join((str(status["version"]).encode(), etag.encode(), body))
     with contextlib.suppress(RedisError):
         client().set(_key(queue_id), kept, px=KEPT_MILLISECONDS)
     return etag, body
+
+
+def _inside(queue_id: UUID, request: Any) -> Kept | None:
+    """Return what staff of the queue see, which is not kept; None for anybody else."""
+    queue = queries.get_queue(queue_id)
+    if not policies.sees_inside(request.actor, queue):
+        return None
+    return _encoded(queries.status_of(queue, request.now, inside=True), '"')
+
+
+def _encoded(status: dict[str, Any], end: str) -> Kept:
+    estimate = status["estimate"] or {}
+    figures = "-".join(str(estimate.get(name)) for name in ("low", "median", "high"))
+    body = json.dumps(status, ensure_ascii=False, separators=(",", ":")).encode()
+    return f'"{status["version"]}-{figures}{end}', body
 
 
 def _key(queue_id: UUID) -> str:

@@ -36,6 +36,7 @@ from smartqueue.queues.operations.sessions import (
     resume_session,
     take_break,
 )
+from smartqueue.queues.operations.showing import change_visibility
 from smartqueue.queues.operations.undoing import undo_step
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "call_next_ticket",
     "call_ticket",
     "cancel_ticket",
+    "change_visibility",
     "close_forgotten_session",
     "close_queue",
     "complete_ticket",

@@ -258,6 +258,7 @@ def tell(queue: Queue, event_type: str, data: dict[str, Any], at: datetime) -> M
         version=queue.version,
         type=event_type,
         data=data | live.queue_facts(queue),
+        inside=live.inside_facts(queue),
         at=at,
     )
 

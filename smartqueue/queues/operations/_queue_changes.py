@@ -11,7 +11,16 @@ from smartqueue.queues.models import CounterSession, Queue
 from smartqueue.queues.operations import _lifecycle
 from smartqueue.realtime import operations as realtime
 
-FIELDS: Final = ("version", "state", "state_reason", "state_changed_at", "open_counters", "live")
+FIELDS: Final = (
+    "version",
+    "state",
+    "state_reason",
+    "state_changed_at",
+    "open_counters",
+    "live",
+    "hides_waiting_count",
+    "hides_estimate",
+)
 
 
 def record(

@@ -6,14 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import Language
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Branch, Service
-from smartqueue.business.policies import access_branch
+from smartqueue.business.policies import access_branch, lock_settings
 from smartqueue.common.db import operation
-from smartqueue.common.errors import FieldError, InvalidInput
+from smartqueue.common.errors import FieldError, InvalidInput, Text
 from smartqueue.queues import policies
 from smartqueue.queues.enums import ACTIVE, Policy, PriorityCode
 from smartqueue.queues.errors import PeopleWaiting
@@ -58,19 +60,23 @@ def create_queue(
     Make a closed queue at a branch; it starts with the legal priority classes unless told others.
 
     `settings` are fields of the queue named in SETTINGS. `priorities` and `vehicle_categories`
-    are rows as in their models.
+    are rows as in their models; `name` is in the active language, `name_fr`, `name_en` and
+    `name_ar` in theirs.
 
     :raises NotFound: unknown branch, or not the actor's to manage
     :raises InvalidInput: a service of another organization, or a prefix in use at the branch
     """
     branch = access_branch(actor, branch_id, Ability.MANAGE)
     known = _own_services(branch, services)
+    shown = lock_settings(branch.organization_id)
     queue = Queue(
         organization_id=branch.organization_id,
         branch=branch,
         name=name,
         prefix=prefix.upper(),
         policy=policy,
+        hides_waiting_count=not shown.shows_waiting_count,
+        hides_estimate=not shown.shows_estimate,
         created_at=now,
         **_known_settings(settings),
     )
@@ -167,11 +173,19 @@ def _set_services(queue: Queue, services: Sequence[UUID]) -> None:
     )
 
 
+def _named_as(label: Text) -> dict[str, str]:
+    names = {}
+    for language in Language.values:
+        with translation.override(language):
+            names[f"name_{language}"] = str(label)
+    return names
+
+
 def _default_priorities() -> list[dict[str, Any]]:
     return [
         {
             "code": code.value,
-            "name": str(code.label),
+            **_named_as(code.label),
             "head_start_minutes": DEFAULT_HEAD_START_MINUTES,
             "is_emergency": code is PriorityCode.URGENT,
         }

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import translation
 
 from smartqueue.accounts.enums import Role
 from smartqueue.idempotency.models import IdempotencyKey
 from smartqueue.queues.interfaces.status import LOCAL_SECONDS
-from smartqueue.queues.models import CounterSession, Queue, Ticket
+from smartqueue.queues.models import CounterSession, Queue, QueuePriority, Ticket, VehicleCategory
 from smartqueue.queues.tests.conftest import Api, Clock, forget_status
 from smartqueue.queues.tests.factories import (
     NOW,
@@ -1134,3 +1135,45 @@ def test_a_forged_or_expired_access_token_is_refused(place):
         refused(api.get("queues/tickets/my/"), 401, "not_signed_in")
         refused(api.post("queues/tickets/", {"queue": str(place.queue.pk)}), 401, "not_signed_in")
     assert not Ticket.objects.with_scopes_disabled().exists()
+
+
+# --- Names in each language ------------------------------------------------------------------
+
+
+def names_of(row: Any) -> tuple[str | None, ...]:
+    return row.name_fr, row.name_en, row.name_ar
+
+
+def test_a_new_queue_names_its_priorities_in_each_language(place: Any) -> None:
+    rows = QueuePriority.objects.with_scopes_disabled().filter(queue=place.queue)
+    assert names_of(rows.get(code="urgent")) == ("Urgence", "Emergency", "حالة مستعجلة")
+    assert [len(set(names_of(row))) for row in rows] == [3] * 4
+
+
+def test_priorities_and_vehicles_take_a_name_in_each_language(place: Any) -> None:
+    named = {"name_fr": "Camion", "name_en": "Lorry", "name_ar": "شاحنة"}
+    body = {
+        "priorities": [{"code": "twins", "name": "Twins"}],
+        "vehicle_categories": [{"code": "truck", "duration_minutes": 30, **named}],
+    }
+    path = f"queues/queues/{place.queue.pk}/"
+    answer = Api(place.owner).call("patch", path, body, Accept_Language="en")
+    assert answer.status_code == 200
+    vehicle = VehicleCategory.objects.with_scopes_disabled().get(queue=place.queue)
+    assert names_of(vehicle) == tuple(named.values())
+    with translation.override("ar"):
+        assert vehicle.name == "شاحنة"
+    twins = QueuePriority.objects.with_scopes_disabled().get(queue=place.queue)
+    assert names_of(twins) == (None, "Twins", None)
+    for language in ("fr", "ar"):
+        with translation.override(language):
+            assert twins.name == "Twins"
+
+
+@pytest.mark.parametrize("names", [{}, {"name": ""}, {"name_en": " "}], ids=str)
+def test_a_priority_without_any_name_is_refused(place: Any, names: dict[str, str]) -> None:
+    before = QueuePriority.objects.with_scopes_disabled().count()
+    body = {"priorities": [{"code": "twins", **names}]}
+    answer = Api(place.owner).call("patch", f"queues/queues/{place.queue.pk}/", body)
+    assert answer.status_code == 400
+    assert QueuePriority.objects.with_scopes_disabled().count() == before

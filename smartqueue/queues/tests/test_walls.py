@@ -102,6 +102,7 @@ def test_deleting_what_is_pointed_at_goes_as_the_model_says():
     assert rows(Ticket).get().service_id is None
 
 
+@pytest.mark.owner
 def test_what_the_database_did_on_deletion_it_goes_on_doing():
     place = make_place()
     ticket, session = join(place), sit_down(place)
@@ -133,6 +134,7 @@ def test_what_the_database_did_on_deletion_it_goes_on_doing():
     assert not rows(Ticket).exists()
 
 
+@pytest.mark.owner
 def test_raising_again_changes_nothing():
     before = foreign_keys("queues_ticket")
 
@@ -141,6 +143,7 @@ def test_raising_again_changes_nothing():
     assert foreign_keys("queues_ticket") == before
 
 
+@pytest.mark.owner
 def test_the_walls_come_down_to_what_the_models_say_and_go_up_again():
     before = foreign_keys("queues_ticket")
     state = present()
@@ -157,6 +160,7 @@ def test_the_walls_come_down_to_what_the_models_say_and_go_up_again():
     assert foreign_keys("queues_ticket") == before
 
 
+@pytest.mark.owner
 def test_later_migrations_may_change_and_remove_the_column():
     before = foreign_keys("queues_ticket")
     field = models.ForeignKey("queues.Queue", on_delete=models.CASCADE, null=True, related_name="+")

@@ -99,7 +99,9 @@ def stop(server: Server, thread: threading.Thread) -> None:
 
 
 @pytest.fixture(scope="module")
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def transactional_db(
+    django_db_setup: None, django_db_blocker: Any, as_owner: Callable[[], Any]
+) -> Iterator[None]:
     """
     A database that real connections see, emptied after the module instead of after each test:
     every test has topics and people of its own. The name is what makes pytest-django set one up.
@@ -107,7 +109,8 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
     with django_db_blocker.unblock():
         assert connection.settings_dict["NAME"].startswith("test_")
         yield
-        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        with as_owner():
+            call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
         connection.close()
 
 

@@ -41,7 +41,9 @@ def case_view(case: SupportCase, side: Side | None) -> dict[str, Any]:
         "opened_at": case.opened_at,
         "changed_at": case.changed_at,
         "first_answer_at": case.first_answer_at,
+        "first_answer_open_seconds": case.first_answer_open_seconds,
         "settled_at": case.settled_at,
+        "answer_by": case.answer_by,
         "version": case.version,
     }
     if side is Side.STAFF:

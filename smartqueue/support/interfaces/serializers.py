@@ -100,7 +100,13 @@ class CaseOutput(serializers.Serializer[Data]):
     opened_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
     first_answer_at = serializers.DateTimeField(allow_null=True)
+    first_answer_open_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Of the time until the first answer, while the place was open."
+    )
     settled_at = serializers.DateTimeField(allow_null=True)
+    answer_by = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the law wants it settled, where it says so."
+    )
     version = serializers.IntegerField()
 
 
@@ -124,4 +130,7 @@ class CaseFiguresOutput(serializers.Serializer[Data]):
     waiting_count = serializers.IntegerField(help_text="Those whose turn is the staff's.")
     opened_count = serializers.IntegerField(help_text="Opened in the last 30 days.")
     first_answer_seconds = serializers.IntegerField(allow_null=True, help_text="Median.")
+    first_answer_open_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Median, of the time while the place was open."
+    )
     resolution_seconds = serializers.IntegerField(allow_null=True, help_text="Median.")

@@ -1,6 +1,7 @@
 """Each operation on a real database: what it does, and what it leaves alone when it refuses."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import time, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.enums import ActorKind, Role
+from smartqueue.business.models import OpeningHours
 from smartqueue.common import uploads
 from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn
 from smartqueue.notifications.models import Notification
@@ -226,6 +228,46 @@ def test_the_first_answer_is_timed_once_and_a_note_is_none(place: Place) -> None
 
     assert fresh(case).first_answer_at == NOW + timedelta(minutes=30)
     assert published().count("support.case.message_written.v1") == 3
+
+
+def open_mornings(place: Place) -> None:
+    """Have the branch open from eight to ten on every weekday; NOW is nine on a Monday."""
+    rows = OpeningHours.objects.with_scopes_disabled()
+    for weekday in range(5):
+        rows.create(
+            organization=place.organization,
+            branch=place.branch,
+            weekday=weekday,
+            opens_at=time(8),
+            closes_at=time(10),
+        )
+
+
+def test_the_first_answer_is_also_timed_by_the_opening_hours(place: Place) -> None:
+    open_mornings(place)
+    for waited, counted in ((timedelta(minutes=30), 1800), (timedelta(days=1), 7200)):
+        case = open_case(place)
+        write(place.agent, case, now=NOW + waited)
+        write(place.agent, case, now=NOW + timedelta(days=3))
+        assert fresh(case).first_answer_open_seconds == counted
+
+    late = open_case(place, now=NOW + timedelta(hours=3))
+    write(place.agent, late, now=NOW + timedelta(hours=4))
+    found = fresh(late)
+    assert (found.first_answer_at, found.first_answer_open_seconds) == (
+        NOW + timedelta(hours=4),
+        0,
+    )
+
+
+def test_without_opening_hours_the_first_answer_is_timed_by_the_clock_alone(place: Place) -> None:
+    admin = make_actor(make_user(is_superuser=True))
+    OpeningHours.objects.with_scopes_disabled().filter(branch=place.branch).delete()
+    own = open_case(place, make_actor(), subject_type=SubjectType.ACCOUNT, subject_id=None)
+    for actor, case in ((place.agent, open_case(place)), (admin, own)):
+        write(actor, case)
+        assert fresh(case).first_answer_at == LATER
+        assert fresh(case).first_answer_open_seconds is None
 
 
 def test_people_read_no_notes_and_write_none(place: Place) -> None:
@@ -506,9 +548,65 @@ def test_each_side_is_told_of_the_other_s_words_once(place: Place) -> None:
 
     assert told(person) == ["support_case_answered", "support_case_resolved"]
     assert told(agent) == ["support_case_written", "support_case_written"]
-    assert told(place.owner) == []
+    assert told(place.owner) == ["support_case_unassigned"]
     texts = " ".join(str(n.data) for n in Notification.objects.all())
     assert "Answer" not in texts
+
+
+def told_of_new() -> dict[Any, int]:
+    """Return how often each person was told of a case that nobody looks after."""
+    for _ in range(2):
+        relay.carry_due(HandlerMode.DATABASE)
+    rows = Notification.objects.filter(code="support_case_unassigned")
+    return dict(Counter(rows.values_list("user_id", flat=True)))
+
+
+def test_whoever_manages_the_branch_is_told_of_a_new_case(place: Place) -> None:
+    elsewhere = make_branch(place.organization)
+    everywhere = make_member(place.organization, Role.MANAGER)
+    here = make_member(place.organization, Role.MANAGER, place.branch)
+    make_member(place.organization, Role.MANAGER, elsewhere)
+    make_member(place.organization, Role.VIEWER)
+    make_actor(make_user(is_superuser=True))
+    managing = {actor.user_id for actor in (place.owner, everywhere, here)}
+
+    case = open_case(place)
+
+    assert told_of_new() == dict.fromkeys(managing, 1)
+    paths = {n.data["path"] for n in Notification.objects.filter(code="support_case_unassigned")}
+    assert paths == {f"/manage/cases/{case.pk}/"}
+    ticket = join(place)
+    open_case(place, holder_of(ticket), subject_type=SubjectType.TICKET, subject_id=ticket.pk)
+    assert told_of_new() == dict.fromkeys(managing, 2)
+
+
+def test_managers_are_not_told_of_their_own_nor_of_what_staff_open(place: Place) -> None:
+    open_case(place, place.owner, subject_type=SubjectType.TICKET,
+              subject_id=join(place, actor=place.owner).pk)  # fmt: skip
+    open_case(place, place.agent, subject_type=SubjectType.TICKET, subject_id=join(place).pk)
+
+    assert told_of_new() == {}
+
+
+def test_a_case_of_the_platform_is_told_to_its_administrators(place: Place) -> None:
+    admins = [make_user(is_superuser=True) for _ in range(2)]
+
+    open_case(place, make_actor(), subject_type=SubjectType.ACCOUNT, subject_id=None)
+
+    assert told_of_new() == {admin.pk: 1 for admin in admins}
+
+
+def test_a_case_that_comes_back_is_told_while_nobody_has_it(place: Place) -> None:
+    free, taken = open_case(place), open_case(place)
+    agent = place.agent
+    operations.assign_case(
+        actor=agent, case_id=taken.pk, assignee_id=agent.user_id, version=1, now=LATER
+    )
+    for case in (free, taken):
+        operations.resolve_case(actor=agent, case_id=case.pk, now=LATER)
+        write(person_of(case), case, "Not at all.")
+
+    assert told_of_new() == {place.owner.user_id: 3}
 
 
 # --- Files ----------------------------------------------------------------------------------------
@@ -616,8 +714,9 @@ def test_orphans_are_swept_and_files_in_use_stay(place: Place) -> None:
 
 
 def test_figures_are_medians_of_the_last_month(place: Place) -> None:
+    open_mornings(place)
     cases = [open_case(place) for _ in range(4)]
-    for minutes, case in zip((10, 20, 60), cases, strict=False):
+    for minutes, case in zip((10, 80, 90), cases, strict=False):
         write(place.agent, case, now=NOW + timedelta(minutes=minutes))
     operations.resolve_case(actor=place.agent, case_id=cases[0].pk, now=NOW + timedelta(hours=1))
     operations.assign_case(
@@ -636,7 +735,8 @@ def test_figures_are_medians_of_the_last_month(place: Place) -> None:
         unassigned_count=2,
         waiting_count=1,
         opened_count=4,
-        first_answer_seconds=1200,
+        first_answer_seconds=4800,
+        first_answer_open_seconds=3600,
         resolution_seconds=3600,
     )
     later = NOW + timedelta(days=31)

@@ -56,7 +56,9 @@ CASE = {
     "opened_at",
     "changed_at",
     "first_answer_at",
+    "first_answer_open_seconds",
     "settled_at",
+    "answer_by",
     "version",
 }
 STAFF_TOO = {"priority", "assignee"}
@@ -423,6 +425,7 @@ def test_managers_read_figures(place: Place, entrance: Clock) -> None:
         "waiting_count": 0,
         "opened_count": 1,
         "first_answer_seconds": 300,
+        "first_answer_open_seconds": None,
         "resolution_seconds": None,
     }
     elsewhere = make_branch(place.organization)

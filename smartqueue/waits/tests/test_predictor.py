@@ -1,7 +1,7 @@
-import heapq
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -18,12 +18,13 @@ from smartqueue.waits.tests.lines import (
     DAY,
     NOW,
     fill_ratios,
-    simulate_mms,
     snapshot,
     summary,
+    usual_predictor,
     waiting_line,
     warm_predictor,
 )
+from smartqueue.waits.usual import UsualCalls
 
 SERVICES = frozenset({"s"})
 PLANS = st.lists(st.integers(0, 5), max_size=8).map(
@@ -39,6 +40,12 @@ POOLS = st.builds(
     priority_head_start=st.sampled_from([0.0, 900.0]),
 )
 RATIOS = st.lists(st.floats(0, 5), max_size=60)
+HISTORY_STATES = {
+    "none": Predictor().to_state(),
+    "days": warm_predictor().to_state(),
+    "usual calls": usual_predictor().to_state(),
+}
+HISTORIES = st.sampled_from(sorted(HISTORY_STATES))
 LEAVING = st.none() | st.sampled_from([0.0, 1e-5, 1e-3])
 BOOKINGS = st.lists(
     st.builds(
@@ -52,8 +59,8 @@ BOOKINGS = st.lists(
 ).map(tuple)
 
 
-def predictor_with(ratios: list[float], *, warm: bool) -> Predictor:
-    predictor = warm_predictor() if warm else Predictor()
+def predictor_with(ratios: list[float], *, history: str) -> Predictor:
+    predictor = Predictor.from_state(HISTORY_STATES[history])
     fill_ratios(predictor, ratios)
     return predictor
 
@@ -68,14 +75,14 @@ def figures(estimate):
     pool=POOLS,
     idle=st.integers(0, 3),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     bookings=BOOKINGS,
     skew=st.floats(-1e5, 1e5),
 )
 def test_figures_are_ordered_and_never_shorter_further_back(
-    *, count, pool, idle, ratios, warm, bookings, skew
+    *, count, pool, idle, ratios, history, bookings, skew
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(
         snapshot(count, replace(pool, idle=min(idle, pool.counters))),
         now=NOW + skew,
@@ -96,15 +103,15 @@ def test_figures_are_ordered_and_never_shorter_further_back(
     pool=POOLS,
     idle=st.integers(0, 3),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     head_waited=st.none() | st.floats(0, 7200),
     leaving=LEAVING,
     bookings=BOOKINGS,
 )
 def test_more_people_ahead_never_shortens(
-    *, pool, idle, ratios, warm, head_waited, leaving, bookings
+    *, pool, idle, ratios, history, head_waited, leaving, bookings
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(
         summary(replace(pool, idle=min(idle, pool.counters))),
         head_waited=head_waited,
@@ -127,15 +134,15 @@ def test_more_people_ahead_never_shortens(
     idle=st.booleans(),
     people_ahead=st.integers(0, 60),
     ratios=RATIOS,
-    warm=st.booleans(),
+    history=HISTORIES,
     head_waited=st.none() | st.floats(0, 7200),
     leaving=LEAVING,
     bookings=BOOKINGS,
 )
 def test_one_more_open_counter_never_lengthens(
-    *, pool, was_idle, idle, people_ahead, ratios, warm, head_waited, leaving, bookings
+    *, pool, was_idle, idle, people_ahead, ratios, history, head_waited, leaving, bookings
 ):
-    predictor = predictor_with(ratios, warm=warm)
+    predictor = predictor_with(ratios, history=history)
     line = replace(summary(pool), head_waited=head_waited, leaving_rate=leaving, bookings=bookings)
     pool = replace(pool, idle=min(was_idle, pool.counters))
     line = replace(line, pool=pool)
@@ -147,9 +154,9 @@ def test_one_more_open_counter_never_lengthens(
 
 
 @settings(deadline=None)
-@given(count=st.integers(1, 40), pool=POOLS, warm=st.booleans(), number=st.integers(0, 39))
-def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, warm, number):
-    predictor = predictor_with([], warm=warm)
+@given(count=st.integers(1, 40), pool=POOLS, history=HISTORIES, number=st.integers(0, 39))
+def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, history, number):
+    predictor = predictor_with([], history=history)
     ticket = f"t{number % count}"
     more = replace(pool, counters=pool.counters + 1)
     before = figures(predictor.predict(snapshot(count, pool), ticket))
@@ -166,13 +173,13 @@ def test_one_more_counter_never_lengthens_in_a_whole_line(count, pool, warm, num
     pool=POOLS,
     idle=st.integers(0, 3),
     leavers=st.integers(0, 30),
-    warm=st.booleans(),
+    history=HISTORIES,
     joined_ago=st.floats(0, 7200),
 )
 def test_a_person_let_in_ahead_never_lowers_the_base_whatever_their_service(
-    *, services, inserted, place, pool, idle, leavers, warm, joined_ago
+    *, services, inserted, place, pool, idle, leavers, history, joined_ago
 ):
-    predictor = predictor_with([], warm=warm)
+    predictor = predictor_with([], history=history)
     for number in range(60 * (leavers > 0)):
         at = NOW - 3600 + number
         predictor.observe_wait(at, at + 600, outcome="left" if number < leavers else "called")
@@ -200,7 +207,7 @@ def test_a_person_let_in_ahead_never_lowers_the_base_whatever_their_service(
     ratios=RATIOS,
 )
 def test_constant_cost_path_equals_the_whole_line(count, pool, ratios):
-    predictor = predictor_with(ratios, warm=True)
+    predictor = predictor_with(ratios, history="days")
     line = summary(pool, count - 1, predictor.handling_time("s", 300.0))
 
     found = predictor.predict_position(count - 1, line)
@@ -400,6 +407,80 @@ def test_order_key_decides_who_is_ahead():
     assert estimates["plain"].explanation.people_ahead == 1
 
 
+def test_a_service_that_weighs_more_with_the_agents_comes_earlier():
+    waiting = (
+        WaitingTicket("first", "s", NOW - 900, NOW - 900),
+        WaitingTicket("heavy", "h", NOW - 600, NOW - 600),
+        WaitingTicket("last", "s", NOW - 300, NOW - 300),
+    )
+    pool = Pool(services=frozenset({"s", "h"}), counters=1, weights={"h": 2.0})
+    told = warm_predictor().predict(snapshot(3, pool, waiting=waiting))
+
+    assert {name: told[name].explanation.people_ahead for name in told} == {
+        "heavy": 0,
+        "first": 1,
+        "last": 2,
+    }
+    assert told["heavy"].base < told["first"].base < told["last"].base
+    even = warm_predictor().predict(snapshot(3, replace(pool, weights={}), waiting=waiting))
+    assert told["heavy"].base < even["heavy"].base
+
+
+def test_a_service_that_weighs_nothing_is_not_called_and_not_counted():
+    waiting = (
+        WaitingTicket("never", "h", NOW - 900, NOW - 900),
+        WaitingTicket("next", "s", NOW - 300, NOW - 300),
+    )
+    pool = Pool(services=frozenset({"s", "h"}), counters=1, weights={"h": 0.0})
+    told = warm_predictor().predict(snapshot(2, pool, waiting=waiting))
+
+    assert told["never"].has_figure is False
+    assert told["next"].explanation.people_ahead == 0
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(1, 25),
+    pool=POOLS,
+    weights=st.dictionaries(st.sampled_from(["s", "quick"]), st.floats(0, 3)),
+    ratios=RATIOS,
+    bookings=BOOKINGS,
+)
+def test_weights_keep_figures_ordered_in_the_order_of_calling(
+    *, count, pool, weights, ratios, bookings
+):
+    services = ["s", "quick"]
+    waiting = tuple(
+        replace(person, service=services[number % 2])
+        for number, person in enumerate(waiting_line(count))
+    )
+    pool = replace(pool, services=frozenset(services), weights=weights)
+    line = replace(snapshot(count, pool, waiting=waiting), bookings=bookings)
+    told = predictor_with(ratios, history="days").predict(line).values()
+    served = [estimate for estimate in told if estimate.has_figure]
+    served.sort(key=lambda estimate: estimate.explanation.people_ahead)
+
+    assert all(0 <= t.low <= t.median <= t.high for t in served)
+    assert all(
+        earlier <= later
+        for a, b in pairwise(served)
+        for earlier, later in zip(figures(a), figures(b), strict=True)
+    )
+
+
+@settings(deadline=None)
+@given(count=st.integers(1, 25), pool=POOLS, more=POOLS, history=HISTORIES)
+def test_one_more_pool_never_lengthens(count, pool, more, history):
+    predictor = predictor_with([], history=history)
+    other = Pool(id="other", services=frozenset({"o"}), counters=1)
+    first = replace(snapshot(count, replace(pool, id="a")), pools=(replace(pool, id="a"), other))
+    both = replace(first, pools=(*first.pools, replace(more, id="b")))
+    before, after = predictor.predict(first), predictor.predict(both)
+
+    for ticket, told in before.items():
+        assert all(a <= b for a, b in zip(figures(after[ticket]), figures(told), strict=True))
+
+
 def test_longer_services_ahead_count_for_more():
     def base(service):
         waiting = (
@@ -565,6 +646,11 @@ def test_fullest_state_stays_below_64_kb():
         predictor.observe_service(f"00000000-0000-4000-8000-{number:012d}", 1234.56789012345)
     for number in range(300):
         predictor.coverage.observe(below=number % 3 == 0, above=False)
+    for number in range(30 * 48):
+        joined_at = NOW + 1800.123456 * number
+        for _ in range(5):
+            predictor.usual.see(joined_at)
+            predictor.usual.observe(joined_at, joined_at + 1800.123456)
 
     assert len(json.dumps(predictor.to_state())) < 64_000
 
@@ -572,10 +658,16 @@ def test_fullest_state_stays_below_64_kb():
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 1},
         {"version": None},
-        {"first_seen_at": "yesterday"},
-        {"first_seen_at": float("nan")},
+        {"usual": None},
+        {"usual": UsualCalls().to_state() | {"day_began_at": "yesterday"}},
+        {"usual": UsualCalls().to_state() | {"last_call_at": float("nan")}},
+        {"usual": UsualCalls().to_state() | {"days": -1}},
+        {"usual": UsualCalls().to_state() | {"days": 10**9}},
+        {"usual": UsualCalls().to_state() | {"calls": [0.0] * 47}},
+        {"usual": UsualCalls().to_state() | {"busy": [-1.0] * 48}},
+        {"usual": {"days": 0}},
         {"services": None},
         {"no_shows": {}},
         {"leaving": {"tickets": -1, "left": 0, "waited": 0}},
@@ -596,52 +688,7 @@ def test_incomplete_state_is_rejected(missing):
         Predictor.from_state(state)
 
 
-@pytest.mark.parametrize("state", [None, 1, "x", [], {}, {"version": 1}])
+@pytest.mark.parametrize("state", [None, 1, "x", [], {}, {"version": 2}])
 def test_state_of_another_shape_is_rejected(state):
     with pytest.raises(CorruptState):
         Predictor.from_state(state)
-
-
-@pytest.mark.parametrize(("servers", "load"), [(1, 0.8), (3, 0.9), (10, 0.95)])
-def test_squared_error_in_mms_is_within_a_fifth_of_the_exact_predictor(servers, load):
-    handling, predictor = 300.0, warm_predictor()
-    errors = {"exact": 0.0, "base": 0.0, "median": 0.0}
-    inside: list[bool] = []
-    known: list[tuple[float, int, str]] = []
-    visits, estimates = [], {}
-    for number, visit in enumerate(simulate_mms(servers, load, handling, 12_000, 7)):
-        visits.append(visit)
-        heapq.heappush(known, (visit.called_at, number, "called"))
-        heapq.heappush(known, (visit.ended_at, number, "ended"))
-        while known[0][0] <= visit.joined_at:
-            _, past, what = heapq.heappop(known)
-            learn(predictor, visits[past], what, estimates.pop(past, None))
-        if visit.people_ahead is None:
-            continue
-        line = summary(Pool(counters=servers), handling=predictor.handling_time("s"))
-        estimate = predictor.predict_position(visit.people_ahead, line)
-        estimates[number] = estimate
-        if number > 2000:
-            waited = visit.called_at - visit.joined_at
-            exact = (visit.people_ahead + 1) * handling / servers
-            errors["exact"] += (waited - exact) ** 2
-            errors["base"] += (waited - estimate.base) ** 2
-            errors["median"] += (waited - estimate.median) ** 2
-            inside.append(estimate.low <= waited <= estimate.high)
-
-    assert 0.95 < errors["base"] / errors["exact"] < 1.2
-    assert 0.95 < errors["median"] / errors["exact"] < 1.2
-    assert 0.77 <= sum(inside) / len(inside) <= 0.83
-
-
-def learn(predictor, visit, what, estimate):
-    if what == "ended":
-        predictor.observe_service("s", visit.ended_at - visit.called_at)
-        return
-    joined_at = NOW + visit.joined_at
-    predictor.observe_wait(
-        joined_at,
-        NOW + visit.called_at,
-        outcome="called",
-        shown=[] if estimate is None else [shown(estimate, joined_at)],
-    )

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Language
 from smartqueue.common.money import Money
+from smartqueue.queues.enums import QueueState
 from smartqueue.support import policies
 from smartqueue.web import wording
 
@@ -93,3 +94,10 @@ def languages_of(offered: list[tuple[str, str]] | str) -> list[tuple[str, str]]:
 def script_wording() -> SafeString:
     """Give scripts their sentences as data attributes of <html>."""
     return format_html_join(" ", 'data-w-{}="{}"', wording.wording_for_scripts().items())
+
+
+@register.filter
+def serves_nobody(status: Mapping[str, Any]) -> bool:
+    """Whether a queue takes people while no counter is open and nobody knows when one will be."""
+    is_idle = status["state"] == QueueState.OPEN and status["open_counters"] == 0
+    return is_idle and not status["estimate"]

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -214,6 +215,24 @@ def test_a_form_changes_the_settings_and_the_history_takes_them_back(
     assert (row.display_name, row.version) == ("Ville", 3)
 
 
+def test_an_owner_without_a_second_factor_is_led_to_enrolment(
+    client: Client, place: factories.Place
+) -> None:
+    sign_in(client, place.owner)
+    form = SETTINGS | {"version": "0", "requires_second_factor": "on"}
+
+    refused = client.post(manage(place, "settings"), form)
+
+    assert refused.status_code == 409
+    shown = refused.content.decode()
+    assert 'data-code="own_second_factor_missing"' in shown
+    assert 'href="/account/security/"' in shown
+    assert not OrganizationSettings.objects.with_scopes_disabled().exists()
+    TOTP.activate(User.objects.get(pk=place.owner.user_id), generate_totp_secret())
+    client.post(manage(place, "settings"), form)
+    assert OrganizationSettings.objects.with_scopes_disabled().get().requires_second_factor
+
+
 def test_a_wrong_setting_comes_back_with_what_was_typed(
     client: Client, place: factories.Place
 ) -> None:
@@ -314,16 +333,23 @@ def test_what_the_organization_does_not_show_is_on_no_public_page(
     client: Client, place: factories.Place
 ) -> None:
     factories.join(place, actor=place.agent)
-    paths = [path for path in public_pages(place) if not path.startswith("/t/")]
+    paths = list(public_pages(place))
     shown = "".join(client.get(path).content.decode() for path in paths)
-    assert 'data-figure="waiting"' in shown
-    assert 'data-testid="waiting-A"' in shown
+    figures = (
+        'data-figure="waiting"',
+        'data-figure="nobody"',
+        'data-figure="estimate"',
+        "waiting-A",
+        'data-testid="ahead"',
+        'data-testid="estimate"',
+    )
+    assert [figure for figure in figures if figure not in shown] == []
 
     decide(place, shows_waiting_count=False, shows_estimate=False)
 
     for path in paths:
         text = client.get(path).content.decode()
-        for figure in ('data-figure="waiting"', 'data-figure="estimate"', "waiting-A"):
+        for figure in figures:
             assert figure not in text, path
         assert "&quot;waiting_count&quot;: 2" not in text
 

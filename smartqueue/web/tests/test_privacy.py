@@ -16,19 +16,15 @@ from smartqueue.privacy.enums import Purpose
 from smartqueue.privacy.models import Consent, Erasure, Export, RegisterEntry
 from smartqueue.privacy.queries import has_consent
 from smartqueue.privacy.retention import KINDS
-from smartqueue.privacy.tests.marks import forget_attempts
+from smartqueue.privacy.tests.marks import new_phone
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests import factories
 from smartqueue.queues.tests.factories import join, make_actor, make_member, make_user
+from smartqueue.support.models import SupportCase
 from smartqueue.web.tests.conftest import sign_in
 from smartqueue.web.tests.pages import Page
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts() -> None:
-    forget_attempts("+221771230009")
 
 
 @pytest.fixture
@@ -138,12 +134,14 @@ def test_the_only_owner_reads_of_which_organization(client: Client, place: facto
 def test_a_phone_is_erased_with_the_code_that_was_sent(
     client: Client, place: factories.Place
 ) -> None:
-    ticket = join(place, customer_name="Awa", phone="+221771230009")
+    phone = new_phone()
+    typed = f"{phone[4:6]} {phone[6:9]} {phone[9:11]} {phone[11:]}"
+    ticket = join(place, customer_name="Awa", phone=phone)
     wrong = client.post("/privacy/phone/", {"phone": "12"})
     assert (wrong.status_code, 'id="phone-wrong"' in wrong.content.decode()) == (400, True)
-    asked = client.post("/privacy/phone/", {"phone": "77 123 00 09"}).content.decode()
-    assert Page(asked).fields["phone"] == "77 123 00 09"
-    form = {"phone": "77 123 00 09", "asked": "yes"}
+    asked = client.post("/privacy/phone/", {"phone": typed}).content.decode()
+    assert Page(asked).fields["phone"] == typed
+    form = {"phone": typed, "asked": "yes"}
     assert client.post("/privacy/phone/", form | {"code": "1"}).status_code == 400
     found = re.search(r"\b\d{6}\b", client.get("/dev/mailbox/").content.decode())
     assert found
@@ -152,6 +150,42 @@ def test_a_phone_is_erased_with_the_code_that_was_sent(
     tasks.sweep_requests_task()
     row = Ticket.objects.with_scopes_disabled().get(pk=ticket.pk)
     assert (row.customer_name, row.phone, row.state) == ("", "", "waiting")
+
+
+# --- What somebody has to see to ----------------------------------------------------------------
+
+
+def test_a_right_is_asked_for_on_the_page_and_its_deadline_is_shown(
+    person: Client, user: User, place: factories.Place
+) -> None:
+    join(place, actor=make_actor(user))
+    form = Page(person.get("/account/privacy/requests/?right=objection").content.decode())
+    assert place.branch.name in form.text
+    nonce = form.fields["nonce"]
+    typed = {"nonce": nonce, "right": "objection", "branch": str(place.branch.pk)}
+    empty = person.post("/account/privacy/requests/", typed)
+    assert (empty.status_code, 'id="body-wrong"' in empty.content.decode()) == (400, True)
+    for _ in range(2):
+        sent = person.post("/account/privacy/requests/", typed | {"body": "No statistics."})
+        assert sent.status_code == 302
+    case = SupportCase.objects.with_scopes_disabled().get()
+    assert sent.headers["Location"] == f"/support/cases/{case.pk}/"
+    for path in (sent.headers["Location"], "/account/privacy/"):
+        assert 'data-testid="answer-by"' in person.get(path).content.decode()
+
+    staff = sign_in(Client(), place.agent)
+    listed = staff.get("/manage/cases/?category=privacy").content.decode()
+    assert (case.title in listed, 'data-testid="answer-by"' in listed) == (True, True)
+    assert case.title not in staff.get("/manage/cases/?category=wait").content.decode()
+    assert 'data-testid="answer-by"' in staff.get(f"/manage/cases/{case.pk}/").content.decode()
+
+
+def test_a_settled_request_has_no_deadline_any_more(person: Client) -> None:
+    person.post("/account/privacy/requests/", {"right": "question", "body": "What is kept?"})
+    case = SupportCase.objects.with_scopes_disabled().get()
+    person.post(f"/support/cases/{case.pk}/close/")
+    for path in (f"/support/cases/{case.pk}/", "/account/privacy/"):
+        assert 'data-testid="answer-by"' not in person.get(path).content.decode()
 
 
 # --- The register -------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Questions and complaints on pages: people with an account or a ticket, and the staff."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -237,6 +238,27 @@ def test_staff_filter_take_answer_note_and_resolve(client: Client, place: factor
     client.post(at + "reopen/")
     client.post(at + "close/")
     assert fresh(case).state == CaseState.CLOSED
+
+
+def test_a_case_shows_how_long_the_first_answer_took_by_clock_and_opening_hours(
+    client: Client, place: factories.Place
+) -> None:
+    case = open_case(place)
+    sign_in(client, place.agent)
+    answered = {"first_answer_at": factories.NOW + timedelta(days=2)}
+    rows = SupportCase.objects.with_scopes_disabled().filter(pk=case.pk)
+
+    def times(**values: Any) -> dict[str, str]:
+        rows.update(**answered | values)
+        text = client.get(f"/manage/cases/{case.pk}/", headers={"Accept-Language": "en"})
+        found = re.findall(r'data-testid="(first-answer[a-z-]*)">([^<]*)', text.content.decode())
+        return {name: words.replace("\N{NO-BREAK SPACE}", " ") for name, words in found}
+
+    assert times(first_answer_open_seconds=5400) == {
+        "first-answer": "after 2 days",
+        "first-answer-open": "1 hour, 30 minutes of it during opening hours",
+    }
+    assert times(first_answer_open_seconds=None) == {"first-answer": "after 2 days"}
 
 
 def test_an_answer_over_a_colleague_s_is_refused_and_kept(

@@ -1,6 +1,7 @@
 """Questions and complaints, for the staff who look after them."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -109,6 +110,7 @@ def _whole(request: HttpRequest, case_id: UUID, problem: Problem | None = None) 
         "me": actor_of(request).user_id,
         "categories": CaseCategory.choices,
         "priorities": CasePriority.choices,
+        "answer_open_until": _open_until(found),
         "may_reopen": support_queries.may_be_reopened(found, now_of(request)),
         "typed_body": request.POST.get("body", "") if problem else "",
         "is_note": request.POST.get("kind") == "note",
@@ -121,6 +123,12 @@ def _whole(request: HttpRequest, case_id: UUID, problem: Problem | None = None) 
     response = page(request, "manage_case.html", context, problem.status if problem else 200)
     patch_cache_control(response, private=True, no_store=True)
     return response
+
+
+def _open_until(case: SupportCase) -> datetime | None:
+    """Return when the first answer would have come, had the place never closed."""
+    seconds = case.first_answer_open_seconds
+    return None if seconds is None else case.opened_at + timedelta(seconds=seconds)
 
 
 @signed_in

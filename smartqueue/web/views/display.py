@@ -38,8 +38,6 @@ def _languages(request: HttpRequest, settings: OrganizationSettings) -> list[str
 def _status(queue: Queue, settings: OrganizationSettings) -> dict[str, Any]:
     """Return what the display is told of a queue, as far as the organization opens it."""
     status = dict(live.status_facts(queue))
-    if not settings.shows_waiting_count:
-        status["waiting_count"] = None
     if settings.display_detail == DisplayDetail.NUMBERS:
         for name in ("now_serving", "last_called"):
             status[name] = [{**call, "counter": None} for call in status[name]]

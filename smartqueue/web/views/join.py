@@ -2,13 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from smartqueue.accounts import identifiers
@@ -16,13 +17,14 @@ from smartqueue.business.enums import Switch
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
-from smartqueue.queues.enums import ORDINARY, JoinChannel
+from smartqueue.queues.enums import ORDINARY, JoinChannel, QueueState
 from smartqueue.queues.models import Queue
 from smartqueue.queues.tokens import token_of
 from smartqueue.web import queries
 from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
+from smartqueue.web.wording import opens_at
 
 MAX_PEOPLE = 6
 MAX_NAME = 80
@@ -122,12 +124,30 @@ def _issue(request: HttpRequest, queue: Queue, typed: _Typed) -> list[UUID]:
 def _check_lengths(typed: _Typed) -> None:
     if any(len(name) > MAX_NAME for name in typed.names):
         raise InvalidInput.on(
-            "customer_name", _("A name has at most %(n)s characters.") % {"n": MAX_NAME}
+            "customer_name",
+            ngettext(
+                "A name has at most %(n)s character.",
+                "A name has at most %(n)s characters.",
+                MAX_NAME,
+            )
+            % {"n": MAX_NAME},
         )
     if len(typed.plate) > MAX_PLATE:
         raise InvalidInput.on(
-            "plate", _("A plate has at most %(n)s characters.") % {"n": MAX_PLATE}
+            "plate",
+            ngettext(
+                "A plate has at most %(n)s character.",
+                "A plate has at most %(n)s characters.",
+                MAX_PLATE,
+            )
+            % {"n": MAX_PLATE},
         )
+
+
+def _opens(queue: Queue, status: dict[str, Any], now: datetime) -> str:
+    if status["state"] == QueueState.OPEN and status["open_counters"]:
+        return ""
+    return opens_at(queries.next_opening_of(queue.branch, now), now)
 
 
 def _form(
@@ -137,12 +157,15 @@ def _form(
     needs_account = actor_of(request).user_id is None and not look["own"].is_on(
         Switch.JOINING_WITHOUT_ACCOUNT
     )
+    now = now_of(request)
+    status = queue_queries.status_of(queue, now)
     context: dict[str, Any] = {
         **look,
+        "opens": _opens(queue, status, now),
         "by_web": look["own"].is_on(Switch.JOINING_BY_WEB),
         "needs_account": needs_account,
         "queue": queue,
-        "status": queue_queries.status_of(queue, now_of(request)),
+        "status": status,
         "typed": typed,
         "priorities": [p for p in queue.priorities.all() if p.is_declarable],
         "max_people": MAX_PEOPLE,

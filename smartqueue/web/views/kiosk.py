@@ -27,6 +27,7 @@ from smartqueue.web.devices import device_of
 from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import failure, language_of, now_of, page, uuid_or_none
+from smartqueue.web.wording import opens_at
 
 MAX_NAME = 80
 
@@ -60,8 +61,10 @@ def _choices(
 ) -> HttpResponse:
     now = now_of(request)
     queues = branch.live_queues  # type: ignore[attr-defined]  # prefetched
+    is_idle = any(queue.open_counters == 0 for queue in queues)
     context = {
         **look,
+        "opens": opens_at(queries.next_opening_of(branch, now), now) if is_idle else "",
         "branch": branch,
         "token": token,
         "language": language_of(request),

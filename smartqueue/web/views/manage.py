@@ -64,7 +64,9 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
     is_manager = can(actor, found.organization_id, Ability.MANAGE, found.pk)
     return {
         "branch": found,
-        "queues": list(zip(queues, queue_queries.statuses_of(queues, now), strict=True)),
+        "queues": list(
+            zip(queues, queue_queries.statuses_of(queues, now, inside=True), strict=True)
+        ),
         "counters": counters,
         "counters_open": sum(line.state == SessionState.OPEN for line in counters),
         "line": queries.line_of(queues),

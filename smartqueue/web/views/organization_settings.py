@@ -1,5 +1,6 @@
 """What an organization decides about itself, and what it decided before."""
 
+from contextlib import nullcontext
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from smartqueue.accounts.enums import Language
 from smartqueue.business import colours, operations, policies, ports, queries
 from smartqueue.business.enums import Ability, DisplayDetail, Switch
+from smartqueue.business.logos import kept_logo
 from smartqueue.business.models import Organization, SettingsVersion
 from smartqueue.business.switches import REGISTRY
 from smartqueue.common import uploads
@@ -150,24 +152,15 @@ def _lines(version: SettingsVersion) -> list[tuple[str, str, str]]:
 def logo(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """Keep the picture that was sent, drawn anew, or take the present one off the pages."""
     organization = policies.access_organization(actor_of(request), organization_id, Ability.MANAGE)
-    sent, name = request.FILES.get("logo"), ""
+    sent = request.FILES.get("logo")
+    actor, now = actor_of(request), now_of(request)
     try:
-        if sent is not None:
-            clean = uploads.clean_image(sent)
-            name = uploads.store_public(clean, organization_id=organization.pk)
-        operations.update_settings(
-            actor=actor_of(request),
-            organization_id=organization_id,
-            changes={"logo": name},
-            now=now_of(request),
-        )
+        with kept_logo(sent, organization.pk) if sent else nullcontext("") as name:
+            operations.set_logo(actor=actor, organization_id=organization.pk, logo=name, now=now)
     except Problem as problem:
-        if name:
-            uploads.remove(name)
         present = queries.settings_of(organization)
         values = queries.settings_values(present)
         return _form(request, organization, values, present.version, problem)
-    # The picture before stays stored: a version of the history may bring it back.
     messages.success(request, _("Saved. It counts from now on."))
     return HttpResponseRedirect(reverse("web:manage-settings", args=[organization_id]))
 

@@ -1,7 +1,7 @@
 """What is stored of people and for how long; their rights; an organization's register."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +15,11 @@ from smartqueue.accounts.errors import ReauthenticationNeeded
 from smartqueue.business.models import Organization
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.privacy import operations, policies, processing, queries, retention
-from smartqueue.privacy.enums import ConsentSource, Purpose
+from smartqueue.privacy.enums import ConsentSource, Purpose, Right
 from smartqueue.privacy.operations import REGISTER_FIELDS
+from smartqueue.support.enums import BODY_LENGTH, PRIVACY_DAYS
+from smartqueue.web import queries as web_queries
+from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.kit import (
     actor_of,
     failure,
@@ -25,6 +28,7 @@ from smartqueue.web.views.kit import (
     page,
     recently_signed_in,
     signed_in,
+    uuid_or_none,
 )
 
 
@@ -81,8 +85,57 @@ def _account_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "consents": queries.consents_of(user_id),
         "exports": queries.list_exports(user_id)[:5],
+        "requests": web_queries.list_rights_requests(user_id),
         "now": now_of(request),
     }
+
+
+@never_cache
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask_right(request: HttpRequest) -> HttpResponse:
+    """Ask somebody for what no button does: the case that is opened shows the deadline."""
+    actor = actor_of(request)
+    if request.method != "POST":
+        return _rights_form(request, {"right": request.GET.get("right", "")})
+    typed = {name: request.POST.get(name, "").strip() for name in ("right", "branch", "body")}
+    try:
+        if typed["right"] not in Right.values:
+            raise InvalidInput.on("right", _("Say what you ask for."), "required")
+        nonce = uuid_or_none(request.POST.get("nonce")) or uuid4()
+
+        def ask() -> list[UUID]:
+            case = operations.ask_for_right(
+                actor=actor,
+                right=Right(typed["right"]),
+                branch_id=uuid_or_none(typed["branch"]),
+                body=typed["body"],
+                now=now_of(request),
+            )
+            return [case.pk]
+
+        (case_id,) = issue_once(form_digest("rights", nonce, (actor.label, typed)), ask)
+    except NotFound:
+        raise
+    except Problem as problem:
+        return _rights_form(request, typed, problem)
+    messages.success(request, _("Your request has been sent. The answer will appear here."))
+    return HttpResponseRedirect(reverse("web:support-case", args=[case_id]))
+
+
+def _rights_form(
+    request: HttpRequest, typed: dict[str, str], problem: Problem | None = None
+) -> HttpResponse:
+    context = {
+        "typed": typed,
+        "rights": Right.choices,
+        "branches": web_queries.list_visited_branches(actor_of(request).require_user()),
+        "days": PRIVACY_DAYS,
+        "most": BODY_LENGTH,
+        "nonce": str(uuid4()),
+        "problem": failure(problem) if problem else None,
+    }
+    return page(request, "account_rights.html", context, problem.status if problem else 200)
 
 
 @signed_in

@@ -48,7 +48,7 @@ def _context(request: HttpRequest, token: str, problem: Problem | None = None) -
         "is_final": held.state in FINAL,
         "can_leave": held.state in LEAVABLE,
         "more_time_left": max(held.queue.more_time_limit - held.more_time_used, 0),
-        "dots": range(ahead) if is_waiting and ahead <= MAX_DOTS else None,
+        "dots": range(ahead) if ahead is not None and ahead <= MAX_DOTS else None,
         "overtakers": queries.list_overtakers(held) if is_waiting else [],
         "ordinary": ORDINARY,
         "problem": failure(problem) if problem else None,

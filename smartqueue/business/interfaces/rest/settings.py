@@ -11,12 +11,16 @@ from smartqueue.business import operations, policies, queries
 from smartqueue.business.enums import Ability
 from smartqueue.business.interfaces.rest.kit import body_of
 from smartqueue.business.interfaces.serializers.settings import (
+    LogoInput,
     RestoreInput,
     SettingsInput,
     SettingsSerializer,
     SettingsVersionSerializer,
 )
+from smartqueue.business.logos import kept_logo
 from smartqueue.business.models import SettingsVersion
+from smartqueue.common.rest.forms import uploaded_file
+from smartqueue.common.rest.parsers import BoundedFormParser
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
 from smartqueue.idempotency.rest import idempotent
 
@@ -49,6 +53,35 @@ class SettingsView(ApiView):
             changes=changes,
             replace=not partial,
             now=request.now,
+        )
+        return Response(SettingsSerializer(settings).data)
+
+
+class LogoView(ApiView):
+    parser_classes = [BoundedFormParser]
+
+    @extend_schema(request={"multipart/form-data": LogoInput}, responses={200: SettingsSerializer})
+    def post(self, request: ApiRequest, pk: UUID) -> Response:
+        """Show a picture (PNG, JPEG or WebP of up to 10 MB), drawn anew, as the logo."""
+        organization = policies.access_organization(request.actor, pk, Ability.MANAGE)
+        with kept_logo(uploaded_file(request), organization.pk) as logo:
+            return self._show(request, pk, logo)
+
+    # The picture is drawn and stored before the transaction in which the key is looked at.
+    post.is_idempotent = True  # type: ignore[attr-defined]  # for the document
+
+    @idempotent
+    def _show(self, request: ApiRequest, pk: UUID, logo: str) -> Response:
+        return self._set(request, pk, logo)
+
+    @extend_schema(responses=SettingsSerializer)
+    def delete(self, request: ApiRequest, pk: UUID) -> Response:
+        """Show no logo."""
+        return self._set(request, pk, "")
+
+    def _set(self, request: ApiRequest, pk: UUID, logo: str) -> Response:
+        settings = operations.set_logo(
+            actor=request.actor, organization_id=pk, logo=logo, now=request.now
         )
         return Response(SettingsSerializer(settings).data)
 

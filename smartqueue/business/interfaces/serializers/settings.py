@@ -63,6 +63,12 @@ class SettingsInput(serializers.Serializer[Any]):
     )
 
 
+class LogoInput(serializers.Serializer[Any]):
+    """A form with the picture."""
+
+    file = serializers.FileField()
+
+
 class SwitchSerializer(serializers.Serializer[Any]):
     name = serializers.ChoiceField(choices=[str(name) for name in Switch])
     is_on = serializers.BooleanField()

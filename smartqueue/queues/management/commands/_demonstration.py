@@ -66,7 +66,7 @@ class Line:
     services: tuple[str, ...]
     policy: Policy
     settings: dict[str, Any] = field(default_factory=dict)
-    vehicles: tuple[tuple[str, str, int, tuple[str, ...]], ...] = ()
+    vehicles: tuple[tuple[str, dict[str, str], int, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,10 @@ def _offer(
     return Offer(texts, minutes, price)
 
 
+def _named(fr: str, en: str, ar: str) -> dict[str, str]:
+    return {"name_fr": fr, "name_en": en, "name_ar": ar}
+
+
 OFFICE_HOURS: Final = _week(range(5), (time(8), time(13)), (time(14, 30), time(17)))
 LABORATORY_HOURS: Final = _week(range(6), (time(7), time(15)))
 LANE_HOURS: Final = (*_week(range(5), (time(8), time(17))), WeekHours(5, time(8), time(13)))
@@ -116,25 +120,25 @@ LANE_HOURS: Final = (*_week(range(5), (time(8), time(17))), WeekHours(5, time(8)
 PRIORITIES: Final[list[dict[str, Any]]] = [
     {
         "code": PriorityCode.ELDERLY.value,
-        "name": "Personne âgée",
+        **_named("Personne âgée", "Elderly person", "شخص مسن"),
         "head_start_minutes": 15,
         "is_declarable": True,
     },
     {
         "code": PriorityCode.PREGNANT.value,
-        "name": "Femme enceinte",
+        **_named("Femme enceinte", "Pregnant woman", "امرأة حامل"),
         "head_start_minutes": 15,
         "is_declarable": True,
     },
     {
         "code": PriorityCode.DISABILITY.value,
-        "name": "Personne en situation de handicap",
+        **_named("Personne en situation de handicap", "Person with a disability", "شخص ذو إعاقة"),
         "head_start_minutes": 15,
         "is_declarable": True,
     },
     {
         "code": PriorityCode.URGENT.value,
-        "name": "Urgence",
+        **_named("Urgence", "Emergency", "حالة مستعجلة"),
         "head_start_minutes": 15,
         "is_emergency": True,
     },
@@ -353,10 +357,10 @@ _VEHICLE_PAPERS: Final = (
 
 def _lanes(light: tuple[str, ...], heavy: tuple[str, ...]) -> tuple[Any, ...]:
     return (
-        ("motorcycle", "Deux-roues", 8, light),
-        ("car", "Voiture particulière", 15, light),
-        ("taxi", "Taxi", 15, light),
-        ("heavy", "Camion ou autocar", 30, heavy),
+        ("motorcycle", _named("Deux-roues", "Two-wheeler", "دراجة نارية"), 8, light),
+        ("car", _named("Voiture particulière", "Car", "سيارة خاصة"), 15, light),
+        ("taxi", _named("Taxi", "Taxi", "سيارة أجرة"), 15, light),
+        ("heavy", _named("Camion ou autocar", "Lorry or coach", "شاحنة أو حافلة"), 30, heavy),
     )
 
 

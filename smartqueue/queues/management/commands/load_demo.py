@@ -226,11 +226,11 @@ class _Loader:
                 vehicle_categories=[
                     {
                         "code": code,
-                        "name": name,
+                        **names,
                         "duration_minutes": minutes,
                         "lanes": [counters[lane] for lane in lanes],
                     }
-                    for code, name, minutes, lanes in line.vehicles
+                    for code, names, minutes, lanes in line.vehicles
                 ],
                 now=self.now,
                 **line.settings,

@@ -8,10 +8,17 @@ function show(topic, status) {
   for (const box of document.querySelectorAll(`[data-queue="${id}"]`)) {
     for (const element of box.querySelectorAll("[data-figure]")) {
       const { figure } = element.dataset;
-      if (figure === "waiting") setText(element, String(status.waiting_count));
+      /* The same rule as `serves_nobody` in templatetags/web.py. */
+      const servesNobody = status.state === "open" && status.open_counters === 0 && !status.estimate;
+      if (figure === "waiting") setText(element, status.waiting_count === null ? "–" : String(status.waiting_count));
       else if (figure === "counters") setText(element, String(status.open_counters));
-      else if (figure === "estimate" && "estimate" in status) setText(element, waitInterval(status.estimate));
-      else if (figure === "state") {
+      else if (figure === "some") element.hidden = status.waiting_count === 0;
+      else if (figure === "nobody") element.hidden = status.waiting_count !== 0;
+      else if (figure === "no-counter") element.hidden = !servesNobody;
+      else if (figure === "estimate" && "estimate" in status) {
+        element.hidden = servesNobody;
+        setText(element, waitInterval(status.estimate));
+      } else if (figure === "state") {
         element.className = `chip ${status.state}`;
         setText(element, element.dataset[status.state]);
       } else if (figure === "join") element.hidden = status.state !== "open";

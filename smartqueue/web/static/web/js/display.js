@@ -43,7 +43,7 @@ function drawBoard() {
 function drawLines() {
   for (const [topic, status] of statuses) {
     const count = document.querySelector(`#lines [data-topic="${topic}"] b`);
-    if (count) setText(count, String(status.waiting_count));
+    if (count) setText(count, status.waiting_count === null ? "" : String(status.waiting_count));
   }
 }
 

@@ -1,6 +1,7 @@
 /*
  * Passkeys: <form data-passkey="get" or "create" data-options="..."> asks the server for a challenge,
- * the device for an answer, and posts it. Hidden where the browser knows no passkeys.
+ * the device for an answer, and posts it. Hidden where the browser knows no passkeys. With
+ * data-autofill the browser also offers passkeys where it completes names (autocomplete="webauthn").
  */
 
 const toBytes = (text) => {
@@ -57,12 +58,44 @@ async function ask(form) {
 /* The name of a browser's failure, and what it means to a person. */
 const WORDS = { NotAllowedError: "cancelled", AbortError: "cancelled", InvalidStateError: "known", SecurityError: "unsafe" };
 
-async function answer(form) {
+async function answer(form, waiting = {}) {
   const asked = await ask(form);
   const publicKey = readOptions(asked.options);
-  const credential = await navigator.credentials[form.dataset.passkey]({ publicKey });
+  const credential = await navigator.credentials[form.dataset.passkey]({ publicKey, ...waiting });
   form.elements.token.value = asked.token ?? "";
   form.elements.credential.value = writeCredential(credential);
+}
+
+/* A challenge lives five minutes: it is asked for anew before, while somebody looks at the page. */
+const RENEW_MS = 240_000;
+let offer = null;
+
+async function offerAutofill(form) {
+  const known = await window.PublicKeyCredential?.isConditionalMediationAvailable?.();
+  if (!known || offer || document.hidden) return;
+  const controller = new AbortController();
+  offer = controller;
+  let isOver = false;
+  const renewal = setTimeout(() => {
+    isOver = true;
+    controller.abort();
+  }, RENEW_MS);
+  try {
+    await answer(form, { mediation: "conditional", signal: controller.signal });
+    form.submit();
+  } catch {
+    /* The button beside it says what is wrong. */
+  } finally {
+    clearTimeout(renewal);
+    if (offer === controller) offer = null;
+  }
+  if (isOver) offerAutofill(form);
+}
+
+/* The device answers one question at a time. */
+function endAutofill() {
+  offer?.abort();
+  offer = null;
 }
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
@@ -73,6 +106,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     event.preventDefault();
     button.disabled = true;
     wrong.hidden = true;
+    endAutofill();
     try {
       await answer(form);
       form.submit();
@@ -81,11 +115,14 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       wrong.hidden = false;
       button.disabled = false;
       button.focus();
+      if ("autofill" in form.dataset) offerAutofill(form);
     }
   });
   window.addEventListener("pageshow", () => {
     button.disabled = false;
+    if ("autofill" in form.dataset) offerAutofill(form);
   });
+  if ("autofill" in form.dataset) document.addEventListener("visibilitychange", () => offerAutofill(form));
 }
 
 const unsupported = document.querySelector("[data-unsupported]");

@@ -64,10 +64,10 @@ function swap(html) {
 }
 
 function showPlace({ people_ahead: ahead, estimate }) {
-  const figure = part.querySelector('[data-testid="ahead"]');
-  if (!figure || typeof ahead !== "number") return;
-  setText(figure, String(ahead));
+  if (typeof ahead !== "number" && !estimate) return;
   setText(part.querySelector('[data-testid="estimate"]'), waitInterval(estimate));
+  if (typeof ahead !== "number") return;
+  setText(part.querySelector('[data-testid="ahead"]'), String(ahead));
   const line = part.querySelector(".t-line");
   const others = line?.querySelectorAll("i:not(.me)") ?? [];
   for (let i = ahead; i < others.length; i += 1) others[i].remove();

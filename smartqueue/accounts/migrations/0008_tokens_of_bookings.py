@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Know the holder of a booking's token among those who ask for a socket."""
 
     dependencies = [
-        ("accounts", "0006_socket_tickets_of_devices"),
+        ("accounts", "0007_account_access"),
     ]
 
     operations = [

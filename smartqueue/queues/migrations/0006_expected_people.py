@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("business", "0003_settings_devices_support"),
-        ("queues", "0003_walls"),
+        ("queues", "0005_names_in_each_language"),
     ]
 
     operations = [
