@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config import labels
+from smartqueue.appointments.interfaces import calendars
 from smartqueue.common import health, uploads
 
 labels.name_everything()
@@ -29,9 +30,11 @@ urlpatterns = [
     path("api/agents/", include("smartqueue.agents.interfaces.urls")),
     path("api/analytics/", include("smartqueue.analytics.interfaces.urls")),
     path("api/appointments/", include("smartqueue.appointments.interfaces.urls")),
+    path("api/appointments/", include("smartqueue.appointments.interfaces.calendar_urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
     path("api/support/", include("smartqueue.support.interfaces.urls")),
     path("api/", include("smartqueue.queues.interfaces.urls")),
+    path("calendar/<str:token>.ics", calendars.calendar_file, name="calendar-file"),
     path("", include("smartqueue.web.urls")),
 ]
 

@@ -243,6 +243,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "address": "300/10 minutes",
     },
     "book": {"account": "30/hour; 60/day", "device": "30/hour", "address": "300/10 minutes"},
+    "feed": {"token": "60/hour", "address": "6000/hour"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
 }

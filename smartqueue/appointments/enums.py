@@ -95,5 +95,29 @@ class OfferState(models.TextChoices):
     LAPSED = "lapsed", pgettext_lazy("offer", "Lapsed")
 
 
+class FeedKind(models.TextChoices):
+    """Whose appointments a feed shows: the owner's own, those given by the owner, a branch's."""
+
+    PERSON = "person", pgettext_lazy("calendar feed", "My appointments")
+    AGENT = "agent", pgettext_lazy("calendar feed", "Appointments with me")
+    BRANCH = "branch", pgettext_lazy("calendar feed", "Appointments of a branch")
+
+
+class BusyFailure(models.TextChoices):
+    """Why a calendar kept elsewhere could not be read, as people are told."""
+
+    ADDRESS_REFUSED = "address_refused", _("The address leads to a place that may not be asked.")
+    UNREACHABLE = "unreachable", _("Nobody answers at the address.")
+    TIMED_OUT = "timed_out", _("The answer took too long.")
+    TOO_LARGE = "too_large", _("The calendar is larger than 5 megabytes.")
+    BAD_ANSWER = "bad_answer", _("The answer could not be understood.")
+    TOO_MANY_REDIRECTS = "too_many_redirects", _("The address leads in circles.")
+    REFUSED = "refused", _("The server did not give the calendar. Is the address still right?")
+    NOT_A_CALENDAR = "not_a_calendar", _("There is no calendar at the address.")
+    BAD_ENCODING = "bad_encoding", _("The calendar is not written in UTF-8.")
+    TOO_COMPLEX = "too_complex", _("The calendar repeats or nests its events without end.")
+    TOO_MANY = "too_many", _("The calendar has more events than can be read.")
+
+
 MONDAY: Final = 0
 SATURDAY: Final = 5

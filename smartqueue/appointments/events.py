@@ -161,3 +161,43 @@ class OfferDeclined(OfferEvent):
 
 class OfferLapsed(OfferEvent):
     name = "appointments.waitlist.lapsed"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeedEvent(Event):
+    """A feed of appointments for the calendar programs of one person."""
+
+    subject: ClassVar[str] = "feed"
+
+    feed_id: UUID
+    owner_id: UUID
+    kind: str
+    branch_id: UUID | None
+
+
+class FeedCreated(FeedEvent):
+    name = "appointments.feed.created"
+
+
+class FeedRevoked(FeedEvent):
+    name = "appointments.feed.revoked"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BusyCalendarEvent(Event):
+    """A calendar kept elsewhere, whose busy times are not offered."""
+
+    subject: ClassVar[str] = "calendar"
+
+    calendar_id: UUID
+    agent_id: UUID | None
+    branch_id: UUID | None
+    service_id: UUID | None
+
+
+class BusyCalendarAdded(BusyCalendarEvent):
+    name = "appointments.busy_calendar.added"
+
+
+class BusyCalendarRemoved(BusyCalendarEvent):
+    name = "appointments.busy_calendar.removed"

@@ -9,17 +9,19 @@ from django.db.models import Q, QuerySet
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
-from smartqueue.appointments.enums import ACTIVE
+from smartqueue.appointments.enums import ACTIVE, FeedKind
 from smartqueue.appointments.models import (
     Appointment,
     AppointmentSlot,
     BookingRules,
+    BusyCalendar,
+    CalendarFeed,
     SlotException,
     SlotPlaces,
     WaitlistEntry,
 )
 from smartqueue.business.enums import ROLES_WITH, Ability
-from smartqueue.business.models import Branch, Service
+from smartqueue.business.models import Branch, Membership, Service
 from smartqueue.business.policies import access_branch, access_service, can
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
@@ -288,3 +290,107 @@ def people_held_up_by(thing: Retirable, thing_id: UUID) -> int:
     ahead = Appointment.objects.with_scopes_disabled().filter(**{column: thing_id})
     count: int = ahead.filter(state__in=ACTIVE).count()
     return count
+
+
+# --- Calendars ----------------------------------------------------------------------------------
+
+
+def access_feed_subject(actor: Actor, kind: FeedKind, branch_id: UUID | None) -> UUID | None:
+    """
+    Let somebody make a feed of what they may see; returns the organization of a branch, entered.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: the actor serves nowhere, or the branch is not theirs to see
+    """
+    actor.require_user()
+    if kind is FeedKind.BRANCH:
+        if branch_id is None:
+            raise NotFound
+        organization_id: UUID = access_branch(actor, branch_id, Ability.VIEW).organization_id
+        return organization_id
+    if kind is FeedKind.AGENT and not organizations_served_by(actor):
+        raise NotFound
+    return None
+
+
+def access_feed(actor: Actor, feed_id: UUID) -> CalendarFeed:
+    """
+    Return the actor's own feed, locked.
+
+    :raises NotFound: unknown, revoked, or somebody else's
+    """
+    rows = CalendarFeed.objects.filter(pk=feed_id, owner=actor.require_user())
+    feed = rows.select_for_update(of=("self",), no_key=True).first()
+    if feed is None:
+        raise NotFound
+    return feed
+
+
+def access_busy_subject(
+    actor: Actor, organization_id: UUID, agent_id: UUID | None, branch_id: UUID | None
+) -> Branch | None:
+    """
+    Let somebody say whose calendar is kept elsewhere: their own as an agent, or as a manager that of
+    another agent or of a branch, which is returned. The organization is entered.
+
+    :raises NotFound: not the actor's to say, not a member, or another organization's branch
+    """
+    if branch_id is not None:
+        branch = access_branch(actor, branch_id, Ability.MANAGE)
+        if branch.organization_id != organization_id:
+            raise NotFound
+        return branch
+    is_own = agent_id is not None and actor.user_id == agent_id
+    membership = actor.membership_in(organization_id)
+    ability = Ability.SERVE if is_own else Ability.MANAGE
+    if membership is None or membership.role not in ROLES_WITH[ability]:
+        raise NotFound
+    tenancy.enter(organization_id)
+    works = Membership.objects.filter(
+        organization=organization_id, user=agent_id, role__in=ROLES_WITH[Ability.SERVE]
+    )
+    if not is_own and membership.branch_ids is not None:
+        works = works.filter(branches__in=membership.branch_ids)
+    if not works.exists():
+        raise NotFound
+    return None
+
+
+def access_busy_calendar(actor: Actor, calendar_id: UUID) -> BusyCalendar:
+    """
+    Return a calendar kept elsewhere, locked, that the actor may change.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    rows = BusyCalendar.objects.with_scopes_disabled().filter(pk=calendar_id)
+    calendar: BusyCalendar | None = rows.select_for_update(of=("self",), no_key=True).first()
+    if calendar is None:
+        raise NotFound
+    access_busy_subject(actor, calendar.organization_id, calendar.agent_id, calendar.branch_id)
+    return calendar
+
+
+def busy_calendars_of(actor: Actor, organization_id: UUID) -> "QuerySet[Any]":
+    """
+    Return the calendars kept elsewhere that the actor may see in an organization, which is entered:
+    a manager's all within reach, an agent's own.
+
+    :raises NotFound: the actor does not serve there
+    """
+    membership = actor.membership_in(organization_id)
+    if membership is None or membership.role not in ROLES_WITH[Ability.SERVE]:
+        raise NotFound
+    tenancy.enter(organization_id)
+    rows: QuerySet[Any] = BusyCalendar.objects.filter(organization=organization_id)
+    seen = Q(agent=actor.user_id)
+    if membership.role in ROLES_WITH[Ability.MANAGE]:
+        reach = membership.branch_ids
+        if reach is None:
+            return rows
+        seen |= Q(branch__in=reach) | Q(agent__in=_agents_at(reach))
+    return rows.filter(seen)
+
+
+def _agents_at(branch_ids: Iterable[UUID]) -> "QuerySet[Any]":
+    rows: QuerySet[Any] = Membership.objects.filter(branches__in=list(branch_ids))
+    return rows.values("user")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.gis.db.models.functions import Distance
 from django.contrib.gis.geos import Point
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Max, Q, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.appointments.availability import (
@@ -28,7 +28,10 @@ from smartqueue.appointments.models import (
     AgentAbsence,
     Appointment,
     AppointmentSlot,
+    AppointmentStep,
     BookingRules,
+    BusyCalendar,
+    CalendarFeed,
     SlotException,
     WaitlistEntry,
 )
@@ -69,6 +72,25 @@ _ABSENT = """
     SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
     FROM appointments_agentabsence
     WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
+    UNION ALL
+    SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    FROM appointments_busytime
+    WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
+"""
+_CLOSED = """
+    SELECT branch_id, service_id,
+           extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    FROM appointments_busytime
+    WHERE branch_id = ANY(%(branches)s) AND ends_at > %(since)s AND starts_at < %(until)s
+    ORDER BY starts_at
+"""
+# As with absences, only that it is busy.
+_BUSY = """
+    SELECT agent_id, branch_id, service_id, starts_at, ends_at
+    FROM appointments_busytime
+    WHERE (agent_id = ANY(%(agents)s) OR branch_id = ANY(%(branches)s))
+      AND ends_at > %(since)s AND starts_at < %(until)s
+    ORDER BY starts_at, id
 """
 
 
@@ -254,6 +276,7 @@ class Openings(Sequence[FreeSlot]):
     is_waitlist: bool = False
     taken: dict[Key, dict[tuple[int, UUID | None], Taken]] = field(init=False)
     busy: dict[UUID, list[tuple[int, int, int, Key]]] = field(init=False)
+    closed: dict[Key, list[tuple[int, int]]] = field(init=False, default_factory=dict)
     _days: list[tuple[date, int]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -284,6 +307,18 @@ class Openings(Sequence[FreeSlot]):
         if asked["agents"]:
             for agent, starts, ends in fetch_all(_ABSENT, asked):
                 self.busy[agent].append((starts, ends, -1, (agent, agent)))
+        self._close(fetch_all(_CLOSED, asked))
+
+    def _close(self, rows: Iterable[tuple[UUID, UUID | None, int, int]]) -> None:
+        """Take in when calendars kept elsewhere close branches, for one service or all."""
+        closed: defaultdict[UUID, list[tuple[UUID | None, int, int]]] = defaultdict(list)
+        for branch, service, starts, ends in rows:
+            closed[branch].append((service, starts, ends))
+        for bookable in self.found:
+            here = closed.get(bookable.branch.pk, ())
+            times = [(a, b) for service, a, b in here if service in {None, bookable.service.pk}]
+            if times:
+                self.closed[bookable.key] = times
 
     def __len__(self) -> int:
         return sum(count for _, count in self.days())
@@ -371,6 +406,8 @@ class Openings(Sequence[FreeSlot]):
     def _is_touched(self, bookable: Bookable, base: int, template: Template) -> bool:
         if bookable.calendar.patterns and any(p.agent for p in bookable.calendar.patterns):
             return True
+        if bookable.key in self.closed:
+            return True
         taken = self.taken.get(bookable.key)
         if not taken:
             return False
@@ -406,6 +443,8 @@ class Openings(Sequence[FreeSlot]):
             if agent == start.agent and begins < at + start.length and at < other.ends:
                 total, public = total - other.people, public - other.public
         if start.agent is not None and self._is_busy(bookable, at, start):
+            return 0
+        if any(a < at + start.length and at < b for a, b in self.closed.get(bookable.key, ())):
             return 0
         if not self.is_public:
             return total
@@ -722,9 +761,102 @@ def get_branch(branch_id: UUID) -> Branch:
     return branch
 
 
+# --- Calendars of people --------------------------------------------------------------------------
+
+CANCELLED_SHOWN: Final = timedelta(days=14)
+PAST_SHOWN: Final = timedelta(days=30)
+AHEAD_SHOWN: Final = timedelta(days=370)
+MOST_IN_FEED: Final = 1000
+
+
+def shown_in_feeds(rows: "QuerySet[Appointment]", now: datetime) -> list[Appointment]:
+    """
+    Return those of some appointments that a feed shows, soonest first: until a month after they
+    were, cancelled ones until two weeks after they were cancelled, holds never.
+    """
+    over = (AppointmentState.CANCELLED, AppointmentState.EXPIRED)
+    # What was never more than a form that somebody left is not news to any calendar.
+    shown = Q(booked_at__isnull=False) & (
+        ~Q(state__in=(*over, AppointmentState.HELD))
+        | Q(state__in=over, ended_at__gte=now - CANCELLED_SHOWN)
+    )
+    found = (
+        rows.filter(shown, ends_at__gte=now - PAST_SHOWN, starts_at__lt=now + AHEAD_SHOWN)
+        .select_related("branch__organization", "service")
+        .order_by("starts_at", "id")
+    )
+    return list(found[:MOST_IN_FEED])
+
+
+def changes_of(appointments: Collection[Appointment]) -> dict[UUID, datetime]:
+    """Return when each of some appointments last changed."""
+    steps = AppointmentStep.objects.with_scopes_disabled().filter(
+        organization_id__in=list({a.organization_id for a in appointments}),
+        appointment__in=[a.pk for a in appointments],
+    )
+    last = dict(steps.values_list("appointment").annotate(Max("at")).order_by())
+    return {a.pk: last.get(a.pk, a.created_at) for a in appointments}
+
+
+def list_feeds(owner_id: UUID) -> "QuerySet[CalendarFeed]":
+    """Return a person's feeds, oldest first."""
+    return CalendarFeed.objects.filter(owner=owner_id).order_by("created_at", "id")
+
+
+def feed_of_token(feed_id: UUID, digest: bytes) -> CalendarFeed | None:
+    """Return the feed that a token proves, of somebody who may still sign in."""
+    rows = CalendarFeed.objects.filter(pk=feed_id, digest=digest, owner__is_active=True)
+    return rows.select_related("owner").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A time at which a calendar kept elsewhere closes an agent's, or a branch's for a service or all."""
+
+    agent: UUID | None
+    branch: UUID | None
+    service: UUID | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+def busy_periods(
+    *, agents: Collection[UUID], branches: Collection[UUID], since: datetime, until: datetime
+) -> list[Busy]:
+    """Return when calendars kept elsewhere close those of agents and branches, by time."""
+    rows = fetch_all(
+        _BUSY,
+        {"agents": list(agents), "branches": list(branches), "since": since, "until": until},
+        planned=True,
+    )
+    return [Busy(*row) for row in rows]
+
+
+def in_order_of_making(calendars: "QuerySet[Any]") -> "QuerySet[Any]":
+    """Return calendars kept elsewhere, oldest first."""
+    return calendars.order_by("created_at", "id")
+
+
+def busy_calendars_due(now: datetime) -> list[UUID]:
+    """Return the calendars kept elsewhere of all organizations that are to be fetched, longest due first."""
+    rows = BusyCalendar.objects.with_scopes_disabled().filter(next_fetch_at__lte=now)
+    found = rows.order_by("next_fetch_at").values_list("pk", flat=True)
+    return list(found[:MOST_FETCHED])
+
+
+def get_busy_calendar(calendar_id: UUID, *, lock: bool = False) -> BusyCalendar | None:
+    """Return a calendar kept elsewhere, for the job that fetches it; None once it is removed."""
+    rows = BusyCalendar.objects.with_scopes_disabled().filter(pk=calendar_id)
+    if lock:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    calendar: BusyCalendar | None = rows.first()
+    return calendar
+
+
 # --- By the clock -----------------------------------------------------------------------------
 
 MOST_AT_ONCE: Final = 1000
+MOST_FETCHED: Final = 100
 
 
 def holds_that_are_over(now: datetime) -> list[UUID]:

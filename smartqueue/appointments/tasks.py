@@ -1,8 +1,19 @@
 """What happens to appointments by the clock, in batches of one appointment a transaction."""
 
-from smartqueue.appointments import operations, queries
-from smartqueue.common import clock
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from smartqueue.appointments import busy, operations, queries
+from smartqueue.appointments.enums import BusyFailure
+from smartqueue.appointments.models import BusyCalendar
+from smartqueue.common import clock, http
 from smartqueue.common.jobs import periodic
+
+logger = logging.getLogger(__name__)
+
+READ_ANEW = timedelta(days=1)
+"""So long an unchanged calendar is taken for read; then the year ahead has moved on by a day."""
 
 
 @periodic(every_seconds=60)
@@ -29,3 +40,69 @@ def give_up_missed_task() -> None:
         operations.give_up_missed(appointment_id=appointment_id, now=now)
     for entry_id in queries.wishes_that_are_over(now):
         operations.expire_entry(entry_id=entry_id, now=now)
+
+
+@periodic(every_seconds=300, lease_seconds=3600)
+def fetch_busy_calendars_task() -> None:
+    """Ask for the calendars kept elsewhere that are due."""
+    now = clock.now()
+    for calendar_id in queries.busy_calendars_due(now):
+        fetch_busy_calendar(calendar_id, now)
+
+
+def fetch_busy_calendar(
+    calendar_id: UUID,
+    now: datetime,
+    *,
+    reach: http.Reach = http.STRANGERS,
+    resolver: http.Resolver | None = None,
+) -> None:
+    """Ask for one calendar kept elsewhere and store its times, or why there are none."""
+    calendar = queries.get_busy_calendar(calendar_id)
+    if calendar is None:
+        return
+    try:
+        answer = _ask(calendar, now, reach, resolver)
+    except (http.CallFailed, busy.Unreadable) as error:
+        # One calendar that cannot be read keeps no other waiting.
+        logger.info("a busy calendar was not read", extra={"calendar": str(calendar_id)})
+        answer = operations.Answer(failure=BusyFailure(error.code))
+    operations.keep_busy_times(calendar_id=calendar_id, answer=answer, now=now)
+
+
+def _ask(
+    calendar: BusyCalendar, now: datetime, reach: http.Reach, resolver: http.Resolver | None
+) -> operations.Answer:
+    headers = {"Accept": "text/calendar, text/plain;q=0.5, */*;q=0.1"}
+    if calendar.read_at is not None and now - calendar.read_at < READ_ANEW:
+        marks = {"If-None-Match": calendar.etag, "If-Modified-Since": calendar.last_modified}
+        headers |= {name: mark for name, mark in marks.items() if mark}
+    try:
+        url = operations.url_of(calendar)
+    except ValueError as error:
+        raise busy.Unreadable(BusyFailure.ADDRESS_REFUSED.value) from error
+    found = http.call(
+        "GET",
+        url,
+        reach=reach,
+        headers=headers,
+        seconds=busy.FETCH_SECONDS,
+        most_bytes=busy.MOST_BYTES,
+        redirects=busy.REDIRECTS,
+        resolver=resolver,
+    )
+    if found.status == 304 and len(headers) > 1:
+        return operations.Answer()
+    if found.status != 200:
+        raise busy.Unreadable(BusyFailure.REFUSED.value)
+    span = busy.Span(now - timedelta(days=1), now + busy.AHEAD, calendar.zone)
+    return operations.Answer(
+        times=busy.read_apart(found.body, span),
+        etag=_mark(found.headers.get("etag", ""), 200),
+        last_modified=_mark(found.headers.get("last-modified", ""), 80),
+    )
+
+
+def _mark(text: str, longest: int) -> str:
+    """Return a server's mark if it can be sent back as it came."""
+    return text if len(text) <= longest and text.isascii() and text.isprintable() else ""

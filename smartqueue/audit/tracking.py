@@ -73,6 +73,7 @@ HOT: Final[Mapping[str, Hot]] = {
         watched=("customer", "customer_name", "phone", "answers", "note", "end_reason")
     ),
     "appointments.AppointmentStep": Hot(),
+    "appointments.BusyTime": Hot(),
     "appointments.SlotPlaces": Hot(),
     "appointments.WaitlistEntry": Hot(watched=("customer", "customer_name", "phone")),
     "appointments.WaitlistOffer": Hot(),
@@ -118,12 +119,22 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "business.BranchCredential": ("digest", "code_digest"),
     "idempotency.IdempotencyKey": ("digest", "body_digest", "answer"),
     "appointments.Appointment": ("code_digest",),
+    "appointments.CalendarFeed": ("digest",),
+    "appointments.BusyCalendar": ("sealed_url",),
 }
 
-# Changed at every sign-in; the event says so already.
+# Changed at every sign-in, of which the event says so already, or whenever a calendar is asked for.
 IGNORED: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.User": ("last_login",),
     "mfa.Authenticator": ("last_used_at",),
+    "appointments.CalendarFeed": ("last_fetched_at",),
+    "appointments.BusyCalendar": (
+        "fetched_at",
+        "read_at",
+        "next_fetch_at",
+        "etag",
+        "last_modified",
+    ),
 }
 
 

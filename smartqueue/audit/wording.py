@@ -56,6 +56,10 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "appointments.appointment.returned": gettext_lazy(
         "Somebody who had arrived for an appointment left the queue"
     ),
+    "appointments.busy_calendar.added": gettext_lazy("A calendar kept elsewhere was added"),
+    "appointments.busy_calendar.removed": gettext_lazy("A calendar kept elsewhere was removed"),
+    "appointments.feed.created": gettext_lazy("A feed for calendar programs was made"),
+    "appointments.feed.revoked": gettext_lazy("A feed for calendar programs was revoked"),
     "appointments.slots.changed": gettext_lazy("The times for appointments were changed"),
     "appointments.waitlist.declined": gettext_lazy("A freed place was declined"),
     "appointments.waitlist.expired": gettext_lazy("A wish on a waitlist was over"),

@@ -14,8 +14,8 @@ import structlog
 
 from smartqueue.common import tenancy
 
-# The tokens of tickets, kiosks and displays stand in the addresses of their pages, and open them.
-_TOKEN = re.compile(r"/([tkw])/[\w-]{30,}")
+# The tokens of tickets, kiosks, displays and calendars stand in addresses, and open them.
+_TOKEN = re.compile(r"/([tkw]|calendar)/[\w-]{30,}")
 
 
 def without_tokens(text: str) -> str:

@@ -197,6 +197,14 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "appointments.WaitlistOffer": Personal(
         people=("entry__customer_id", "appointment__customer_id")
     ),
+    "appointments.CalendarFeed": Personal(
+        fields=("name",), people=("owner_id",), sealed_for="owner_id"
+    ),
+    # Its address opens the calendar of whoever gave it.
+    "appointments.BusyCalendar": Personal(
+        fields=("name", "sealed_url", "host"), people=("agent_id",), sealed_for="agent_id"
+    ),
+    "appointments.BusyTime": Personal(people=("agent_id",)),
     # --- Support ----------------------------------------------------------------------------------
     "support.SupportCase": Personal(
         fields=("title",),

@@ -484,6 +484,7 @@ KINDS: Final[tuple[Kind, ...]] = (
                 "ended_at < %(before)s AND agent_id IS NOT NULL",
             ),
             Removal("appointments.AgentAbsence", "ends_at < %(before)s"),
+            Removal("appointments.BusyTime", "ends_at < %(before)s"),
             Removal("queues.SessionBreak", _UNUSED_SESSION.format(id="row.session_id")),
             Removal(
                 "queues.CounterSession",

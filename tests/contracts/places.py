@@ -20,6 +20,7 @@ from smartqueue.agents.models import Skill
 from smartqueue.analytics.models import WaitAccuracy
 from smartqueue.analytics.operations import SUMS
 from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.enums import FeedKind
 from smartqueue.appointments.tests import factories as bookings
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
@@ -64,6 +65,7 @@ REGISTER_ENTRY = {
     "data": "Images",
     "retention": "30 jours",
 }
+BUSY_URL = "https://calendar.example/busy.ics"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -296,6 +298,14 @@ def make_calendar(world: World) -> dict[str, Any]:
     entry = bookings.wait_for_place(place, actor=customer, now=now, **dates)
     second = bookings.wait_for_place(place, now=now + timedelta(seconds=1), **dates)
     appointments.cancel_appointment(actor=place.owner, appointment_id=taken.pk, now=now)
+    feed = appointments.create_feed(actor=customer, kind=FeedKind.PERSON, now=now)
+    busy = appointments.add_busy_calendar(
+        actor=place.owner,
+        organization_id=place.organization.pk,
+        branch_id=place.branch.pk,
+        url=BUSY_URL,
+        now=now,
+    )
     absence = appointments.add_absence(
         actor=world.people["agent"],
         organization_id=place.organization.pk,
@@ -315,6 +325,9 @@ def make_calendar(world: World) -> dict[str, Any]:
         "second": second.pk,
         "rare": rare.pk,
         "absences": absence.pk,
+        "calendar-feeds": feed.feed.pk,
+        "feed": feed.token,
+        "busy-calendars": busy.pk,
         "day": day,
     }
 
@@ -522,6 +535,7 @@ def address(world: World, route: str) -> str:
                 "d": place.branch.slug,
                 "q": str(place.queue.pk),
                 "t": token_of(ids["tickets"]),
+                "calendar": f"{ids.get('feed')}.ics",
                 "k": world.tokens["kiosk"],
                 "w": world.tokens["display"],
                 "manage": str(ids["organizations"]),
@@ -542,6 +556,7 @@ def address(world: World, route: str) -> str:
 
 QUERIES = {
     "api/appointments/available-slots/": "organization",
+    "api/appointments/busy-calendars/": "organization",
     "api/business/opening-exceptions/": "branch",
     "api/business/holiday-overrides/": "organization",
     "api/business/members/": "organization",
@@ -829,6 +844,12 @@ REST_BODIES |= {
         "from_date": str(w.ids["day"].date()),
         "until_date": str(w.ids["day"].date()),
         "phone": f"+22177{uuid4().int % 10**7:07}",
+    },
+    "POST api/appointments/calendar-feeds/": lambda w: {"kind": "person"},
+    "POST api/appointments/busy-calendars/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "branch": _text(w, "branches"),
+        "url": BUSY_URL,
     },
     "POST api/appointments/absences/": lambda w: {
         "organization": _text(w, "organizations"),

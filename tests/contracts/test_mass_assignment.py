@@ -85,6 +85,7 @@ TAKEN: Final = {
     "POST api/support/cases/<uuid:case_id>/messages/": {"version"},
     "POST api/support/cases/<uuid:case_id>/assign/": {"version"},
     "POST api/agents/skills/": {"organization", "user"},
+    "POST api/appointments/busy-calendars/": {"organization"},
     "POST api/business/branches/": {"organization"},
     "POST api/business/holiday-overrides/": {"organization"},
     "POST api/business/services/": {"organization", "price"},

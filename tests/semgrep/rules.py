@@ -51,6 +51,8 @@ def operates(user):
     throttle.check("login")
     # ruleid: http-in-a-transaction, request-without-timeout
     urlopen("https://provider.example/")
+    # ruleid: http-in-a-transaction
+    http.call("GET", "https://provider.example/")
 
 
 def after_commit():
@@ -101,6 +103,9 @@ def money(invoice):
 def outside():
     # ruleid: http-client-elsewhere
     import requests
+
+    # ruleid: http-client-elsewhere
+    import httpcore2
 
     # ruleid: http-client-elsewhere
     import http.client

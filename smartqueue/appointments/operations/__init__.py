@@ -14,6 +14,14 @@ from smartqueue.appointments.operations.booking import (
     send_booking_code,
     verify_booking_code,
 )
+from smartqueue.appointments.operations.busy_calendars import (
+    Answer,
+    add_busy_calendar,
+    keep_busy_times,
+    refresh_busy_calendar,
+    remove_busy_calendar,
+    url_of,
+)
 from smartqueue.appointments.operations.changing import (
     cancel_appointment,
     cancel_series,
@@ -42,6 +50,12 @@ from smartqueue.appointments.operations.configuring import (
 )
 from smartqueue.appointments.operations.erasing import forget_person
 from smartqueue.appointments.operations.expecting import tell_queues
+from smartqueue.appointments.operations.feeds import (
+    NewFeed,
+    create_feed,
+    read_calendar,
+    revoke_feed,
+)
 from smartqueue.appointments.operations.waitlist import (
     accept_offer,
     decline_offer,
@@ -52,10 +66,13 @@ from smartqueue.appointments.operations.waitlist import (
 )
 
 __all__ = [
+    "Answer",
+    "NewFeed",
     "Person",
     "Wish",
     "accept_offer",
     "add_absence",
+    "add_busy_calendar",
     "approve_appointment",
     "book_appointment",
     "book_series",
@@ -67,6 +84,7 @@ __all__ = [
     "confirm_appointment",
     "confirm_attendance",
     "count_booking",
+    "create_feed",
     "create_slot",
     "create_slot_exception",
     "decline_appointment",
@@ -79,18 +97,24 @@ __all__ = [
     "give_up_missed",
     "hold_appointment",
     "join_waitlist",
+    "keep_busy_times",
     "leave_waitlist",
     "mark_no_show",
+    "read_calendar",
+    "refresh_busy_calendar",
     "remind_of_appointment",
     "remove_absence",
+    "remove_busy_calendar",
     "remove_slot_exception",
     "reschedule_appointment",
     "retire_slot",
+    "revoke_feed",
     "send_booking_code",
     "set_booking_rules",
     "tell_queues",
     "update_note",
     "update_slot",
     "update_slot_exception",
+    "url_of",
     "verify_booking_code",
 ]

@@ -20,6 +20,8 @@ from smartqueue.queues.tokens import token_of
         ("/t/{ticket}/state/", "/t/*/state/"),
         ("/k/{device}/", "/k/*/"),
         ("/w/{device}/", "/w/*/"),
+        ("/calendar/{device}.ics", "/calendar/*.ics"),
+        ("/calendar/{ticket}.ics", "/calendar/*.ics"),
     ],
 )
 def test_the_token_in_an_address_is_not_logged(
