@@ -67,6 +67,7 @@ SECURITY_SCHEMES: Final = {
 ENUM_NAMES: Final = {
     "AppointmentState": "smartqueue.appointments.enums.AppointmentState",
     "BookingChannel": "smartqueue.appointments.enums.BookingChannel",
+    "CalendarFeedKind": "smartqueue.appointments.enums.FeedKind",
     "EndedBy": "smartqueue.appointments.enums.Side",
     "Punctuality": "smartqueue.appointments.enums.Punctuality",
     "QuestionKind": "smartqueue.appointments.enums.QuestionKind",

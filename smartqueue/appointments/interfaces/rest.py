@@ -388,7 +388,7 @@ class ConfirmView(StepView):
 class CancelView(StepView):
     public = True
     operation = staticmethod(operations.cancel_appointment)
-    form = forms.ReasonInput
+    form = forms.BookingReasonInput
 
 
 class AttendanceView(StepView):
@@ -402,7 +402,7 @@ class ApproveView(StepView):
 
 class DeclineView(StepView):
     operation = staticmethod(operations.decline_appointment)
-    form = forms.ReasonInput
+    form = forms.BookingReasonInput
 
 
 class MissedView(StepView):
@@ -435,7 +435,7 @@ class DoorView(ApiView):
 class CodeView(ApiView):
     public = True
 
-    @extend_schema(request=forms.CodeRequest, responses={202: forms.CodeSent})
+    @extend_schema(request=forms.CodeRequest, responses={202: forms.BookingCodeSent})
     def post(self, request: ApiRequest, appointment_id: UUID) -> Response:
         """Send a code to the phone of somebody who books without an account."""
         expires_at = operations.send_booking_code(
@@ -451,13 +451,13 @@ class CodeView(ApiView):
 class VerifyView(ApiView):
     public = True
 
-    @extend_schema(request=forms.CodeInput, responses={204: None})
+    @extend_schema(request=forms.BookingCodeInput, responses={204: None})
     def post(self, request: ApiRequest, appointment_id: UUID) -> Response:
         """Prove the phone by the code that was sent to it."""
         operations.verify_booking_code(
             actor=request.actor,
             appointment_id=appointment_id,
-            code=read(forms.CodeInput, request)["code"],
+            code=read(forms.BookingCodeInput, request)["code"],
             now=request.now,
         )
         return Response(status=204)
@@ -498,7 +498,7 @@ class SeriesView(ApiView):
 class CancelSeriesView(ApiView):
     public = True
 
-    @extend_schema(request=forms.ReasonInput, responses=forms.AppointmentsOutput)
+    @extend_schema(request=forms.BookingReasonInput, responses=forms.AppointmentsOutput)
     @idempotent
     def post(self, request: ApiRequest, appointment_id: UUID) -> Response:
         """Cancel an appointment of a series or a visit, and those of it that come after."""
@@ -506,7 +506,7 @@ class CancelSeriesView(ApiView):
             actor=request.actor,
             appointment_id=appointment_id,
             now=request.now,
-            **read(forms.ReasonInput, request),
+            **read(forms.BookingReasonInput, request),
         )
         return Response({"appointments": [queries.holder_view(row) for row in ended]})
 

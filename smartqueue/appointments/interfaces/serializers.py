@@ -272,7 +272,7 @@ class MoveInput(serializers.Serializer[Data]):
     agent = serializers.UUIDField(required=False, allow_null=True)
 
 
-class ReasonInput(serializers.Serializer[Data]):
+class BookingReasonInput(serializers.Serializer[Data]):
     reason = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
@@ -284,11 +284,11 @@ class CodeRequest(serializers.Serializer[Data]):
     phone = serializers.CharField(max_length=20)
 
 
-class CodeSent(serializers.Serializer[Data]):
+class BookingCodeSent(serializers.Serializer[Data]):
     expires_at = serializers.DateTimeField()
 
 
-class CodeInput(serializers.Serializer[Data]):
+class BookingCodeInput(serializers.Serializer[Data]):
     code = serializers.CharField(max_length=10)
 
 
