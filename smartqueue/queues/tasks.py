@@ -2,7 +2,7 @@
 
 from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
-from smartqueue.queues import operations, queries
+from smartqueue.queues import operations, queries, shown
 
 
 @periodic(every_seconds=60)
@@ -22,6 +22,15 @@ def follow_opening_hours_task() -> None:
     now = clock.now()
     for queue_id, is_open in queries.queues_off_their_hours(now):
         operations.follow_opening_hours(queue_id=queue_id, is_open=is_open, now=now)
+
+
+@periodic(every_seconds=60)
+def learn_lessons_task() -> None:
+    """Teach the estimators what has ended and can no longer be undone."""
+    now = clock.now()
+    for queue_id in queries.queues_with_lessons(now):
+        while (over := operations.learn_lessons(queue_id=queue_id, now=now)) is not None:
+            shown.forget(over)
 
 
 @periodic(every_seconds=24 * 3600, lease_seconds=3600)
