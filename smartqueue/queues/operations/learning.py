@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, Prefetch, Q
+from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from smartqueue.common import tenancy
+from smartqueue.common.clock import service_date
 from smartqueue.common.db import operation
 from smartqueue.queues import estimates, rosters
 from smartqueue.queues.enums import TicketState
@@ -294,16 +296,30 @@ def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Pre
 
 
 def _stays(queue: Queue, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield from when until when a counter served the queue, without its breaks."""
+    """
+    Yield from when until when a counter served the queue, without its breaks.
+
+    A session that its agent did not end that day counts until the last that happened at its counter.
+    """
+    seen = TicketPeriod.objects.filter(
+        organization_id=queue.organization_id,
+        counter=OuterRef("counter"),
+        started_at__gte=OuterRef("started_at"),
+        started_at__lte=Coalesce(OuterRef("ended_at"), Value(now)),
+    ).order_by("-started_at", "-id")
+    last_seen = Subquery(seen.values(end=Coalesce("ended_at", Value(now)))[:1])
+    zone = queue.branch.timezone
     sessions = CounterSession.objects.filter(
         organization_id=queue.organization_id,
         branch_id=queue.branch_id,
         queue_ids__contains=[queue.pk],
         started_at__gte=since,
-    )
+    ).annotate(last_seen=last_seen)
     breaks = SessionBreak.objects.order_by("started_at")
     for session in sessions.prefetch_related(Prefetch("breaks", queryset=breaks)):
-        at, until = session.started_at, session.ended_at or now
+        at, until = session.started_at, session.ended_at
+        if until is None or service_date(until, zone) != service_date(at, zone):
+            until = min(session.last_seen or at, until or now)
         for pause in session.breaks.all():
             if at < pause.started_at:
                 yield at, min(pause.started_at, until)
