@@ -70,7 +70,13 @@ class Day:
                     self._staff(step.counters, step.at)
                 case "call":
                     self._call(step.at)
-            carry_due(HandlerMode.DATABASE)
+            self.learn(step.at)
+
+    def learn(self, moment: float) -> None:
+        """Let the workers note what has happened and learn what stands by then."""
+        carry_due(HandlerMode.DATABASE)
+        while operations.learn_lessons(queue_id=self.place.queue.pk, now=at(moment)) is not None:
+            pass
 
     def _catch_up(self, until: float) -> None:
         """Let counters move on and people look at their tickets until a moment."""
@@ -147,6 +153,7 @@ def test_the_intervals_of_a_real_day_hold_after_the_first_hours(
     steps = steps_of(read_day())
     day.run(steps)
 
+    day.learn(steps[-1].at + 3600)
     place = day.place
     rows: Any = ShownEstimate.objects.with_scopes_disabled().filter(queue=place.queue)
     later = rows.filter(made_at__gte=at(LEARNING_UNTIL))

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Final
 
 from django.db import models
@@ -60,6 +61,8 @@ UNDO_TRANSITIONS: Final[frozenset[tuple[TicketState, TicketState]]] = frozenset(
         (_S.NO_SHOW, _S.CALLED),
     }
 )
+
+UNDO_WITHIN: Final = timedelta(minutes=2)
 
 AT_COUNTER: Final = (_S.CALLED, _S.SERVING)
 ACTIVE: Final = (_S.AWAITING_PAYMENT, _S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)

@@ -77,7 +77,25 @@ _PROFILE = """
               ON expected.branch_id = queue.branch_id
              AND expected.service_id = offered.service_id
             WHERE offered.queue_id = queue.id
-              AND expected.slot_at BETWEEN %s AND %s)
+              AND expected.slot_at BETWEEN %s AND %s),
+           (SELECT coalesce(json_agg(json_build_array(
+                       other.share, other.waiting_count, other.head_since)), '[]'::json)
+            FROM (
+                SELECT count(*) FILTER (WHERE queue.id = ANY(session.queue_ids))::float8
+                           / count(*) AS share,
+                       line.waiting_count,
+                       (SELECT extract(epoch FROM greatest(head.joined_at, head.order_key))::float8
+                        FROM queues_ticket AS head
+                        WHERE head.queue_id = line.id AND head.state = 'waiting'
+                        ORDER BY head.order_key, head.id LIMIT 1) AS head_since
+                FROM queues_countersession AS session
+                CROSS JOIN LATERAL unnest(session.queue_ids) AS served(queue_id)
+                JOIN queues_queue AS line ON line.id = served.queue_id
+                WHERE session.branch_id = queue.branch_id AND session.state = 'open'
+                  AND line.id <> queue.id AND line.state <> 'paused' AND line.waiting_count > 0
+                GROUP BY line.id
+            ) AS other
+            WHERE other.share > 0 AND other.head_since IS NOT NULL)
     FROM queues_queue AS queue
     JOIN business_branch AS branch ON branch.id = queue.branch_id
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
@@ -108,12 +126,34 @@ Hours = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLine:
+    """
+    Another queue in front of the same counters.
+
+    share: the part of its counters that serve the first queue too, and so the part of its people whom
+    they call. since: from when its first person waits, epoch seconds.
+    """
+
+    share: float
+    waiting: int
+    since: float
+
+    def people_before(self, moment: float, now: float) -> float:
+        """Return how many of its people came before a moment, as if they had come evenly."""
+        if now <= self.since:
+            return 0.0 if moment < self.since else self.share * self.waiting
+        part = (moment - self.since) / (now - self.since)
+        return self.share * self.waiting * min(max(part, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """
     What was learned of a queue, the mean handling time of who waits in it in seconds, the counters
     planned or usual, since when (epoch seconds) the first in line waits and each counter is on a
-    break (None for one that serves), the people with appointments soon who have not arrived, and
-    what was answered from these so far, and its hours once they were asked for.
+    break (None for one that serves), the people with appointments soon who have not arrived, the
+    other queues of the same counters, and what was answered from these so far, and its hours once
+    they were asked for.
     """
 
     predictor: Predictor
@@ -121,6 +161,7 @@ class Profile:
     planned: Planned = field(default_factory=Planned)
     head_since: float | None = None
     breaks: Sequence[float | None] = ()
+    others: Sequence[OtherLine] = ()
     answers: dict[tuple[int, Pool, bool, int], Estimate] = field(default_factory=dict)
     plans: dict[tuple[int, str], Plan] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
@@ -158,7 +199,7 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
     now = clock.now()
     with tenancy.counting("queues_queue", old):
         rows = fetch_all(_PROFILE, [now - LATE_ARRIVALS, now + EXPECTED_WITHIN, old])
-    for queue_id, state, wider, services, *planned, head_since, breaks, expected in rows:
+    for queue_id, state, wider, services, *planned, head_since, breaks, expected, others in rows:
         predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
         profile = _profile(predictor, services, _planned(*planned))
         _profiles[queue_id] = (
@@ -168,6 +209,7 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
                 head_since=head_since,
                 breaks=_loaded(breaks),
                 bookings=_bookings(_loaded(expected)),
+                others=[OtherLine(*other) for other in _loaded(others)],
             ),
         )
 
@@ -261,9 +303,10 @@ def for_place(
         profile.hours.append(hours())
     if counters is None and queue.open_counters == 0:
         counters = profile.counters_at_rest(queue.pk)
-    pool = _pool(queue, people_ahead, profile, now, counters)
+    elsewhere = _ahead_elsewhere(queue, people_ahead, profile, now)
+    pool = _pool(queue, people_ahead + elsewhere, profile, now, counters)
     frozen = queue.state == QueueState.PAUSED
-    near = _nearby(people_ahead)
+    near = _nearby(people_ahead + elsewhere)
     is_of_now = pool.plan or pool.closes_at is not None
     key = (near, pool, frozen, int(now.timestamp()) // ANSWER_SECONDS if is_of_now else 0)
     known = profile.answers.get(key)
@@ -271,15 +314,32 @@ def for_place(
         summary = LineSummary(
             now=now.timestamp(),
             pool=pool,
-            waiting=max(queue.waiting_count, near),
+            waiting=max(queue.waiting_count + elsewhere, near),
             handling=profile.handling,
             head_waited=_waited_by_head(profile, now),
             bookings=profile.bookings,
             frozen=frozen,
         )
         known = profile.answers[key] = profile.predictor.predict_position(near, summary)
-    explanation = replace(known.explanation, people_ahead=people_ahead)
+    explanation = replace(known.explanation, people_ahead=people_ahead, elsewhere=elsewhere)
     return replace(known, explanation=explanation)
+
+
+def _ahead_elsewhere(queue: Queue, people_ahead: int, profile: Profile, now: datetime) -> int:
+    """
+    Return how many people of other queues the same counters will call before this place in line.
+
+    Counters call whoever came first. When somebody at this place came is read off their place between
+    the first in line and now.
+    """
+    if not profile.others:
+        return 0
+    moment = now.timestamp()
+    came = moment
+    if profile.head_since is not None and people_ahead < queue.waiting_count:
+        waited = max(moment - profile.head_since, 0.0)
+        came = moment - waited * (1 - people_ahead / queue.waiting_count)
+    return round(sum(other.people_before(came, moment) for other in profile.others))
 
 
 def _waited_by_head(profile: Profile, now: datetime) -> float | None:
@@ -384,7 +444,7 @@ def why(
     local = starts_at.astimezone(ZoneInfo(zone)) if starts_at else None
     sentences = [_sentence(estimate, local, counted=counted, timed=timed)]
     if counted:
-        sentences.append(_expected(estimate))
+        sentences += [_elsewhere(estimate), _expected(estimate)]
     if timed:
         sentences.append(_plan_sentence(estimate))
     sentences.append(_warning(estimate))
@@ -398,6 +458,18 @@ def why(
         "served_chance": _rounded(estimate.served_chance) if timed else None,
         "text": " ".join(filter(None, sentences)),
     }
+
+
+def _elsewhere(estimate: Estimate) -> str:
+    """Say who waits in other lines of the same counters and came before."""
+    people = estimate.explanation.elsewhere
+    if not people or not estimate.has_figure:
+        return ""
+    return ngettext(
+        "%(count)d person before you waits in another line of the same counters.",
+        "%(count)d people before you wait in other lines of the same counters.",
+        people,
+    ) % {"count": people}
 
 
 def _expected(estimate: Estimate) -> str:
@@ -494,22 +566,24 @@ def noted(queue: Queue, estimate: Estimate, now: datetime) -> Noted | None:
     """
     Return what is stored of an estimate that somebody is shown; None where it has no figure to score.
 
-    `at` is in epoch seconds, durations are in seconds. `by_people` is what others would show: people
+    `at` is in epoch seconds, durations are in seconds. `ahead` counts people before in other queues of
+    the same counters too. `by_people` is what others would show: people
     times minutes over counters.
     """
     kept = shown(estimate, now.timestamp())
     if kept is None:
         return None
     explanation = estimate.explanation
+    ahead = explanation.people_ahead + explanation.elsewhere
     by_people = None
     if explanation.counters:
         handling = profile_of(queue.pk).handling
-        by_people = round(explanation.people_ahead * handling / explanation.counters)
+        by_people = round(ahead * handling / explanation.counters)
     return {
         "queue": str(queue.pk),
         "at": kept.made_at,
         "state": explanation.state,
-        "ahead": kept.people_ahead,
+        "ahead": ahead,
         "base": round(kept.base, 1),
         "delay": round(kept.delay, 1),
         "low": estimate.low,

@@ -27,9 +27,9 @@ from smartqueue.queues.events import (
 
 @subscribe(TicketCalled, TicketCancelled, TicketCompleted, TicketNoShow)
 def on_ticket_ended_learn(event: TicketEvent) -> None:
-    """Let the queue's estimator learn from a wait or a service that has just ended."""
+    """Note what the queue's estimator will learn of a wait or a service that has just ended."""
     if event.reason != "undo":
-        operations.learn_from_ticket(event=event)
+        operations.note_lesson(event=event)
 
 
 @subscribe(QueueClosed, mode=HandlerMode.OUTSIDE)

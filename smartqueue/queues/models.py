@@ -358,7 +358,11 @@ class TicketPeriod(TenantModel):
     state = models.CharField(max_length=16, choices=TicketState.choices)
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
     counter = models.ForeignKey(
-        "business.Counter", on_delete=models.PROTECT, null=True, related_name="+"
+        "business.Counter",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -373,7 +377,11 @@ class TicketPeriod(TenantModel):
                 fields=["ticket"], condition=Q(ended_at__isnull=True), name="period_open_once"
             ),
         ]
-        indexes = [models.Index(fields=["ticket", "started_at"], name="period_by_ticket")]
+        indexes = [
+            models.Index(fields=["ticket", "started_at"], name="period_by_ticket"),
+            # In place of the counter's own: what came next at a counter is read from it.
+            models.Index(fields=["counter", "started_at"], name="period_by_counter"),
+        ]
 
 
 class TicketStep(TenantModel):
@@ -422,6 +430,9 @@ class QueueWaits(models.Model):
     """
     What is learned of one queue: `state` as `waits.Predictor.to_state` has it, and in `usual` the
     mean number of open counters by weekday (0 is Monday) and half-hour, empty before three days.
+
+    `pending` are the steps to learn once they can no longer be undone: [moment, ticket, state].
+    What ended until `rebuilt_until` was learned from history, whenever its events come.
     """
 
     queue = models.OneToOneField(
@@ -429,6 +440,8 @@ class QueueWaits(models.Model):
     )
     state = models.JSONField()
     usual = models.JSONField(default=list)
+    pending = models.JSONField(default=list)
+    rebuilt_until = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 
 

@@ -23,6 +23,7 @@ from smartqueue.common.db import RowOf, fetch_all, fetch_one
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live, rosters, shown
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
+from smartqueue.queues.lessons import Lesson
 from smartqueue.queues.models import (
     CounterSession,
     Queue,
@@ -459,6 +460,13 @@ def queues_by_organization() -> dict[UUID, list[UUID]]:
     for organization_id, queue_id in rows.values_list("organization_id", "pk"):
         found.setdefault(organization_id, []).append(queue_id)
     return found
+
+
+def queues_with_lessons(now: datetime) -> list[UUID]:
+    """Return the queues of which the estimator can learn something by now."""
+    rows = Queue.objects.with_scopes_disabled().filter(waits__isnull=False).order_by("pk")
+    noted = rows.exclude(waits__pending=[]).values_list("pk", "waits__pending")
+    return [pk for pk, lessons in noted if any(Lesson.read(kept).due_at <= now for kept in lessons)]
 
 
 def platform_figures() -> dict[str, int]:

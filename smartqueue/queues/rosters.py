@@ -186,7 +186,9 @@ def usual_counters(
             )
             end = min(until, at - into + timedelta(minutes=HALF_HOUR))
             day = days.setdefault(local.date(), [0.0] * HALF_HOURS)
-            day[slot] += (end - at) / timedelta(minutes=HALF_HOUR)
+            # When clocks are set back, one half-hour of the wall's clock lasts a whole one.
+            twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+            day[slot] += (end - at) / timedelta(minutes=HALF_HOUR) / (2 if twice else 1)
             at = end
     if len(days) < least_days:
         return []

@@ -75,10 +75,13 @@ def all_of(ticket: Ticket) -> list[estimates.Noted]:
     return first + [json.loads(one) for one in later]
 
 
-def forget(ticket_id: UUID) -> None:
-    """Drop what is remembered of a ticket that waits no more."""
+def forget(ticket_ids: Iterable[UUID]) -> None:
+    """Drop what is remembered of tickets whose waits are over and scored for good."""
+    keys = [_ticket_key(ticket_id) for ticket_id in ticket_ids]
+    if not keys:
+        return
     try:
-        client().delete(_ticket_key(ticket_id))
+        client().delete(*keys)
     except RedisError:
         # It expires by itself.
         return

@@ -5,7 +5,7 @@ from datetime import timedelta
 from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
 from smartqueue.common.purge import delete_where
-from smartqueue.queues import operations, queries
+from smartqueue.queues import operations, queries, shown
 from smartqueue.queues.models import ExpectedPeople
 
 
@@ -33,6 +33,15 @@ def follow_opening_hours_task() -> None:
     now = clock.now()
     for queue_id, is_open in queries.queues_off_their_hours(now):
         operations.follow_opening_hours(queue_id=queue_id, is_open=is_open, now=now)
+
+
+@periodic(every_seconds=60)
+def learn_lessons_task() -> None:
+    """Teach the estimators what has ended and can no longer be undone."""
+    now = clock.now()
+    for queue_id in queries.queues_with_lessons(now):
+        while (over := operations.learn_lessons(queue_id=queue_id, now=now)) is not None:
+            shown.forget(over)
 
 
 @periodic(every_seconds=24 * 3600, lease_seconds=3600)

@@ -29,6 +29,7 @@ class Explanation:
     counters: counters counted as open now.
     overtakers: people expected to arrive later and be called before (waits.md 2.2).
     starts_at: opening or announced return, epoch seconds.
+    elsewhere: people ahead whom a caller that shows several lines leaves out of people_ahead.
     """
 
     state: State
@@ -36,6 +37,7 @@ class Explanation:
     counters: int
     overtakers: float = 0.0
     starts_at: float | None = None
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)

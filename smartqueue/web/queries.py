@@ -19,7 +19,7 @@ from smartqueue.common import geo, tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import queries as queue_queries
-from smartqueue.queues.enums import QueueState, SessionState
+from smartqueue.queues.enums import UNDO_WITHIN, QueueState, SessionState
 from smartqueue.queues.models import (
     CounterSession,
     Queue,
@@ -28,7 +28,6 @@ from smartqueue.queues.models import (
     TicketStep,
     VehicleCategory,
 )
-from smartqueue.queues.operations.undoing import UNDO_WITHIN
 from smartqueue.support.enums import CaseCategory
 from smartqueue.support.models import SupportCase
 

@@ -19,8 +19,9 @@ from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, 
 from smartqueue.queues.operations.joining import Booked, admit_booked, issue_ticket
 from smartqueue.queues.operations.learning import (
     learn_from_all_queues,
-    learn_from_ticket,
+    learn_lessons,
     learn_usual_counters,
+    note_lesson,
     repair_learned_waits,
 )
 from smartqueue.queues.operations.limiting import count_joining
@@ -68,9 +69,10 @@ __all__ = [
     "give_more_time",
     "issue_ticket",
     "learn_from_all_queues",
-    "learn_from_ticket",
+    "learn_lessons",
     "learn_usual_counters",
     "mark_no_show",
+    "note_lesson",
     "open_queue",
     "open_session",
     "park_ticket",

@@ -7,10 +7,8 @@ from uuid import UUID
 
 from smartqueue.common.db import fetch_all
 from smartqueue.queues import shown
-from smartqueue.queues.enums import TicketState
 from smartqueue.queues.estimates import Noted
-from smartqueue.queues.events import TicketEvent
-from smartqueue.queues.models import ShownEstimate, Ticket, TicketPeriod
+from smartqueue.queues.models import ShownEstimate, Ticket
 from smartqueue.waits import ShownEstimate as Shown
 
 # What the simpler methods would have said at a moment, from the waits that had ended by then.
@@ -39,24 +37,24 @@ _SIMPLER: Final = """
 """
 
 
-def score(ticket: Ticket, event: TicketEvent) -> list[ShownEstimate]:
+def score(ticket: Ticket, queue_id: UUID, called_at: datetime) -> list[ShownEstimate]:
     """
     Keep what a called person was shown, beside how long it took and what simpler methods said.
 
-    Nothing is scored of who did not wait straight from joining to this call: who was set aside,
-    transferred, called before, or asked for more time; nor of who was never called.
+    The call is the first of somebody who was not set aside or transferred before. Nothing is scored of
+    who asked for more time or came from another queue.
     """
-    if not _waited_straight(ticket, event):
+    if ticket.more_time_used or ticket.issuing_queue_id != queue_id:
         return []
     notes = [
         note
         for note in _told(ticket)
-        if note["queue"] == str(event.queue_id) and note["at"] <= event.occurred_at.timestamp()
+        if note["queue"] == str(queue_id) and note["at"] <= called_at.timestamp()
     ]
     if not notes:
         return []
-    simpler = _simpler(ticket, event.queue_id, notes)
-    rows = [_row(ticket, note, event, simpler) for note in notes]
+    simpler = _simpler(ticket, queue_id, notes)
+    rows = [_row(ticket, note, queue_id, called_at, simpler) for note in notes]
     ShownEstimate.objects.with_scope(organization=ticket.organization_id).bulk_create(
         rows, ignore_conflicts=True
     )
@@ -79,32 +77,20 @@ def as_shown(rows: Iterable[ShownEstimate]) -> list[Shown]:
     ]
 
 
-def _waited_straight(ticket: Ticket, event: TicketEvent) -> bool:
-    if event.from_state != TicketState.WAITING or ticket.more_time_used:
-        return False
-    if ticket.issuing_queue_id != event.queue_id:
-        return False
-    rows = TicketPeriod.objects.with_scope(organization=ticket.organization_id)
-    states = list(rows.filter(ticket=ticket).order_by("started_at", "id").values_list("state"))
-    calls_before = rows.filter(
-        ticket=ticket, state=TicketState.CALLED, started_at__lt=event.occurred_at
-    )
-    return [state for (state,) in states[:2]] == [
-        TicketState.WAITING,
-        TicketState.CALLED,
-    ] and not calls_before.exists()
-
-
 def _told(ticket: Ticket) -> list[Noted]:
     """Return what was shown, the first first, each moment once."""
     return list({note["at"]: note for note in shown.all_of(ticket)}.values())
 
 
 def _row(
-    ticket: Ticket, note: Noted, event: TicketEvent, simpler: dict[datetime, Sequence[Any]]
+    ticket: Ticket,
+    note: Noted,
+    queue_id: UUID,
+    called_at: datetime,
+    simpler: dict[datetime, Sequence[Any]],
 ) -> ShownEstimate:
     made_at = datetime.fromtimestamp(note["at"], UTC)
-    waited = max((event.occurred_at - made_at).total_seconds(), 0.0)
+    waited = max((called_at - made_at).total_seconds(), 0.0)
     since_joining = max((made_at - ticket.joined_at).total_seconds(), 0.0)
     by_median, by_last, by_mean_of_ten = (
         None if figure is None else round(max(figure - since_joining, 0.0))
@@ -112,7 +98,7 @@ def _row(
     )
     return ShownEstimate(
         organization_id=ticket.organization_id,
-        queue_id=event.queue_id,
+        queue_id=queue_id,
         ticket=ticket,
         made_at=made_at,
         at_joining=note == ticket.first_estimate,
@@ -124,7 +110,7 @@ def _row(
         high=note["high"],
         reckoned_from=note["basis"],
         version=note["version"],
-        called_at=event.occurred_at,
+        called_at=called_at,
         waited=round(waited),
         by_median=by_median,
         by_last=by_last,

@@ -1,18 +1,22 @@
 """Teaching the wait estimator of a queue what has happened."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from smartqueue.common import tenancy
+from smartqueue.common.clock import service_date
 from smartqueue.common.db import operation
-from smartqueue.queues import estimates, rosters, shown
+from smartqueue.queues import estimates, rosters
 from smartqueue.queues.enums import TicketState
 from smartqueue.queues.events import TicketEvent
+from smartqueue.queues.lessons import ENDS_OF_SERVICES, ENDS_OF_WAITS, SETTLED_AFTER, Lesson
 from smartqueue.queues.models import (
     CounterSession,
     OrganizationWaits,
@@ -21,9 +25,10 @@ from smartqueue.queues.models import (
     SessionBreak,
     ShownEstimate,
     Ticket,
+    TicketPeriod,
 )
-from smartqueue.queues.operations import _scoring
-from smartqueue.waits import Predictor
+from smartqueue.queues.operations import _lessons, _scoring
+from smartqueue.waits import Outcome, Predictor
 from smartqueue.waits import ShownEstimate as Shown
 
 logger = logging.getLogger(__name__)
@@ -33,53 +38,89 @@ USUAL_DAYS: Final = 28
 LEAST_USUAL_DAYS: Final = 3
 # Read with every queue's profile, so fewer than a queue keeps of its own.
 ORGANIZATION_RATIOS: Final = 300
-WAITED_OUT: Final = frozenset({TicketState.CALLED, TicketState.CANCELLED, TicketState.EXPIRED})
+LESSONS_AT_ONCE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """
+    A wait or a service of a ticket that is over for good. `wait` is None where no wait in this queue
+    led straight to it, `service` where it ended none.
+    """
+
+    ticket: Ticket
+    ended_by: TicketState
+    at: datetime
+    wait: _lessons.Stretch | None
+    service: _lessons.Service | None
+    is_first: bool
 
 
 @operation
-def learn_from_ticket(*, event: TicketEvent) -> None:
-    """Add one ended wait or service to what is known of its queue, and score what was shown."""
-    ticket = (
-        Ticket.objects.with_scopes_disabled()
-        .select_related("service")
-        .filter(pk=event.ticket_id)
-        .first()
-    )
+def note_lesson(*, event: TicketEvent) -> None:
+    """Note that a step ended a wait or a service of a queue, so that it is learned in time."""
+    ticket = Ticket.objects.with_scopes_disabled().filter(pk=event.ticket_id).first()
     if ticket is None:
         return
     tenancy.enter(ticket.organization_id)
+    lesson = Lesson(event.occurred_at, ticket.pk, TicketState(event.state))
     learned = _locked(event.queue_id, event.occurred_at)
-    predictor = estimates.predictor_from(event.queue_id, learned.state)
-    scored = _scoring.score(ticket, event) if event.state == TicketState.CALLED else []
+    if lesson.stored() not in learned.pending:
+        learned.pending = [*learned.pending, lesson.stored()]
+        learned.save(update_fields=["pending"])
+
+
+@operation
+def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
+    """
+    Learn from the waits and services of a queue that can no longer be undone, in the order in which
+    they ended, and score what was shown; some hundred at once, the rest when called again.
+
+    Returns the tickets whose waits are over: once this is committed, what they were shown may be
+    forgotten. None when there is nothing to learn yet.
+    """
+    organization_id = _organization_of(queue_id)
+    if organization_id is None:
+        return None
+    tenancy.enter(organization_id)
+    learned = _locked(queue_id, now)
+    due = sorted(kept for kept in learned.pending if Lesson.read(kept).due_at <= now)[
+        :LESSONS_AT_ONCE
+    ]
+    if not due:
+        return None
+    lessons = [Lesson.read(kept) for kept in due]
+    past = _past_of(lessons, queue_id, organization_id)
+    told = {
+        (one.ticket.pk, one.at): _scoring.score(one.ticket, queue_id, one.at)
+        for one in past
+        if one.ended_by == TicketState.CALLED and one.is_first
+    }
+    predictor = estimates.predictor_from(queue_id, learned.state)
     if predictor is None:
-        predictor = _from_history(event.queue_id, ticket.organization_id)
-    else:
-        _observe(predictor, ticket, event, _scoring.as_shown(scored))
+        predictor = _made_anew(learned, organization_id, now)
+    new = [one for one in past if not learned.rebuilt_until or one.at > learned.rebuilt_until]
+    _observe(predictor, new, organization_id, told)
     learned.state = predictor.to_state()
-    learned.updated_at = event.occurred_at
-    learned.save(update_fields=["state", "updated_at"])
-    if event.state in WAITED_OUT:
-        shown.forget(ticket.pk)
+    learned.pending = [kept for kept in learned.pending if kept not in due]
+    learned.updated_at = now
+    learned.save(update_fields=["state", "pending", "rebuilt_until", "updated_at"])
+    return [one.ticket.pk for one in past if one.ended_by in ENDS_OF_WAITS]
 
 
 @operation
 def repair_learned_waits(*, queue_id: UUID, now: datetime) -> bool:
     """Learn anew, from history, what cannot be read of a queue; tell whether that was needed."""
-    organization_id = (
-        Queue.objects.with_scopes_disabled()
-        .filter(pk=queue_id)
-        .values_list("organization", flat=True)
-        .first()
-    )
+    organization_id = _organization_of(queue_id)
     if organization_id is None:
         return False
     tenancy.enter(organization_id)
     learned = _locked(queue_id, now)
     if estimates.predictor_from(queue_id, learned.state) is not None:
         return False
-    learned.state = _from_history(queue_id, organization_id).to_state()
+    learned.state = _made_anew(learned, organization_id, now).to_state()
     learned.updated_at = now
-    learned.save(update_fields=["state", "updated_at"])
+    learned.save(update_fields=["state", "rebuilt_until", "updated_at"])
     return True
 
 
@@ -124,47 +165,129 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     )
 
 
+def _organization_of(queue_id: UUID) -> UUID | None:
+    rows = Queue.objects.with_scopes_disabled().filter(pk=queue_id)
+    found: UUID | None = rows.values_list("organization", flat=True).first()
+    return found
+
+
 def _locked(queue_id: UUID, at: datetime) -> QueueWaits:
     """Return the row of a queue, locked, made where there is none."""
-    QueueWaits.objects.bulk_create(
-        [QueueWaits(queue_id=queue_id, state=Predictor().to_state(), updated_at=at)],
-        ignore_conflicts=True,
+    rows = QueueWaits.objects.select_for_update(of=("self",)).filter(queue_id=queue_id)
+    found = rows.first()
+    if found is None:
+        QueueWaits.objects.bulk_create(
+            [QueueWaits(queue_id=queue_id, state=Predictor().to_state(), updated_at=at)],
+            ignore_conflicts=True,
+        )
+        found = rows.get()
+    return found
+
+
+def _past_of(lessons: Sequence[Lesson], queue_id: UUID, organization_id: UUID) -> list[Past]:
+    """Return what lessons tell, each once, in order; nothing of those whose step was undone."""
+    tickets = _with_periods(organization_id, pk__in={one.ticket_id for one in lessons})
+    by_id = {ticket.pk: ticket for ticket in tickets}
+    found: dict[tuple[UUID, int], Past] = {}
+    for lesson in lessons:
+        ticket = by_id.get(lesson.ticket_id)
+        if ticket is None:
+            continue
+        periods = list(ticket.periods.all())
+        stretches = _lessons.stretches_of(periods)
+        place = _lessons.place_of(
+            periods, stretches, queue_id=queue_id, state=lesson.state, at=lesson.at
+        )
+        if place is not None:
+            found[ticket.pk, place] = _past(ticket, stretches, place)
+    return sorted(found.values(), key=_in_order)
+
+
+def _past(ticket: Ticket, stretches: Sequence[_lessons.Stretch], place: int) -> Past:
+    ended = stretches[place]
+    ends_service = ended.state in ENDS_OF_SERVICES
+    return Past(
+        ticket=ticket,
+        ended_by=ended.state,
+        at=ended.started_at,
+        wait=_lessons.wait_before(stretches, place),
+        service=_lessons.service_before(ticket.pk, stretches, place) if ends_service else None,
+        is_first=place == 1,
     )
-    return QueueWaits.objects.select_for_update(of=("self",)).get(queue_id=queue_id)
 
 
-def _observe(predictor: Predictor, ticket: Ticket, event: TicketEvent, told: list[Shown]) -> None:
-    ended = event.occurred_at.timestamp()
-    if event.state == TicketState.CALLED:
-        predictor.observe_wait(ticket.joined_at.timestamp(), ended, outcome="called", shown=told)
-    elif event.state == TicketState.CANCELLED and event.from_state == TicketState.WAITING:
-        predictor.observe_wait(ticket.joined_at.timestamp(), ended, outcome="left")
-    elif event.state in {TicketState.COMPLETED, TicketState.NO_SHOW} and ticket.called_at:
-        _observe_service(predictor, ticket, ended, missed=event.state == TicketState.NO_SHOW)
+def _in_order(past: Past) -> tuple[datetime, UUID]:
+    return past.at, past.ticket.pk
 
 
-def _observe_service(predictor: Predictor, ticket: Ticket, ended: float, *, missed: bool) -> None:
-    assert ticket.called_at is not None  # noqa: S101  # asked by the callers
-    predictor.observe_service(
-        str(ticket.service_id or ""),
-        ended - ticket.called_at.timestamp(),
-        declared=ticket.service.duration_minutes * 60.0 if ticket.service else None,
-        no_show=missed,
-    )
+def _with_periods(organization_id: UUID, **which: Any) -> Any:
+    periods = TicketPeriod.objects.filter(organization_id=organization_id)
+    ordered = periods.order_by("started_at", F("ended_at").asc(nulls_last=True), "id")
+    rows = Ticket.objects.filter(organization_id=organization_id, **which)
+    return rows.select_related("service").prefetch_related(Prefetch("periods", queryset=ordered))
 
 
-def _from_history(queue_id: UUID, organization_id: UUID) -> Predictor:
-    """Return a predictor that has seen the queue's last tickets again, in the order they ended."""
-    rows = Ticket.objects.filter(organization_id=organization_id, queue_id=queue_id)
+def _observe(
+    predictor: Predictor,
+    past: Sequence[Past],
+    organization_id: UUID,
+    told: Mapping[tuple[UUID, datetime], Iterable[ShownEstimate]],
+) -> None:
+    services = [one.service for one in past if one.service]
+    seconds = _lessons.counter_seconds(services, organization_id) if services else {}
+    for one in past:
+        if one.ended_by in ENDS_OF_WAITS:
+            shown_rows = told.get((one.ticket.pk, one.at), ())
+            _observe_wait(predictor, one, _scoring.as_shown(shown_rows))
+        elif one.service:
+            service = one.ticket.service
+            predictor.observe_service(
+                str(one.ticket.service_id or ""),
+                seconds[one.service],
+                declared=service.duration_minutes * 60.0 if service else None,
+                no_show=one.ended_by == TicketState.NO_SHOW,
+            )
+
+
+def _observe_wait(predictor: Predictor, past: Past, told: list[Shown]) -> None:
+    if past.wait is None:
+        # A call of somebody who was not in line takes a counter, but ends no wait.
+        if past.ended_by == TicketState.CALLED:
+            predictor.usual.observe(past.at.timestamp(), past.at.timestamp())
+        return
+    since = past.wait.started_at
+    # Who is here before their time could not have been called before it.
+    if since < past.ticket.order_key <= past.at:
+        since = past.ticket.order_key
+    outcome: Outcome = "called" if past.ended_by == TicketState.CALLED else "left"
+    predictor.observe_wait(since.timestamp(), past.at.timestamp(), outcome=outcome, shown=told)
+
+
+def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Predictor:
+    """
+    Return a predictor that has seen again what ended in the queue and is settled, of its last tickets.
+
+    What is noted of that time is not to be learned again.
+    """
+    learned.rebuilt_until = until = now - SETTLED_AFTER
+    queue_id = learned.queue_id
+    passed = Q(queue=queue_id) | Q(issuing_queue=queue_id)
     scored = Prefetch("shown_estimates", queryset=ShownEstimate.objects.filter(queue_id=queue_id))
-    tickets: list[Ticket] = list(
-        rows.select_related("service")
-        .prefetch_related(scored)
-        .order_by("-joined_at")[:HISTORY_TICKETS]
-    )
+    rows = _with_periods(organization_id).filter(passed).prefetch_related(scored)
+    tickets: list[Ticket] = list(rows.order_by("-joined_at")[:HISTORY_TICKETS])
+    past = []
+    told: dict[tuple[UUID, datetime], list[ShownEstimate]] = {}
+    for ticket in tickets:
+        stretches = _lessons.stretches_of(ticket.periods.all())
+        for place, stretch in enumerate(stretches):
+            ends = stretch.state in ENDS_OF_WAITS | ENDS_OF_SERVICES
+            if ends and stretch.queue_id == queue_id and stretch.started_at <= until:
+                past.append(_past(ticket, stretches, place))
+        rows_told: Any = ticket.shown_estimates.all()
+        for row in rows_told:
+            told.setdefault((ticket.pk, row.called_at), []).append(row)
     predictor = Predictor()
-    for _at, step, ticket in sorted(_steps(tickets), key=lambda one: one[0]):
-        _see_again(predictor, step, ticket)
+    _observe(predictor, sorted(past, key=_in_order), organization_id, told)
     logger.warning(
         "learned waits were made anew from history",
         extra={"queue": str(queue_id), "tickets": len(tickets)},
@@ -172,47 +295,31 @@ def _from_history(queue_id: UUID, organization_id: UUID) -> Predictor:
     return predictor
 
 
-def _steps(tickets: list[Ticket]) -> Iterator[tuple[datetime, str, Ticket]]:
-    for ticket in tickets:
-        if ticket.called_at is not None:
-            yield ticket.called_at, "called", ticket
-            if ticket.ended_at is not None and ticket.state in {
-                TicketState.COMPLETED,
-                TicketState.NO_SHOW,
-            }:
-                yield ticket.ended_at, "served", ticket
-        elif ticket.state == TicketState.CANCELLED and ticket.ended_at is not None:
-            yield ticket.ended_at, "left", ticket
-
-
-def _see_again(predictor: Predictor, step: str, ticket: Ticket) -> None:
-    joined = ticket.joined_at.timestamp()
-    if step == "called" and ticket.called_at is not None:
-        rows: Any = ticket.shown_estimates.all()
-        told = _scoring.as_shown(rows)
-        # A call that was repeated is later than the one that ended the wait.
-        called = min([row.called_at for row in rows], default=ticket.called_at)
-        predictor.observe_wait(joined, called.timestamp(), outcome="called", shown=told)
-    elif ticket.ended_at is not None:
-        ended = ticket.ended_at.timestamp()
-        if step == "left":
-            predictor.observe_wait(joined, ended, outcome="left")
-        else:
-            missed = ticket.state == TicketState.NO_SHOW
-            _observe_service(predictor, ticket, ended, missed=missed)
-
-
 def _stays(queue: Queue, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield from when until when a counter served the queue, without its breaks."""
+    """
+    Yield from when until when a counter served the queue, without its breaks.
+
+    A session that its agent did not end that day counts until the last that happened at its counter.
+    """
+    seen = TicketPeriod.objects.filter(
+        organization_id=queue.organization_id,
+        counter=OuterRef("counter"),
+        started_at__gte=OuterRef("started_at"),
+        started_at__lte=Coalesce(OuterRef("ended_at"), Value(now)),
+    ).order_by("-started_at", "-id")
+    last_seen = Subquery(seen.values(end=Coalesce("ended_at", Value(now)))[:1])
+    zone = queue.branch.timezone
     sessions = CounterSession.objects.filter(
         organization_id=queue.organization_id,
         branch_id=queue.branch_id,
         queue_ids__contains=[queue.pk],
         started_at__gte=since,
-    )
+    ).annotate(last_seen=last_seen)
     breaks = SessionBreak.objects.order_by("started_at")
     for session in sessions.prefetch_related(Prefetch("breaks", queryset=breaks)):
-        at, until = session.started_at, session.ended_at or now
+        at, until = session.started_at, session.ended_at
+        if until is None or service_date(until, zone) != service_date(at, zone):
+            until = min(session.last_seen or at, until or now)
         for pause in session.breaks.all():
             if at < pause.started_at:
                 yield at, min(pause.started_at, until)

@@ -1,18 +1,16 @@
 """Taking back the last step."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.common.db import operation
 from smartqueue.queues import events, policies
-from smartqueue.queues.enums import AT_COUNTER, SessionState, TicketState
+from smartqueue.queues.enums import AT_COUNTER, UNDO_WITHIN, SessionState, TicketState
 from smartqueue.queues.errors import CounterBusy, NothingToUndo
 from smartqueue.queues.models import CounterSession, Ticket, TicketStep
 from smartqueue.queues.operations import _lifecycle
-
-UNDO_WITHIN = timedelta(minutes=2)
 
 _TOLD_AS: dict[str, type[events.TicketEvent]] = {
     TicketState.WAITING: events.TicketReturned,

@@ -15,6 +15,7 @@ from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.queues import estimates, operations, queries, rosters
 from smartqueue.queues.errors import QueueFull
 from smartqueue.queues.models import CounterSession, QueueWaits, RosterDay, SessionBreak
+from smartqueue.queues.operations import learning
 from smartqueue.queues.rosters import Planned
 from smartqueue.queues.tests.conftest import Api
 from smartqueue.queues.tests.factories import (
@@ -391,3 +392,45 @@ def test_the_usual_counters_are_learned_from_sessions_without_their_breaks(place
     estimates.forget_profiles()
     sit_down(place)
     assert median_of(place).basis == "usual"
+
+
+def test_a_half_hour_that_comes_twice_has_no_more_counters():
+    night = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    stays = [
+        (night + timedelta(days=days), night + timedelta(days=days, hours=6)) for days in (-7, 0, 7)
+    ]
+
+    usual = rosters.usual_counters(stays, "Europe/Paris", least_days=3)
+
+    # On the second Sunday the clock shows 2 to 3 twice.
+    assert max(max(day) for day in usual) == 1.0
+
+
+def test_a_session_left_open_counts_until_the_last_that_happened_at_its_counter(place):
+    of = {"organization": place.organization, "branch": place.branch}
+    opened = NOW.replace(hour=8)
+    for days in (7, 14):
+        start = opened - timedelta(days=days)
+        CounterSession.objects.with_scopes_disabled().create(
+            **of,
+            counter=place.counters[0],
+            agent_id=place.agent.user_id,
+            queue_ids=[place.queue.pk],
+            state="ended",
+            started_at=start,
+            ended_at=start + timedelta(hours=20),
+        )
+    session = sit_down(place, now=opened)
+    ticket = join(place, now=opened)
+    actor = {"actor": place.agent, "ticket_id": ticket.pk}
+    operations.call_next_for_session(actor=place.agent, session_id=session.pk, now=opened)
+    operations.start_ticket(**actor, now=opened + timedelta(minutes=10))
+    operations.complete_ticket(**actor, now=opened + timedelta(minutes=60))
+
+    operations.learn_usual_counters(queue_id=place.queue.pk, now=opened + timedelta(hours=20))
+
+    # On the other two days nothing shows that anybody was there.
+    assert QueueWaits.objects.get(queue=place.queue).usual == []
+    stays = learning._stays(place.queue, opened - timedelta(days=28), opened + timedelta(hours=20))
+    with tenancy.organizations([place.organization.pk]):
+        assert list(stays) == [(opened, opened + timedelta(minutes=60))]

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from smartqueue.common import tenancy
 from smartqueue.common.redis import client as redis_client
 from smartqueue.outbox.enums import HandlerMode
-from smartqueue.outbox.relay import carry_due
+from smartqueue.outbox.relay import carry_due as carry
 from smartqueue.queues import estimates, operations, queries, shown, tasks
 from smartqueue.queues.models import (
     OrganizationWaits,
@@ -43,6 +43,15 @@ def place() -> Iterator[Place]:
     learn(made, Predictor())
     yield made
     estimates.forget_profiles()
+
+
+def carry_due(mode: HandlerMode) -> None:
+    """Carry events, and learn from what they noted as if hours had passed."""
+    carry(mode)
+    later = minutes(24 * 60)
+    for queue_id in queries.queues_with_lessons(later):
+        while (over := operations.learn_lessons(queue_id=queue_id, now=later)) is not None:
+            shown.forget(over)
 
 
 def minutes(count: float) -> datetime:

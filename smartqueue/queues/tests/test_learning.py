@@ -1,0 +1,272 @@
+"""What the wait estimator of a queue is fed with: what happened, once it stands, once each."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from smartqueue.common import clock
+from smartqueue.common.redis import client as redis_client
+from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.relay import carry_due
+from smartqueue.queues import operations, tasks
+from smartqueue.queues.models import CounterSession, QueueWaits, Ticket
+from smartqueue.queues.operations import learning
+from smartqueue.queues.tests.factories import NOW, Place, join, make_place, make_queue, sit_down
+
+pytestmark = pytest.mark.django_db
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def learned(place: Place) -> dict[str, Any]:
+    """Return what is known of the place's queue once everything that has happened stands."""
+    carry_due(HandlerMode.DATABASE)
+    while operations.learn_lessons(queue_id=place.queue.pk, now=at(7200)) is not None:
+        pass
+    state: dict[str, Any] = QueueWaits.objects.get(queue=place.queue).state
+    return state
+
+
+def learn_by(place: Place, seconds: float) -> None:
+    """Let the workers do what is due at a moment."""
+    carry_due(HandlerMode.DATABASE)
+    operations.learn_lessons(queue_id=place.queue.pk, now=at(seconds))
+
+
+def call(place: Place, session: CounterSession, seconds: float) -> Ticket:
+    ticket = operations.call_next_for_session(
+        actor=place.agent, session_id=session.pk, now=at(seconds)
+    )
+    assert ticket is not None
+    return ticket
+
+
+def serve(place: Place, ticket: Ticket, start: float, end: float) -> None:
+    operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(start))
+    operations.complete_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(end))
+
+
+def test_a_missed_call_costs_the_counter_all_its_calls():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 10)
+    operations.recall_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(70))
+    operations.recall_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(130))
+    operations.mark_no_show(actor=place.agent, ticket_id=ticket.pk, now=at(190))
+
+    assert learned(place)["no_shows"]["missed_time"] == 180
+
+
+def test_a_service_lasts_from_the_first_call():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 10)
+    operations.recall_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(130))
+    serve(place, ticket, 140, 310)
+
+    assert learned(place)["services"][str(place.service.pk)][0] == 300
+
+
+def test_the_gap_to_the_next_call_is_the_counter_s_time_when_somebody_waits():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    join(place, now=at(1))
+    serve(place, call(place, session, 10), 20, 310)
+    call(place, session, 370)
+
+    assert learned(place)["services"][str(place.service.pk)][0] == 360
+
+
+def test_an_undone_completion_is_no_service():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 10)
+    serve(place, ticket, 20, 25)
+    learn_by(place, 40)
+    operations.undo_step(actor=place.agent, ticket_id=ticket.pk, now=at(40))
+    operations.complete_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(610))
+
+    assert learned(place)["services"][str(place.service.pk)] == [600, 1]
+
+
+def test_an_undone_no_show_is_no_no_show():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 10)
+    operations.mark_no_show(actor=place.agent, ticket_id=ticket.pk, now=at(60))
+    learn_by(place, 70)
+    operations.undo_step(actor=place.agent, ticket_id=ticket.pk, now=at(70))
+    serve(place, ticket, 80, 310)
+
+    assert learned(place)["no_shows"]["missed"] == 0
+
+
+def test_being_served_is_not_waiting():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 60)
+    operations.start_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(61))
+    operations.return_ticket(actor=place.agent, ticket_id=ticket.pk, now=at(1860), to="last")
+    call(place, session, 1920)
+
+    # One minute before the first call, one before the second; half an hour was service.
+    assert learned(place)["leaving"]["waited"] == pytest.approx(120, abs=2)
+
+
+def test_a_rebuild_with_events_still_to_come_counts_nothing_twice():
+    place = make_place()
+    session = sit_down(place)
+    for number in range(2):
+        join(place, now=at(number))
+    for number in range(2):
+        serve(place, call(place, session, 100 + 400 * number), 110, 400 + 400 * number)
+    QueueWaits.objects.update_or_create(
+        queue=place.queue, defaults={"state": {"version": 99}, "updated_at": NOW}
+    )
+
+    state = learned(place)
+
+    assert state["services"][str(place.service.pk)][1] == 2
+    assert state["leaving"]["tickets"] == 2
+
+
+def test_a_rebuild_of_a_queue_counts_no_call_of_another():
+    place = make_place()
+    other = make_queue(place, "B")
+    session = sit_down(place, queue_ids=[place.queue.pk])
+    join(place)
+    ticket = call(place, session, 60)
+    operations.transfer_ticket(
+        actor=place.agent, ticket_id=ticket.pk, target_queue_id=other.pk, now=at(120)
+    )
+    carry_due(HandlerMode.DATABASE)
+    QueueWaits.objects.update_or_create(
+        queue=other, defaults={"state": {"version": 99}, "updated_at": NOW}
+    )
+
+    operations.repair_learned_waits(queue_id=other.pk, now=at(3600))
+
+    assert QueueWaits.objects.get(queue=other).state["leaving"]["tickets"] == 0
+
+
+def test_a_gap_in_which_nobody_waited_is_no_handling_time():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    serve(place, call(place, session, 10), 20, 310)
+    join(place, now=at(320))
+    call(place, session, 370)
+
+    assert learned(place)["services"][str(place.service.pk)][0] == 300
+
+
+def test_a_counter_that_stays_away_is_no_handling_time():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    join(place, now=at(1))
+    serve(place, call(place, session, 10), 20, 310)
+    call(place, session, 911)
+
+    assert learned(place)["services"][str(place.service.pk)][0] == 300
+
+
+def test_the_gap_counts_also_where_the_next_is_called_from_another_queue():
+    place = make_place()
+    other = make_queue(place, "B")
+    session = sit_down(place)
+    join(place)
+    join(place, queue_id=other.pk, now=at(1))
+    serve(place, call(place, session, 10), 20, 310)
+    operations.call_next_ticket(
+        actor=place.agent, queue_id=other.pk, session_id=session.pk, now=at(350)
+    )
+
+    assert learned(place)["services"][str(place.service.pk)][0] == 340
+
+
+def test_an_undone_call_ends_no_wait():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 60)
+    learn_by(place, 70)
+    operations.undo_step(actor=place.agent, ticket_id=ticket.pk, now=at(80))
+    call(place, session, 600)
+
+    leaving = learned(place)["leaving"]
+    assert (leaving["tickets"], leaving["waited"]) == (1, 600)
+
+
+def test_nothing_is_learned_while_it_can_be_undone():
+    place = make_place()
+    session = sit_down(place)
+    join(place)
+    ticket = call(place, session, 10)
+    learn_by(place, 10 + 120)
+    operations.undo_step(actor=place.agent, ticket_id=ticket.pk, now=at(10 + 120))
+
+    assert learned(place)["leaving"]["tickets"] == 0
+
+
+def test_a_booked_person_waits_from_the_slot_on():
+    place = make_place()
+    session = sit_down(place)
+    ticket = join(place)
+    Ticket.objects.with_scopes_disabled().filter(pk=ticket.pk).update(order_key=at(600))
+    call(place, session, 660)
+
+    assert learned(place)["leaving"]["waited"] == 60
+
+
+def test_what_was_shown_is_forgotten_only_when_it_is_scored_for_good(monkeypatch):
+    place = make_place()
+    session = sit_down(place)
+    first, second = join(place), join(place)
+    assert first.pk != second.pk
+    key = f"shown:ticket:{second.pk}"
+    redis_client().rpush(key, json.dumps(second.first_estimate))
+    serve(place, call(place, session, 10), 20, 60)
+    call(place, session, 120)
+    carry_due(HandlerMode.DATABASE)
+    monkeypatch.setattr(clock, "now", lambda: at(1200))
+
+    with transaction.atomic():
+        operations.learn_lessons(queue_id=place.queue.pk, now=at(1200))
+        transaction.set_rollback(True)
+    assert redis_client().exists(key)
+
+    tasks.learn_lessons_task()
+    assert not redis_client().exists(key)
+
+
+def test_lessons_are_learned_some_at_a_time_until_none_is_left(monkeypatch):
+    monkeypatch.setattr(learning, "LESSONS_AT_ONCE", 2)
+    place = make_place()
+    session = sit_down(place)
+    for number in range(5):
+        join(place, now=at(number))
+    for number in range(5):
+        serve(
+            place, call(place, session, 100 + 100 * number), 110 + 100 * number, 200 + 100 * number
+        )
+    carry_due(HandlerMode.DATABASE)
+    monkeypatch.setattr(clock, "now", lambda: at(7200))
+
+    tasks.learn_lessons_task()
+
+    learned = QueueWaits.objects.get(queue=place.queue)
+    assert learned.pending == []
+    assert learned.state["services"][str(place.service.pk)][1] == 5
+    assert learned.state["leaving"]["tickets"] == 5
