@@ -14,8 +14,9 @@ import structlog
 
 from smartqueue.common import tenancy
 
-# The tokens of tickets, kiosks, displays and calendars stand in addresses, and open them.
-_TOKEN = re.compile(r"/([tkw]|calendar)/[\w-]{30,}")
+# The tokens of tickets, kiosks, displays, appointments, waitlists and calendars stand in addresses,
+# and open them.
+_TOKEN = re.compile(r"/([tkwal]|calendar)/[\w-]{30,}")
 
 
 def without_tokens(text: str) -> str:

@@ -9,7 +9,7 @@ from django.test import Client
 from smartqueue.accounts.tokens import make_opaque_token
 from smartqueue.common import middleware
 from smartqueue.common.logging import configure, without_tokens
-from smartqueue.queues.tokens import token_of
+from smartqueue.queues.tokens import sign, token_of
 
 
 @pytest.mark.django_db
@@ -22,12 +22,20 @@ from smartqueue.queues.tokens import token_of
         ("/w/{device}/", "/w/*/"),
         ("/calendar/{device}.ics", "/calendar/*.ics"),
         ("/calendar/{ticket}.ics", "/calendar/*.ics"),
+        ("/a/{appointment}/", "/a/*/"),
+        ("/a/{appointment}/move/", "/a/*/move/"),
+        ("/l/{entry}/", "/l/*/"),
     ],
 )
 def test_the_token_in_an_address_is_not_logged(
     capsys: pytest.CaptureFixture[str], path: str, shown: str
 ) -> None:
-    tokens = {"ticket": token_of(uuid4()), "device": make_opaque_token().text}
+    tokens = {
+        "ticket": token_of(uuid4()),
+        "device": make_opaque_token().text,
+        "appointment": sign("appointment", uuid4()),
+        "entry": sign("waitlist", uuid4()),
+    }
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure({"level": "INFO"})

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,20 +10,25 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from smartqueue.accounts import identifiers
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
+from smartqueue.appointments import operations as appointments
+from smartqueue.appointments.errors import TooEarly
 from smartqueue.business import queries as business_queries
 from smartqueue.business.enums import Switch
 from smartqueue.business.models import Branch
-from smartqueue.common.errors import NotFound, Problem
+from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations, policies
 from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import ORDINARY
 from smartqueue.queues.tokens import actor_of_token, token_of
-from smartqueue.web import queries
+from smartqueue.web import bookings, queries
 from smartqueue.web.devices import device_of
 from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
@@ -30,6 +36,7 @@ from smartqueue.web.views.kit import failure, language_of, now_of, page, uuid_or
 from smartqueue.web.wording import opens_at
 
 MAX_NAME = 80
+REFERENCE_LENGTH = 8
 
 
 def _kiosk(request: HttpRequest, token: str) -> tuple[Actor, Branch, Mapping[str, Any]]:
@@ -66,6 +73,7 @@ def _choices(
         **look,
         "opens": opens_at(queries.next_opening_of(branch, now), now) if is_idle else "",
         "branch": branch,
+        "is_bookable": bool(bookings.offered_services(branch)),
         "token": token,
         "language": language_of(request),
         "asks_name": look["own"].is_on(Switch.KIOSK_NAMES),
@@ -112,6 +120,53 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
     except Problem as problem:
         return _choices(request, token, branch, look, problem)
     return _printed(request, token, branch, look, ticket_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def arrive(request: HttpRequest, token: str) -> HttpResponse:
+    """Check somebody in by the reference of their appointment, typed or scanned, or by phone."""
+    actor, branch, look = _kiosk(request, token)
+    typed = request.POST.get("code", "").strip()[:30]
+    context = {
+        **look,
+        "branch": branch,
+        "token": token,
+        "language": language_of(request),
+        "typed": typed,
+        "problem": None,
+    }
+    if request.method != "POST":
+        return page(request, "kiosk_arrive.html", context)
+    try:
+        found = appointments.check_in_by_code(
+            actor=actor, branch_id=branch.pk, code=_code_of(typed), now=now_of(request)
+        )
+    except Problem as problem:
+        shown = failure(_Unknown() if isinstance(problem, NotFound) else problem)
+        if isinstance(problem, TooEarly):
+            opens = datetime.fromisoformat(problem.extra["opens_at"])
+            shown["detail"] = _("Come back at %(time)s.") % {"time": f"{opens:%H:%M}"}
+        return page(request, "kiosk_arrive.html", context | {"problem": shown}, problem.status)
+    if found.ticket_id is None:
+        raise NotFound
+    return _printed(request, token, branch, look, found.ticket_id)
+
+
+class _Unknown(NotFound):
+    title = gettext_lazy("No appointment of today has this reference or phone.")
+    detail = gettext_lazy("Check it, or ask the staff.")
+
+
+def _code_of(typed: str) -> str:
+    """Return a reference as it is kept, or a phone as it was booked with."""
+    code = "".join(typed.split()).upper()
+    if len(code) == REFERENCE_LENGTH and not code.isdecimal():
+        return code
+    try:
+        return identifiers.phone(typed).value
+    except InvalidInput:
+        return code
 
 
 def _printed(

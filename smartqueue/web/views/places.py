@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from smartqueue.queues import queries as queue_queries
-from smartqueue.web import queries
+from smartqueue.web import bookings, queries
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import now_of, page
 
@@ -42,6 +42,7 @@ def branch(request: HttpRequest, slug: str) -> HttpResponse:
         "queues": list(zip(queues, queue_queries.statuses_of(queues, now), strict=True)),
         "services": sorted(services.values(), key=lambda service: service.name),
         "opening": queries.opening_of(found, now),
+        "is_bookable": bool(bookings.offered_services(found)),
     }
     return page(request, "branch.html", context)
 

@@ -1,0 +1,419 @@
+"""Booking an appointment: a service, a day and a time, who comes; held while the form is filled."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from smartqueue.accounts import identifiers
+from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.models import User
+from smartqueue.appointments import operations, policies
+from smartqueue.appointments.enums import AppointmentState, BookingChannel
+from smartqueue.appointments.errors import CodeNeeded, HoldExpired, WrongBookingCode
+from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.operations import Person, Wish
+from smartqueue.appointments.tokens import actor_of_token, token_of, token_of_entry
+from smartqueue.business.models import Branch, Service
+from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn, Problem
+from smartqueue.web import bookings, queries
+from smartqueue.web.once import form_digest, issue_once
+from smartqueue.web.views.branding import branded
+from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
+
+MAX_NAME = 80
+MAX_PEOPLE = 100
+
+
+def local_page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    branch: Branch,
+    problem: Problem | None = None,
+) -> HttpResponse:
+    """Render a page of a branch: its look, its clock, and why something was refused."""
+    look = branded(request, queries.organization_of(branch.organization_id))
+    shown = {
+        **look,
+        "branch": branch,
+        **context,
+        "problem": failure(problem) if problem else None,
+        "free_instead": bookings.free_instead(problem.extra, branch) if problem else [],
+    }
+    with timezone.override(branch.timezone):
+        return page(request, template, shown, problem.status if problem else 200)
+
+
+def holder_of(token: str) -> tuple[Actor, UUID]:
+    """
+    Return whom an appointment's token stands for, and the appointment.
+
+    :raises NotFound: no token of ours
+    """
+    actor = actor_of_token(token)
+    if actor is None or actor.appointment_id is None:
+        raise NotFound
+    return actor, actor.appointment_id
+
+
+def date_or_none(value: str | None) -> date | None:
+    """Return the date that a form or an address holds; None for an empty or wrong one."""
+    try:
+        return date.fromisoformat(value or "")
+    except ValueError:
+        return None
+
+
+def people_of(data: QueryDict) -> int:
+    """Return for how many people a form or an address asks; one where it does not say."""
+    given = data.get("people", "")
+    number = int(given) if given.isascii() and given.isdecimal() and len(given) < 4 else 1
+    return min(max(number, 1), MAX_PEOPLE)
+
+
+def answers_of(data: QueryDict) -> dict[str, str]:
+    """Return the answers to a service's questions that a form holds, by the questions' codes."""
+    return {
+        name.removeprefix("answer-"): data.get(name, "")
+        for name in data
+        if name.startswith("answer-") and data.get(name)
+    }
+
+
+def time_of(request: HttpRequest) -> datetime:
+    """
+    Return the start that was pressed.
+
+    :raises InvalidInput: none, or no time
+    """
+    try:
+        at = datetime.fromisoformat(request.POST.get("starts_at", ""))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInput.on("starts_at", _("Choose a time."))
+    return at
+
+
+def _offered(slug: str, service_id: UUID) -> tuple[Branch, Service, list[Service]]:
+    branch = queries.get_branch(slug)
+    services = bookings.offered_services(branch)
+    service = next((row for row in services if row.pk == service_id), None)
+    if service is None:
+        raise NotFound
+    return branch, service, services
+
+
+@require_safe
+def services(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let somebody choose what the appointment is for; with one service there is no choice."""
+    branch = queries.get_branch(slug)
+    found = bookings.offered_services(branch)
+    if len(found) == 1:
+        return HttpResponseRedirect(reverse("web:book-times", args=[slug, found[0].pk]))
+    return local_page(request, "book.html", {"services": found}, branch)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def times(request: HttpRequest, slug: str, service_id: UUID) -> HttpResponse:
+    """Show the days and times that are free; a pressed time is held, and its form follows."""
+    branch, service, found = _offered(slug, service_id)
+    if request.method != "POST":
+        return shown_times(request, branch, service, more={"is_one": len(found) == 1})
+    try:
+        held = _hold(request, branch, service)
+    except (NotFound, NotSignedIn):
+        raise
+    except Problem as problem:
+        return shown_times(
+            request, branch, service, problem=problem, more={"is_one": len(found) == 1}
+        )
+    return HttpResponseRedirect(reverse("web:book-form", args=[token_of(held)]))
+
+
+def shown_times(
+    request: HttpRequest,
+    branch: Branch,
+    service: Service,
+    *,
+    problem: Problem | None = None,
+    more: dict[str, Any] | None = None,
+    day: date | None = None,
+) -> HttpResponse:
+    """Show what is free of a service; after a refusal also why, and what is free next."""
+    given = request.POST if request.method == "POST" else request.GET
+    people = people_of(given)
+    rules = policies.rules_of(service)
+    is_staff = policies.serves_at(actor_of(request), branch.organization_id, branch.pk)
+    wanted = day or date_or_none(given.get("day"))
+    context = {
+        "service": service,
+        "rules": rules,
+        "people": people,
+        "people_choices": range(1, min(rules.most_people, 10) + 1),
+        "needs_account": not rules.allows_anonymous and actor_of(request).user_id is None,
+        "nonce": str(uuid.uuid4()),
+        "here": reverse("web:book-times", args=[branch.slug, service.pk]),
+        **(more or {}),
+    }
+    if "choice" not in context:
+        context["choice"] = bookings.choice_of(
+            service, branch, now_of(request), day=wanted, people=people, is_public=not is_staff
+        )
+    return local_page(request, "book_times.html", context, branch, problem)
+
+
+def _hold(request: HttpRequest, branch: Branch, service: Service) -> UUID:
+    starts_at, people = time_of(request), people_of(request.POST)
+    nonce = uuid_or_none(request.POST.get("nonce")) or uuid.uuid4()
+    form = form_digest(request.path, nonce, (starts_at.isoformat(), people))
+    _count(request, form)
+
+    def hold() -> list[UUID]:
+        appointment = operations.hold_appointment(
+            actor=actor_of(request),
+            wish=Wish(
+                service_id=service.pk, branch_id=branch.pk, starts_at=starts_at, people=people
+            ),
+            person=Person(language=language_of(request)),
+            channel=BookingChannel.WEB,
+            now=now_of(request),
+        )
+        return [appointment.pk]
+
+    return issue_once(form, hold)[0]
+
+
+def _count(request: HttpRequest, form: bytes) -> None:
+    operations.count_booking(
+        actor=actor_of(request),
+        # A browser has no name of its own; its forgery token is one for as long as it keeps it.
+        device=request.COOKIES.get(settings.CSRF_COOKIE_NAME, ""),
+        once=form.hex(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What the form about the person holds, kept as it was typed."""
+
+    customer_name: str = ""
+    phone: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: QueryDict) -> "_Typed":
+        return cls(
+            customer_name=" ".join(data.get("customer_name", "").split())[:MAX_NAME],
+            phone=data.get("phone", "").strip(),
+            answers=answers_of(data),
+        )
+
+    @classmethod
+    def known(cls, request: HttpRequest, appointment: Appointment) -> "_Typed":
+        """What we know already of whoever is signed in and books for themselves."""
+        user_id = actor_of(request).user_id
+        if user_id is None or user_id != appointment.customer_id:
+            return cls(appointment.customer_name, appointment.phone)
+        person = User.objects.get(pk=user_id)
+        return cls(person.get_full_name()[:MAX_NAME], person.phone or "")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def form(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask who comes while the place is held; a phone without an account is proven by a code."""
+    holder, appointment_id = holder_of(token)
+    appointment = policies.access_appointment(holder, appointment_id)
+    if policies.serves(actor_of(request), appointment):
+        holder = actor_of(request)
+    now = now_of(request)
+    over = appointment.free_at is not None and appointment.free_at <= now
+    if over or appointment.state == AppointmentState.EXPIRED:
+        return _is_over(request, appointment, HoldExpired())
+    if appointment.state != AppointmentState.HELD:
+        return HttpResponseRedirect(reverse("web:appointment", args=[token]))
+    if request.method != "POST":
+        return _asked(request, token, appointment, _Typed.known(request, appointment))
+    typed = _Typed.of(request.POST)
+    try:
+        return _confirm(request, token, holder, appointment, typed)
+    except NotFound:
+        raise
+    except HoldExpired as problem:
+        return _is_over(request, appointment, problem)
+    except Problem as problem:
+        return _asked(request, token, appointment, typed, problem)
+
+
+def _confirm(
+    request: HttpRequest, token: str, holder: Actor, appointment: Appointment, typed: _Typed
+) -> HttpResponse:
+    phone = identifiers.phone(typed.phone).value if typed.phone else ""
+    person = Person(
+        customer_name=typed.customer_name,
+        phone=phone,
+        language=language_of(request),
+        answers=typed.answers,
+    )
+    given: dict[str, Any] = {"actor": holder, "appointment_id": appointment.pk}
+    now = now_of(request)
+    code = "".join(request.POST.get("code", "").split())
+    if code:
+        try:
+            operations.verify_booking_code(**given, code=code, now=now)
+        except WrongBookingCode as problem:
+            return _asked_code(request, token, appointment, typed, problem)
+    try:
+        operations.confirm_appointment(**given, person=person, now=now)
+    except CodeNeeded:
+        language = language_of(request)
+        operations.send_booking_code(**given, phone=phone, language=language, now=now)
+        fresh = policies.access_appointment(holder, appointment.pk)
+        return _asked_code(request, token, fresh, typed)
+    return HttpResponseRedirect(reverse("web:appointment", args=[token]))
+
+
+def _asked(
+    request: HttpRequest,
+    token: str,
+    appointment: Appointment,
+    typed: _Typed,
+    problem: Problem | None = None,
+) -> HttpResponse:
+    rules = policies.rules_of(appointment.service)
+    context = _held_context(request, token, appointment, typed)
+    is_known = appointment.customer_id is not None
+    is_staff = policies.serves(actor_of(request), appointment)
+    context |= {
+        "questions": rules.questions,
+        "is_known": is_known,
+        "needs_code": not (is_known or is_staff) and appointment.phone_verified_at is None,
+    }
+    return local_page(request, "book_form.html", context, appointment.branch, problem)
+
+
+def _asked_code(
+    request: HttpRequest,
+    token: str,
+    appointment: Appointment,
+    typed: _Typed,
+    problem: Problem | None = None,
+) -> HttpResponse:
+    context = _held_context(request, token, appointment, typed)
+    context["mailbox"] = settings.DEVELOPMENT_MAILBOX
+    return local_page(request, "book_code.html", context, appointment.branch, problem)
+
+
+def _held_context(
+    request: HttpRequest, token: str, appointment: Appointment, typed: _Typed
+) -> dict[str, Any]:
+    until = appointment.free_at or now_of(request)
+    return {
+        "token": token,
+        "appointment": appointment,
+        "service": appointment.service,
+        "typed": typed,
+        "held_until": until,
+        "seconds_left": max(int((until - now_of(request)).total_seconds()), 0),
+    }
+
+
+def _is_over(request: HttpRequest, appointment: Appointment, problem: Problem) -> HttpResponse:
+    """Lead back to the choice, with what is free next."""
+    return shown_times(
+        request, appointment.branch, appointment.service, problem=problem, day=appointment.date
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def wait(request: HttpRequest, slug: str, service_id: UUID) -> HttpResponse:
+    """Let somebody wait for a place between two dates when all are taken."""
+    branch, service, _found = _offered(slug, service_id)
+    user_id = actor_of(request).user_id
+    person = User.objects.filter(pk=user_id).first() if user_id else None
+    if request.method != "POST":
+        typed = {"customer_name": person.get_full_name() if person else ""}
+        return _wait_form(request, branch, service, typed, str(uuid.uuid4()))
+    names = ("customer_name", "phone", "from_date", "until_date", "part")
+    typed = {name: " ".join(request.POST.get(name, "").split())[:MAX_NAME] for name in names}
+    nonce = uuid_or_none(request.POST.get("nonce")) or uuid.uuid4()
+    try:
+        entry_id = _join(request, branch, service, typed, nonce)
+    except (NotFound, NotSignedIn):
+        raise
+    except Problem as problem:
+        return _wait_form(request, branch, service, typed, str(nonce), problem)
+    return HttpResponseRedirect(reverse("web:waiting", args=[token_of_entry(entry_id)]))
+
+
+_PARTS = {
+    "morning": {"until_time": bookings.NOON},
+    "afternoon": {"from_time": bookings.NOON},
+}
+
+
+def _join(
+    request: HttpRequest, branch: Branch, service: Service, typed: dict[str, str], nonce: UUID
+) -> UUID:
+    since, until = date_or_none(typed["from_date"]), date_or_none(typed["until_date"])
+    if since is None or until is None:
+        name = "from_date" if since is None else "until_date"
+        raise InvalidInput.on(name, _("Choose a date."), "required")
+    phone = identifiers.phone(typed["phone"]).value if typed["phone"] else ""
+    form = form_digest(request.path, nonce, sorted(typed.items()))
+    _count(request, form)
+
+    def join() -> list[UUID]:
+        entry = operations.join_waitlist(
+            actor=actor_of(request),
+            service_id=service.pk,
+            branch_id=branch.pk,
+            from_date=since,
+            until_date=until,
+            people=people_of(request.POST),
+            customer_name=typed["customer_name"],
+            phone=phone,
+            language=language_of(request),
+            now=now_of(request),
+            **_PARTS.get(typed["part"], {}),
+        )
+        return [entry.pk]
+
+    return issue_once(form, join)[0]
+
+
+def _wait_form(
+    request: HttpRequest,
+    branch: Branch,
+    service: Service,
+    typed: dict[str, str],
+    nonce: str,
+    problem: Problem | None = None,
+) -> HttpResponse:
+    now = now_of(request)
+    choice = bookings.choice_of(service, branch, now)
+    rules = policies.rules_of(service)
+    given = request.POST if request.method == "POST" else request.GET
+    context = {
+        "service": service,
+        "typed": typed,
+        "nonce": nonce,
+        "people": people_of(given),
+        "first_day": timezone.localtime(now, timezone=bookings.zone_of(branch)).date(),
+        "last_day": choice.last_day,
+        "asks_phone": actor_of(request).user_id is None
+        or policies.serves_at(actor_of(request), branch.organization_id, branch.pk),
+        "needs_account": not rules.allows_anonymous and actor_of(request).user_id is None,
+    }
+    return local_page(request, "book_wait.html", context, branch, problem)
