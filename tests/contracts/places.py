@@ -22,6 +22,8 @@ from smartqueue.analytics.operations import SUMS
 from smartqueue.appointments import operations as appointments
 from smartqueue.appointments.enums import FeedKind
 from smartqueue.appointments.tests import factories as bookings
+from smartqueue.appointments.tokens import token_of as token_of_appointment
+from smartqueue.appointments.tokens import token_of_entry
 from smartqueue.business import operations as business
 from smartqueue.business.enums import DeviceKind
 from smartqueue.business.models import (
@@ -413,6 +415,28 @@ PAGE_METHODS = {
         "t/<str:token>/more-time/",
         "t/<str:token>/leave/",
         "k/<str:token>/tickets/",
+        "k/<str:token>/arrive/",
+        "b/<slug:slug>/book/<uuid:service_id>/",
+        "b/<slug:slug>/book/<uuid:service_id>/wait/",
+        "a/<str:token>/form/",
+        "a/<str:token>/move/",
+        "a/<str:token>/<str:action>/",
+        "l/<str:token>/<str:action>/",
+        *(
+            f"manage/branches/<uuid:branch_id>/{page}/"
+            for page in (
+                "appointments/<uuid:appointment_id>/move",
+                "appointments/<uuid:appointment_id>/<str:action>",
+                "slots",
+                "slots/generate",
+                "slots/<uuid:slot_id>/<str:action>",
+                "dates",
+                "dates/<uuid:exception_id>/remove",
+                "absences",
+                "absences/<uuid:absence_id>/remove",
+                "booking-rules/<uuid:service_id>",
+            )
+        ),
         "agent/open/",
         "agent/session/<str:action>/",
         "agent/tickets/<uuid:ticket_id>/<str:action>/",
@@ -538,6 +562,15 @@ def address(world: World, route: str) -> str:
                 "calendar": f"{ids.get('feed')}.ics",
                 "k": world.tokens["kiosk"],
                 "w": world.tokens["display"],
+                "a": token_of_appointment(ids["confirmed"]),
+                "l": token_of_entry(ids["waitlist"]),
+                token_of_appointment(ids["confirmed"]): "coming",
+                token_of_entry(ids["waitlist"]): "leave",
+                "book": str(place.service.pk),
+                "slots": str(ids["appointment-slots"]),
+                "dates": str(ids["slot-exceptions"]),
+                str(ids["appointments"]): "approve",
+                str(ids["appointment-slots"]): "retire",
                 "manage": str(ids["organizations"]),
                 str(ids["members"]): "change",
                 str(ids["invitations"]): "withdraw",
@@ -876,6 +909,20 @@ UPLOADS: dict[str, Body] = {
         "file": picture(),
     },
 }
+_BRANCH = "manage/branches/<uuid:branch_id>/"
+_SLOT = {
+    "day_of_week": "2",
+    "start_time": "08:00",
+    "end_time": "12:00",
+    "interval_minutes": "20",
+    "capacity": "3",
+}
+
+
+def _other_time(world: World) -> dict[str, Any]:
+    return {"starts_at": (world.ids["day"] + timedelta(hours=5)).isoformat()}
+
+
 FORMS: dict[str, Body] = {
     "privacy/phone/": lambda w: {"phone": "+221771234567"},
     "account/privacy/requests/": lambda w: {"right": "question", "body": "What do you keep?"},
@@ -884,6 +931,26 @@ FORMS: dict[str, Body] = {
     "manage/privacy/<uuid:organization_id>/entries/": lambda w: REGISTER_ENTRY,
     "q/<uuid:queue_id>/": lambda w: {"service": str(w.place.service.pk), "once": str(uuid4())},
     "k/<str:token>/tickets/": lambda w: {"queue": _text(w, "queues"), "once": str(uuid4())},
+    "b/<slug:slug>/book/<uuid:service_id>/": lambda w: {
+        "starts_at": (w.ids["day"] + timedelta(hours=4)).isoformat()
+    },
+    "b/<slug:slug>/book/<uuid:service_id>/wait/": lambda w: {
+        "from_date": str(w.ids["day"].date()),
+        "until_date": str(w.ids["day"].date()),
+        "phone": "+221771234567",
+    },
+    "a/<str:token>/form/": lambda w: {"customer_name": "Awa"},
+    "a/<str:token>/move/": _other_time,
+    f"{_BRANCH}appointments/<uuid:appointment_id>/move/": _other_time,
+    f"{_BRANCH}slots/": lambda w: _SLOT | {"service": str(w.place.service.pk)},
+    f"{_BRANCH}slots/generate/": lambda w: {"service": str(w.place.service.pk)},
+    f"{_BRANCH}dates/": lambda w: {"date": "2026-12-31", "kind": "close"},
+    f"{_BRANCH}absences/": lambda w: {
+        "agent": str(w.people["agent"].user_id),
+        "starts_at": "2026-12-31T09:00",
+        "ends_at": "2026-12-31T10:00",
+    },
+    "k/<str:token>/arrive/": lambda w: {"code": "AAAAAAAA"},
     "manage/branches/<uuid:branch_id>/devices/": lambda w: {"kind": "kiosk", "name": "Entrance"},
     "manage/support/": lambda w: {
         "organization": _text(w, "organizations"),

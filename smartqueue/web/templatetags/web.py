@@ -80,9 +80,9 @@ def price(service: Any) -> str:
 
 
 @register.filter(name="get")
-def get_of(mapping: Mapping[Any, Any], key: Any) -> Any:
-    """Return what a mapping has under a key; nothing for an unknown one."""
-    return mapping.get(key, "")
+def get_of(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """Return what a mapping has under a key; nothing for an unknown one, or where there is none."""
+    return mapping.get(key, "") if mapping else ""
 
 
 @register.simple_tag
