@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Prefetch, Q, QuerySet
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.appointments.models import Appointment
 from smartqueue.business import hours
 from smartqueue.business import queries as business_queries
 from smartqueue.business.enums import ROLES_WITH, Ability
@@ -301,11 +302,12 @@ def list_organizations_named(search: str) -> list[Organization]:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in a list of the console."""
+    """Somebody in a list of the console; `booked_at` is the time of their appointment, if any."""
 
     ticket: Ticket
     waited: int
     priority: str
+    booked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,15 +334,23 @@ def console_of(session: CounterSession, now: datetime) -> Console:
         for p in QueuePriority.objects.filter(queue__in=session.queue_ids)
     }
 
-    def person(ticket: Ticket) -> Person:
-        waited = max(int((now - ticket.joined_at).total_seconds() // 60), 0)
-        return Person(ticket, waited, names.get((ticket.queue_id, ticket.priority), ""))
-
     current = queue_queries.current_ticket(session.pk)
     today = service_date(now, session.branch.timezone)
     waiting = queue_queries.list_waiting(session.queue_ids)[:WAITING_SHOWN]
     missed = queue_queries.list_missed(session.queue_ids, today)[:MISSED_SHOWN]
     parked = queue_queries.list_parked(session.queue_ids)[:WAITING_SHOWN]
+    shown = [ticket.pk for ticket in (*waiting, *parked, *filter(None, [current]))]
+    booked = dict(
+        Appointment.objects.filter(ticket__in=shown).values_list("ticket", "starts_at")
+        if shown
+        else ()
+    )
+
+    def person(ticket: Ticket) -> Person:
+        waited = max(int((now - ticket.joined_at).total_seconds() // 60), 0)
+        priority = names.get((ticket.queue_id, ticket.priority), "")
+        return Person(ticket, waited, priority, booked.get(ticket.pk))
+
     return Console(
         session=session,
         queues=served,

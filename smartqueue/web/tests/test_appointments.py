@@ -308,3 +308,18 @@ def test_a_kiosk_of_another_branch_checks_nobody_in(
     assert 'data-code="not_found"' in answer.content.decode()
     booked.refresh_from_db()
     assert booked.state == "confirmed"
+
+
+def test_the_console_shows_who_has_an_appointment(
+    client: Client, town: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booked = bookings.book(town)
+    sign_in(client, town.agent)
+    factories.sit_down(town)
+    at(monkeypatch, -10)
+    factories.join(town)
+    assert "booked" not in Page(client.get("/agent/").content.decode()).test_ids
+    step(client, town, booked, "check-in")
+    page = Page(client.get("/agent/").content.decode())
+    assert page.test_ids.count("booked") == 1
+    assert page.test_ids.count("waiting-row") == 2
