@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("business", "0003_settings_devices_support"),
-        ("queues", "0006_rosters_and_shown_estimates"),
+        ("queues", "0007_expected_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
