@@ -12,6 +12,7 @@ from django.contrib.gis.db.models.functions import Distance
 from django.contrib.gis.geos import Point
 from django.db.models import Max, Q, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from smartqueue.appointments.availability import (
     Calendar,
@@ -526,7 +527,11 @@ def find_openings(search: Search, now: datetime) -> Openings:
         raise InvalidInput.on("date_to", _("The last date must come after the first."))
     if (until - since).days > LONGEST_DAYS:
         raise InvalidInput.on(
-            "date_to", _("Ask for %(days)d days at most.") % {"days": LONGEST_DAYS}
+            "date_to",
+            ngettext(
+                "Ask for %(days)d day at most.", "Ask for %(days)d days at most.", LONGEST_DAYS
+            )
+            % {"days": LONGEST_DAYS},
         )
     branches = Branch.objects.filter(closed_at=None, organization__closed_at=None)
     services = Service.objects.filter(retired_at=None, organization__closed_at=None)

@@ -51,12 +51,12 @@ def tell_after_commit(*commands: Hint) -> None:
     connection = transaction.get_connection()
     for _, registered, _ in reversed(connection.run_on_commit):
         if isinstance(registered, _Hints):
-            break
-    else:
-        registered = _Hints()
-        connection.on_commit(registered, robust=True)
-    for command in commands:
-        registered.commands[command] = None
+            registered.commands.update(dict.fromkeys(commands))
+            return
+    # Filled before it is registered: outside a transaction it is called at once.
+    hints = _Hints()
+    hints.commands.update(dict.fromkeys(commands))
+    connection.on_commit(hints, robust=True)
 
 
 def wake_relay_after_commit() -> None:

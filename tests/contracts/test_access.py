@@ -211,6 +211,7 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
         ("POST", "account/privacy/erase/"),
         ("GET", "api/queues/analytics/"),
         ("GET", "api/business/analytics/"),
+        ("GET", "api/analytics/wait-accuracy/"),
         ("GET", "api/business/organizations/"),
         ("GET", "manage/cases/"),
         ("GET", "manage/cases/part/"),

@@ -87,6 +87,8 @@ def test_a_person_is_taken_out_of_their_tickets(
 def test_an_administrator_erases_no_sole_owner_either(place: Place, as_web: AsWeb):
     admin: Actor = make_signed_in(make_user(is_superuser=True))
     owner = place.owner.require_user()
+    reason = "They asked for it in writing"
+    accounts.open_account_access(actor=admin, whose=owner, reason=reason, now=NOW)
 
     with as_web(), tenancy.serving():
         tenancy.identify(admin.user_id)

@@ -184,13 +184,13 @@ def test_a_list_costs_the_same_however_long_it_is(
     make_score(place)
     count(place)
     owner.get(PATH)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert len(owner.get(PATH).json()["results"]) == 1
     for weeks in (1, 2):
         make_score(place, called_at=NOW - timedelta(weeks=weeks))
     count(place)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert len(owner.get(PATH).json()["results"]) == 3
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from smartqueue.appointments.enums import ACTIVE, AHEAD, AppointmentState, QuestionKind
 from smartqueue.appointments.errors import (
@@ -88,13 +89,21 @@ def check_limits(
     ahead = own.filter(state__in=AHEAD, ends_at__gt=now)
     if ahead.count() >= rules.most_ahead:
         raise TooManyAppointments(
-            _("At most %(count)d appointments may be ahead of one person.")
+            ngettext(
+                "At most %(count)d appointment may be ahead of one person.",
+                "At most %(count)d appointments may be ahead of one person.",
+                rules.most_ahead,
+            )
             % {"count": rules.most_ahead}
         )
     same_day = own.filter(date=day, state__in=ACTIVE, person_key=person_key)
     if same_day.count() >= rules.most_per_day:
         raise TooManyAppointments(
-            _("At most %(count)d appointments a day may be booked for one person.")
+            ngettext(
+                "At most %(count)d appointment a day may be booked for one person.",
+                "At most %(count)d appointments a day may be booked for one person.",
+                rules.most_per_day,
+            )
             % {"count": rules.most_per_day}
         )
     if not rules.no_show_limit:

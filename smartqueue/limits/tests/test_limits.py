@@ -163,13 +163,14 @@ def test_a_closed_action_fails_when_nothing_can_count(action: str, redis_away: N
 def test_an_attempt_costs_one_round_trip(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
     limits.check(action, person="warm")
     asked: list[Any] = []
-    send = type(client()).execute_command
+    kind = client().connection_pool.connection_class
+    send = kind.send_command
 
     def counting(self: Any, *args: Any, **options: Any) -> Any:
         asked.append(args[0])
         return send(self, *args, **options)
 
-    monkeypatch.setattr(type(client()), "execute_command", counting)
+    monkeypatch.setattr(kind, "send_command", counting)
 
     limits.check(action, once="form", person="awa")
 

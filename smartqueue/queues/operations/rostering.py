@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.business.enums import Ability
@@ -78,7 +79,12 @@ def _check_day(queue: Queue, day: Day, now: datetime) -> None:
 def _check_spans(spans: Sequence[Span]) -> None:
     if len(spans) > MOST_SPANS:
         raise InvalidInput.on(
-            "spans", _("Plan %(n)s ranges a day at most.") % {"n": MOST_SPANS}, "too_many"
+            "spans",
+            ngettext(
+                "Plan %(n)s range a day at most.", "Plan %(n)s ranges a day at most.", MOST_SPANS
+            )
+            % {"n": MOST_SPANS},
+            "too_many",
         )
     for start, end, counters in spans:
         if start % QUARTER or end % QUARTER:
@@ -87,7 +93,14 @@ def _check_spans(spans: Sequence[Span]) -> None:
             raise InvalidInput.on("spans", _("A range ends after it begins."), "order")
         if not 1 <= counters <= MOST_COUNTERS:
             raise InvalidInput.on(
-                "spans", _("Plan between 1 and %(n)s counters.") % {"n": MOST_COUNTERS}, "counters"
+                "spans",
+                ngettext(
+                    "Plan between 1 and %(n)s counter.",
+                    "Plan between 1 and %(n)s counters.",
+                    MOST_COUNTERS,
+                )
+                % {"n": MOST_COUNTERS},
+                "counters",
             )
     if any(first[1] > second[0] for first, second in pairwise(spans)):
         raise InvalidInput.on("spans", _("Two ranges overlap."), "overlap")

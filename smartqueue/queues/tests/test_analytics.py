@@ -333,4 +333,4 @@ def test_more_rows_cost_no_more_queries(path: str) -> None:
 
     # Session with roles, count, page, queues of the page, figures.
     assert one == (1, 5)
-    assert count() == (3, 6)
+    assert count() == (3, 5)
