@@ -298,6 +298,14 @@ def test_an_offer_is_declined_and_the_list_left(client: Client, town: Place) -> 
     assert client.post(f"{link}approve/").status_code == 404
 
 
+def test_people_wait_for_what_is_before_the_next_free_day(client: Client, town: Place) -> None:
+    fields = Page(client.get(f"{times_path(town)}wait/").content.decode()).fields
+    assert (fields["from_date"], fields["until_date"]) == ("2026-11-23", "2026-11-23")
+    full(town)
+    fields = Page(client.get(f"{times_path(town)}wait/").content.decode()).fields
+    assert (fields["from_date"], fields["until_date"]) == ("2026-11-23", "2026-11-30")
+
+
 def test_while_places_are_free_nobody_waits(client: Client, town: Place) -> None:
     filled = {"from_date": OFFERED, "until_date": OFFERED, "phone": PHONE}
     answer = client.post(f"{times_path(town)}wait/", filled)

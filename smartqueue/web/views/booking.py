@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.operations import Person, Wish
 from smartqueue.appointments.tokens import actor_of_token, token_of, token_of_entry
 from smartqueue.business.models import Branch, Service
+from smartqueue.common.clock import service_date
 from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn, Problem
 from smartqueue.web import bookings, queries
 from smartqueue.web.once import form_digest, issue_once
@@ -405,12 +406,16 @@ def _wait_form(
     choice = bookings.choice_of(service, branch, now)
     rules = policies.rules_of(service)
     given = request.POST if request.method == "POST" else request.GET
+    first = service_date(now, branch.timezone)
+    # While a place is free people book it, so they wait for what is before.
+    until = max(choice.days[0][0] - timedelta(days=1), first) if choice.days else choice.last_day
     context = {
         "service": service,
         "typed": typed,
         "nonce": nonce,
+        "until": until,
         "people": people_of(given),
-        "first_day": timezone.localtime(now, timezone=bookings.zone_of(branch)).date(),
+        "first_day": first,
         "last_day": choice.last_day,
         "asks_phone": actor_of(request).user_id is None
         or policies.serves_at(actor_of(request), branch.organization_id, branch.pk),
