@@ -64,7 +64,7 @@ def note_lesson(*, event: TicketEvent) -> None:
         return
     tenancy.enter(ticket.organization_id)
     lesson = Lesson(event.occurred_at, ticket.pk, TicketState(event.state))
-    learned = _locked(event.queue_id, event.occurred_at)
+    learned = _locked(event.queue_id, event.occurred_at, "state", "usual")
     if lesson.stored() not in learned.pending:
         learned.pending = [*learned.pending, lesson.stored()]
         learned.save(update_fields=["pending"])
@@ -176,9 +176,10 @@ def _organization_of(queue_id: UUID) -> UUID | None:
     return found
 
 
-def _locked(queue_id: UUID, at: datetime) -> QueueWaits:
-    """Return the row of a queue, locked, made where there is none."""
-    rows = QueueWaits.objects.select_for_update(of=("self",)).filter(queue_id=queue_id)
+def _locked(queue_id: UUID, at: datetime, *unread: str) -> QueueWaits:
+    """Return the row of a queue, locked, made where there is none, but for the unread columns."""
+    locked = QueueWaits.objects.select_for_update(of=("self",))
+    rows = locked.filter(queue_id=queue_id).defer(*unread)
     found = rows.first()
     if found is None:
         QueueWaits.objects.bulk_create(
