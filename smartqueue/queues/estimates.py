@@ -95,7 +95,8 @@ _PROFILE = """
                   AND line.id <> queue.id AND line.state <> 'paused' AND line.waiting_count > 0
                 GROUP BY line.id
             ) AS other
-            WHERE other.share > 0 AND other.head_since IS NOT NULL)
+            WHERE other.share > 0 AND other.head_since IS NOT NULL),
+           learned.priority
     FROM queues_queue AS queue
     JOIN business_branch AS branch ON branch.id = queue.branch_id
     LEFT JOIN queues_queuewaits AS learned ON learned.queue_id = queue.id
@@ -152,8 +153,9 @@ class Profile:
     What was learned of a queue, the mean handling time of who waits in it in seconds, the counters
     planned or usual, since when (epoch seconds) the first in line waits and each counter is on a
     break (None for one that serves), the people with appointments soon who have not arrived, the
-    other queues of the same counters, and what was answered from these so far, and its hours once
-    they were asked for.
+    other queues of the same counters, how many people with a head start join per second of service
+    and the seconds of it, and what was answered from these so far, and its hours once they were
+    asked for.
     """
 
     predictor: Predictor
@@ -162,7 +164,8 @@ class Profile:
     head_since: float | None = None
     breaks: Sequence[float | None] = ()
     others: Sequence[OtherLine] = ()
-    answers: dict[tuple[int, Pool, bool, int], Estimate] = field(default_factory=dict)
+    priority: Sequence[float] = (0.0, 0.0)
+    answers: dict[tuple[int, Pool, bool, int, int], Estimate] = field(default_factory=dict)
     plans: dict[tuple[int, str], Plan] = field(default_factory=dict)
     hours: list[Hours] = field(default_factory=list)
     at_rest: list[tuple[float, Counters]] = field(default_factory=list)
@@ -199,17 +202,29 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
     now = clock.now()
     with tenancy.counting("queues_queue", old):
         rows = fetch_all(_PROFILE, [now - LATE_ARRIVALS, now + EXPECTED_WITHIN, old])
-    for queue_id, state, wider, services, *planned, head_since, breaks, expected, others in rows:
+    for (
+        queue_id,
+        state,
+        wider,
+        services,
+        *planned,
+        head,
+        breaks,
+        expected,
+        others,
+        priority,
+    ) in rows:
         predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
         profile = _profile(predictor, services, _planned(*planned))
         _profiles[queue_id] = (
             moment,
             replace(
                 profile,
-                head_since=head_since,
+                head_since=head,
                 breaks=_loaded(breaks),
                 bookings=_bookings(_loaded(expected)),
                 others=[OtherLine(*other) for other in _loaded(others)],
+                priority=_loaded(priority) or (0.0, 0.0),
             ),
         )
 
@@ -303,12 +318,20 @@ def for_place(
         profile.hours.append(hours())
     if counters is None and queue.open_counters == 0:
         counters = profile.counters_at_rest(queue.pk)
-    elsewhere = _ahead_elsewhere(queue, people_ahead, profile, now)
+    came = _came_before(queue, people_ahead, profile, now)
+    elsewhere = _ahead_elsewhere(profile, came, now)
     pool = _pool(queue, people_ahead + elsewhere, profile, now, counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead + elsewhere)
     is_of_now = pool.plan or pool.closes_at is not None
-    key = (near, pool, frozen, int(now.timestamp()) // ANSWER_SECONDS if is_of_now else 0)
+    came_minutes = round(came / 60) if pool.priority_rate else 0
+    key = (
+        near,
+        pool,
+        frozen,
+        int(now.timestamp()) // ANSWER_SECONDS if is_of_now else 0,
+        came_minutes,
+    )
     known = profile.answers.get(key)
     if known is None:
         summary = LineSummary(
@@ -320,26 +343,28 @@ def for_place(
             bookings=profile.bookings,
             frozen=frozen,
         )
-        known = profile.answers[key] = profile.predictor.predict_position(near, summary)
+        known = profile.answers[key] = profile.predictor.predict_position(
+            near, summary, effective_at=now.timestamp() - 60 * came_minutes
+        )
     explanation = replace(known.explanation, people_ahead=people_ahead, elsewhere=elsewhere)
     return replace(known, explanation=explanation)
 
 
-def _ahead_elsewhere(queue: Queue, people_ahead: int, profile: Profile, now: datetime) -> int:
+def _came_before(queue: Queue, people_ahead: int, profile: Profile, now: datetime) -> float:
     """
-    Return how many people of other queues the same counters will call before this place in line.
+    Return how many seconds ago somebody at this place in line came: between the first in line and
+    now, as if people had come evenly.
+    """
+    waited = _waited_by_head(profile, now)
+    if waited is None or people_ahead >= queue.waiting_count:
+        return 0.0
+    return waited * (1 - people_ahead / queue.waiting_count)
 
-    Counters call whoever came first. When somebody at this place came is read off their place between
-    the first in line and now.
-    """
-    if not profile.others:
-        return 0
+
+def _ahead_elsewhere(profile: Profile, came: float, now: datetime) -> int:
+    """Return how many people of other queues came before, whom the same counters will call first."""
     moment = now.timestamp()
-    came = moment
-    if profile.head_since is not None and people_ahead < queue.waiting_count:
-        waited = max(moment - profile.head_since, 0.0)
-        came = moment - waited * (1 - people_ahead / queue.waiting_count)
-    return round(sum(other.people_before(came, moment) for other in profile.others))
+    return round(sum(other.people_before(moment - came, moment) for other in profile.others))
 
 
 def _waited_by_head(profile: Profile, now: datetime) -> float | None:
@@ -367,7 +392,14 @@ def _pool(
     kind, plan = _plan(queue, profile, now, is_serving=serving > 0)
     if not serving:
         paused = 0 if queue.state == QueueState.CLOSED else _counters(queue, counters)[1]
-        return Pool(id=str(queue.pk), plan=plan, plan_kind=kind, paused=paused)
+        return Pool(
+            id=str(queue.pk),
+            plan=plan,
+            plan_kind=kind,
+            paused=paused,
+            priority_rate=profile.priority[0],
+            priority_head_start=profile.priority[1],
+        )
     idle = 0
     if people_ahead == 0 and queue.waiting_count <= 1:
         idle = min(_counters(queue, counters)[0], queue.open_counters)
@@ -379,6 +411,8 @@ def _pool(
         plan=plan,
         plan_kind=kind,
         closes_at=closes_at.timestamp() if closes_at else None,
+        priority_rate=profile.priority[0],
+        priority_head_start=profile.priority[1],
     )
 
 

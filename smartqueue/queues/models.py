@@ -431,8 +431,10 @@ class QueueWaits(models.Model):
     What is learned of one queue: `state` as `waits.Predictor.to_state` has it, and in `usual` the
     mean number of open counters by weekday (0 is Monday) and half-hour, empty before three days.
 
-    `pending` are the steps to learn once they can no longer be undone: [moment, ticket, state].
-    What ended until `rebuilt_until` was learned from history, whenever its events come.
+    `priority` are how many people with a head start join per second of service and the seconds of it,
+    empty where none do. `pending` are the steps to learn once they can no longer be undone: [moment,
+    ticket, state]. What ended until `rebuilt_until` was learned from history, whenever its events
+    come.
     """
 
     queue = models.OneToOneField(
@@ -440,6 +442,7 @@ class QueueWaits(models.Model):
     )
     state = models.JSONField()
     usual = models.JSONField(default=list)
+    priority = models.JSONField(default=list)
     pending = models.JSONField(default=list)
     rebuilt_until = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()

@@ -5,7 +5,7 @@ Pure functions. Minutes are those of the clock on the branch's wall, from midnig
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -161,6 +161,22 @@ def _from(levels: Sequence[tuple[float, float]], start: float) -> tuple[Segment,
             later.append(Segment(at, counters))
     segments = (Segment(start, present), *later)
     return segments if any(segment.counters for segment in segments) else ()
+
+
+def merged(
+    stays: Iterable[tuple[datetime, datetime]],
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield from when until when at least one counter was open."""
+    begun: tuple[datetime, datetime] | None = None
+    for since, until in sorted(stays):
+        if begun is not None and since <= begun[1]:
+            begun = begun[0], max(begun[1], until)
+            continue
+        if begun is not None:
+            yield begun
+        begun = since, until
+    if begun is not None:
+        yield begun
 
 
 def usual_counters(

@@ -112,6 +112,7 @@ def test_every_action_takes_an_idempotency_key(operations):
         "/auth/",
         "/accounts/factors/",
         "/business/devices/",
+        "/appointments/calendar-feeds/",
         "/privacy/erasures/",
         "{appointment_id}/code/",
         "{appointment_id}/verify/",

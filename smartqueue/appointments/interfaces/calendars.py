@@ -20,6 +20,7 @@ from smartqueue.appointments.models import BusyCalendar, CalendarFeed
 from smartqueue.common.errors import Problem
 from smartqueue.common.rest.problems import problem_response
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
+from smartqueue.idempotency.rest import idempotent
 from smartqueue.limits import operations as limits
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class BusyCalendarListView(ApiListView):
         return self.list_response(request)
 
     @extend_schema(request=NewBusyCalendarInput, responses={201: BusyCalendarSerializer})
+    @idempotent
     def post(self, request: ApiRequest) -> Response:
         """Stop offering the times at which a calendar kept elsewhere is busy."""
         given = NewBusyCalendarInput(data=request.data)
@@ -214,6 +216,7 @@ class BusyCalendarView(ApiView):
 
 class RefreshBusyCalendarView(ApiView):
     @extend_schema(request=None, responses=BusyCalendarSerializer)
+    @idempotent
     def post(self, request: ApiRequest, calendar_id: UUID) -> Response:
         """Have a calendar kept elsewhere fetched within minutes."""
         calendar = operations.refresh_busy_calendar(

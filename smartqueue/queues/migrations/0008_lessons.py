@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="queuewaits",
+            name="priority",
+            field=models.JSONField(default=list),
+        ),
+        migrations.AddField(
+            model_name="queuewaits",
             name="rebuilt_until",
             field=models.DateTimeField(null=True),
         ),

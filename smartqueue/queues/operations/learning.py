@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models import Avg, Count, F, OuterRef, Prefetch, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.db import operation
 from smartqueue.queues import estimates, rosters
-from smartqueue.queues.enums import TicketState
+from smartqueue.queues.enums import ORDINARY, JoinChannel, TicketState
 from smartqueue.queues.events import TicketEvent
 from smartqueue.queues.lessons import ENDS_OF_SERVICES, ENDS_OF_WAITS, SETTLED_AFTER, Lesson
 from smartqueue.queues.models import (
@@ -64,7 +64,7 @@ def note_lesson(*, event: TicketEvent) -> None:
         return
     tenancy.enter(ticket.organization_id)
     lesson = Lesson(event.occurred_at, ticket.pk, TicketState(event.state))
-    learned = _locked(event.queue_id, event.occurred_at)
+    learned = _locked(event.queue_id, event.occurred_at, "state", "usual")
     if lesson.stored() not in learned.pending:
         learned.pending = [*learned.pending, lesson.stored()]
         learned.save(update_fields=["pending"])
@@ -126,17 +126,22 @@ def repair_learned_waits(*, queue_id: UUID, now: datetime) -> bool:
 
 @operation
 def learn_usual_counters(*, queue_id: UUID, now: datetime) -> None:
-    """Note how many counters are usually open by weekday and half-hour, from the last four weeks."""
+    """
+    Note how many counters are usually open by weekday and half-hour, and how often people with a
+    priority come while one is, from the last four weeks.
+    """
     queue: Queue | None = (
         Queue.objects.with_scopes_disabled().select_related("branch").filter(pk=queue_id).first()
     )
     if queue is None:
         return
     tenancy.enter(queue.organization_id)
-    stays = list(_stays(queue, now - timedelta(days=USUAL_DAYS), now))
+    since = now - timedelta(days=USUAL_DAYS)
+    stays = list(_stays(queue, since, now))
     learned = _locked(queue_id, now)
     learned.usual = rosters.usual_counters(stays, queue.branch.timezone, LEAST_USUAL_DAYS)
-    learned.save(update_fields=["usual"])
+    learned.priority = _priority(queue, stays, since) if learned.usual else []
+    learned.save(update_fields=["usual", "priority"])
 
 
 @operation
@@ -171,9 +176,10 @@ def _organization_of(queue_id: UUID) -> UUID | None:
     return found
 
 
-def _locked(queue_id: UUID, at: datetime) -> QueueWaits:
-    """Return the row of a queue, locked, made where there is none."""
-    rows = QueueWaits.objects.select_for_update(of=("self",)).filter(queue_id=queue_id)
+def _locked(queue_id: UUID, at: datetime, *unread: str) -> QueueWaits:
+    """Return the row of a queue, locked, made where there is none, but for the unread columns."""
+    locked = QueueWaits.objects.select_for_update(of=("self",))
+    rows = locked.filter(queue_id=queue_id).defer(*unread)
     found = rows.first()
     if found is None:
         QueueWaits.objects.bulk_create(
@@ -255,10 +261,10 @@ def _observe_wait(predictor: Predictor, past: Past, told: list[Shown]) -> None:
         if past.ended_by == TicketState.CALLED:
             predictor.usual.observe(past.at.timestamp(), past.at.timestamp())
         return
-    since = past.wait.started_at
-    # Who is here before their time could not have been called before it.
-    if since < past.ticket.order_key <= past.at:
-        since = past.ticket.order_key
+    since, ticket = past.wait.started_at, past.ticket
+    # Who is here before their appointment is not expected to be called before it.
+    if ticket.channel == JoinChannel.CHECK_IN and since < ticket.order_key <= past.at:
+        since = ticket.order_key
     outcome: Outcome = "called" if past.ended_by == TicketState.CALLED else "left"
     predictor.observe_wait(since.timestamp(), past.at.timestamp(), outcome=outcome, shown=told)
 
@@ -293,6 +299,25 @@ def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Pre
         extra={"queue": str(queue_id), "tickets": len(tickets)},
     )
     return predictor
+
+
+def _priority(
+    queue: Queue, stays: Sequence[tuple[datetime, datetime]], since: datetime
+) -> list[float]:
+    """Return arrivals with a head start per second of service, and their mean head start in seconds."""
+    rows = Ticket.objects.filter(
+        organization_id=queue.organization_id, queue=queue, joined_at__gte=since
+    ).exclude(priority=ORDINARY)
+    head_start = F("joined_at") - F("order_key")
+    # An emergency's head start is of days; nobody can count on one.
+    ahead = rows.annotate(head_start=head_start).filter(
+        head_start__gt=timedelta(0), head_start__lt=timedelta(days=1)
+    )
+    found = ahead.aggregate(people=Count("pk"), mean=Avg("head_start"))
+    served = sum(((end - start) for start, end in rosters.merged(stays)), timedelta())
+    if not found["people"] or not served:
+        return []
+    return [found["people"] / served.total_seconds(), found["mean"].total_seconds()]
 
 
 def _stays(queue: Queue, since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -11,8 +11,8 @@ from smartqueue.common import clock
 from smartqueue.common.redis import client as redis_client
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.relay import carry_due
-from smartqueue.queues import operations, tasks
-from smartqueue.queues.models import CounterSession, QueueWaits, Ticket
+from smartqueue.queues import estimates, operations, tasks
+from smartqueue.queues.models import CounterSession, Queue, QueueWaits, Ticket
 from smartqueue.queues.operations import learning
 from smartqueue.queues.tests.factories import NOW, Place, join, make_place, make_queue, sit_down
 
@@ -224,7 +224,9 @@ def test_a_booked_person_waits_from_the_slot_on():
     place = make_place()
     session = sit_down(place)
     ticket = join(place)
-    Ticket.objects.with_scopes_disabled().filter(pk=ticket.pk).update(order_key=at(600))
+    Ticket.objects.with_scopes_disabled().filter(pk=ticket.pk).update(
+        order_key=at(600), channel="check_in"
+    )
     call(place, session, 660)
 
     assert learned(place)["leaving"]["waited"] == 60
@@ -270,3 +272,33 @@ def test_lessons_are_learned_some_at_a_time_until_none_is_left(monkeypatch):
     assert learned.pending == []
     assert learned.state["services"][str(place.service.pk)][1] == 5
     assert learned.state["leaving"]["tickets"] == 5
+
+
+def test_people_with_a_priority_are_expected_as_often_as_they_came():
+    place = make_place(policy="head_start")
+    service_days = [NOW - timedelta(days=days) for days in (1, 2, 3)]
+    for day in service_days:
+        session = sit_down(place, now=day)
+        join(place, now=day, actor=place.agent, priority="elderly")
+        join(place, now=day, actor=place.agent)
+        operations.end_session(
+            actor=place.agent, session_id=session.pk, now=day + timedelta(hours=2)
+        )
+    sit_down(place)
+
+    operations.learn_usual_counters(queue_id=place.queue.pk, now=NOW)
+
+    rate, head_start = QueueWaits.objects.get(queue=place.queue).priority
+    assert rate == pytest.approx(3 / (3 * 7200))
+    assert head_start == pytest.approx(900, abs=1)
+    estimates.forget_profiles()
+    queue = Queue.objects.with_scopes_disabled().select_related("branch").get(pk=place.queue.pk)
+    told = estimates.for_place(queue, 6, NOW, lambda: (None, None))
+    assert 0 < told.explanation.overtakers <= rate * 900
+    QueueWaits.objects.filter(queue=place.queue).update(priority=[])
+    estimates.forget_profiles()
+    without = estimates.for_place(queue, 6, NOW, lambda: (None, None))
+    assert without.explanation.overtakers == 0
+    assert told.median is not None
+    assert without.median is not None
+    assert told.median > without.median
