@@ -323,8 +323,9 @@ def for_place(
     pool = _pool(queue, people_ahead + elsewhere, profile, now, counters)
     frozen = queue.state == QueueState.PAUSED
     near = _nearby(people_ahead + elsewhere)
-    is_of_now = pool.plan or pool.closes_at is not None
-    came_minutes = round(came / 60) if pool.priority_rate else 0
+    # Who passes whom depends on when both came and on the slots of who is still to come.
+    is_of_now = pool.plan or pool.closes_at is not None or profile.bookings
+    came_minutes = round(came / 60) if pool.priority_rate or profile.bookings else 0
     key = (
         near,
         pool,

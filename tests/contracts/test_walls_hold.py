@@ -6,12 +6,14 @@ Each proof has its control: without the policies of a table the same question is
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import Error, IntegrityError, connection, models, transaction
 
 from smartqueue.analytics.operations import count_wait_accuracy
+from smartqueue.appointments.models import BusyTime
 from smartqueue.audit.models import Entry, RowChange
 from smartqueue.business.models import Invitation, Membership, OpeningHours
 from smartqueue.common import tenancy
@@ -78,6 +80,13 @@ def world(as_web: AsWeb) -> World:
         slot_at=NOW,
         people=2,
         head_start_minutes=25,
+    )
+    BusyTime.objects.with_scopes_disabled().create(
+        **of,
+        calendar_id=made.ids["busy-calendars"],
+        branch=place.branch,
+        starts_at=NOW,
+        ends_at=NOW + timedelta(hours=1),
     )
     QueueWaits.objects.get_or_create(queue=place.queue, defaults={"state": {}, "updated_at": NOW})
     OrganizationWaits.objects.with_scopes_disabled().create(**of, ratios={}, updated_at=NOW)

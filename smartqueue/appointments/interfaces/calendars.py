@@ -26,8 +26,6 @@ from smartqueue.limits import operations as limits
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-FRESH_SECONDS = 300
-
 
 @require_safe
 def calendar_file(request: ApiRequest, token: str) -> HttpResponse:
@@ -39,8 +37,8 @@ def calendar_file(request: ApiRequest, token: str) -> HttpResponse:
         return problem_response(request, problem)
     response = HttpResponse(file.content, content_type=file.content_type)
     response.headers["ETag"] = quote_etag(hashlib.sha256(file.content).hexdigest()[:32])
-    # Nobody on the way may keep it; the program asks again with its mark.
-    response.headers["Cache-Control"] = f"private, max-age={FRESH_SECONDS}"
+    # No cache may keep it; the program itself asks again with the mark of what it has.
+    response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = f'inline; filename="{file.name}"'
     response.headers["X-Robots-Tag"] = "noindex"
     conditional = get_conditional_response(request, response.headers["ETag"], response=response)

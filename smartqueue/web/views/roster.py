@@ -1,5 +1,6 @@
 """The counters that a manager plans for a queue, a day a page."""
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -169,11 +170,12 @@ def day_text(asked: Day) -> str:
     return str(capfirst(WEEKDAYS[asked]))
 
 
-def spans_text(spans: list[Any] | list[tuple[int, int, float]]) -> list[tuple[str, str, str]]:
-    """Return ranges as texts: from, until, counters."""
+def spans_text(spans: list[Any] | list[tuple[int, int, float]]) -> list[tuple[str, str, str, int]]:
+    """Return ranges as people read them: from, until, counters, and these in whole ones."""
     return [_span_text(span) for span in spans]
 
 
-def _span_text(span: Span | tuple[int, int, float]) -> tuple[str, str, str]:
+def _span_text(span: Span | tuple[int, int, float]) -> tuple[str, str, str, int]:
     since, until, counters = span
-    return clock_text(since), clock_text(until), formats.number_format(counters)
+    figure = formats.number_format(counters)
+    return clock_text(since), clock_text(until), figure, math.ceil(counters)
