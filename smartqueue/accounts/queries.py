@@ -33,6 +33,11 @@ def open_accesses(admin_id: UUID) -> QuerySet[AccountAccess]:
     return AccountAccess.objects.filter(admin=admin_id, closed_at=None, expires_at__gt=wall_now())
 
 
+def get_person(user_id: UUID | None) -> User | None:
+    """Return an account that is open, by its id; None for nobody's."""
+    return User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
+
+
 def list_accesses(user_id: UUID) -> QuerySet[AccountAccess]:
     """Return the accesses to a person's account, and those they have opened, newest first."""
     rows = AccountAccess.objects.filter(Q(user=user_id) | Q(admin=user_id))

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from smartqueue.accounts import identifiers
 from smartqueue.accounts.actor import Actor
-from smartqueue.accounts.models import User
+from smartqueue.accounts.queries import get_person
 from smartqueue.appointments import operations, policies
 from smartqueue.appointments.enums import AppointmentState, BookingChannel
 from smartqueue.appointments.errors import CodeNeeded, HoldExpired, WrongBookingCode
@@ -223,10 +223,9 @@ class _Typed:
     @classmethod
     def known(cls, request: HttpRequest, appointment: Appointment) -> "_Typed":
         """What we know already of whoever is signed in and books for themselves."""
-        user_id = actor_of(request).user_id
-        if user_id is None or user_id != appointment.customer_id:
+        person = get_person(actor_of(request).user_id)
+        if person is None or person.pk != appointment.customer_id:
             return cls(appointment.customer_name, appointment.phone)
-        person = User.objects.get(pk=user_id)
         return cls(person.get_full_name()[:MAX_NAME], person.phone or "")
 
 
@@ -341,8 +340,7 @@ def _is_over(request: HttpRequest, appointment: Appointment, problem: Problem) -
 def wait(request: HttpRequest, slug: str, service_id: UUID) -> HttpResponse:
     """Let somebody wait for a place between two dates when all are taken."""
     branch, service, _found = _offered(slug, service_id)
-    user_id = actor_of(request).user_id
-    person = User.objects.filter(pk=user_id).first() if user_id else None
+    person = get_person(actor_of(request).user_id)
     if request.method != "POST":
         typed = {"customer_name": person.get_full_name() if person else ""}
         return _wait_form(request, branch, service, typed, str(uuid.uuid4()))
