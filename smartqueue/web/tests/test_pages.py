@@ -185,11 +185,11 @@ def test_console_asks_as_much_for_three_people_as_for_one(
     sign_in(client, place.agent)
     factories.join(place, customer_name="Awa")
     client.get("/agent/")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get("/agent/console/")
     factories.join(place, customer_name="Binta")
     factories.join(place, customer_name="Codou")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get("/agent/console/")
 
 
