@@ -97,6 +97,7 @@ TAKEN: Final = {
     "PUT api/business/organizations/<uuid:pk>/settings/": {"version"},
     "PATCH api/business/organizations/<uuid:pk>/settings/": {"version"},
     "POST api/business/organizations/<uuid:pk>/settings/restore/": {"version"},
+    "POST api/appointments/absences/": {"organization"},
     "POST api/business/support-accesses/": {"organization"},
     "POST api/privacy/consents/": {"version"},
     "POST api/privacy/register-entries/": {"organization"},

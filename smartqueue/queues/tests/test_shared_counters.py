@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.utils import translation
 
 from smartqueue.common import tenancy
 from smartqueue.queues import estimates, operations, queries
@@ -93,7 +94,8 @@ def test_who_waits_elsewhere_is_told_and_noted():
 
     ticket = join(place, now=at(60))
 
-    view = queries.ticket_view(ticket, at(60))
+    with translation.override("en"):
+        view = queries.ticket_view(ticket, at(60))
     assert view["people_ahead"] == 0
     assert "3 people before you wait in other lines" in view["why"]["text"]
     assert ticket.first_estimate["ahead"] == 3
