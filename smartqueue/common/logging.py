@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from smartqueue.common import tenancy
+from smartqueue.common.crypto import keyed_digest
 
 # The tokens of tickets, kiosks, displays, appointments, waitlists and calendars stand in addresses,
 # and open them.
@@ -64,6 +65,11 @@ def configure(settings: dict[str, str]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def mark_of(address: str | None) -> str | None:
+    """Return what stands for a network address in the log: the same for the same address, no more."""
+    return keyed_digest("address in the log", address).hex()[:16] if address else None
+
+
 def note_refusal(code: str) -> None:
     """Remember why a request is refused, and whom it named, for its line in the log."""
     _refusal.set({"code": code, "person": tenancy.own_key()})
@@ -77,7 +83,7 @@ def forget_refusal() -> None:
 def request_line(address: Callable[[], str | None], **facts: Any) -> None:
     """
     Write the line of one request, in the form of all others; of a refused one also the reason's
-    code, the person and the network address.
+    code, the person and what stands for the network address.
 
     It is written for every request, so it takes none of the way through the logging module.
     """
@@ -86,5 +92,5 @@ def request_line(address: Callable[[], str | None], **facts: Any) -> None:
         line = {**facts, "event": "request", "level": "info", "timestamp": at}
         refusal = _refusal.get()
         if refusal is not None:
-            line |= refusal | {"address": address()}
+            line |= refusal | {"address": mark_of(address())}
         sys.stderr.write(json.dumps(line) + "\n")

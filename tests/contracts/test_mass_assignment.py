@@ -102,8 +102,8 @@ TAKEN: Final = {
     "POST api/privacy/consents/": {"version"},
     "POST api/privacy/register-entries/": {"organization"},
 }
-# What the world cannot answer with a success: codes, keys and second factors that it has not, and
-# what may not be removed while people wait.
+# What the world cannot answer with a success: codes, keys and second factors that it has not, what
+# may not be removed while people wait, and the door on another day than that of an appointment.
 REFUSED: Final = frozenset(
     {
         "DELETE api/accounts/factors/totp/",
@@ -120,6 +120,11 @@ REFUSED: Final = frozenset(
         "POST api/accounts/auth/verify/",
         "POST api/accounts/factors/passkeys/",
         "POST api/accounts/factors/totp/confirm/",
+        "POST api/appointments/appointments/<uuid:appointment_id>/cancel-following/",
+        "POST api/appointments/appointments/<uuid:appointment_id>/check-in/",
+        "POST api/appointments/appointments/<uuid:appointment_id>/no-show/",
+        "POST api/appointments/appointments/<uuid:appointment_id>/verify/",
+        "POST api/appointments/check-in/",
         "DELETE api/business/organizations/<uuid:pk>/",
         "DELETE api/business/branches/<uuid:pk>/",
         "POST api/privacy/erasures/confirm/",

@@ -10,7 +10,7 @@ from django.test import Client
 
 from smartqueue.accounts.tests.factories import make_user
 from smartqueue.common.ids import new_id
-from smartqueue.common.logging import configure
+from smartqueue.common.logging import configure, mark_of
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "203.0.113.7"
@@ -54,9 +54,9 @@ def test_a_failed_sign_in_is_logged_without_what_was_typed(
 
     (line,) = _lines(capsys)
 
-    assert _seen(line) == (line["status"], "invalid_credentials", None, ADDRESS)
+    assert _seen(line) == (line["status"], "invalid_credentials", None, mark_of(ADDRESS))
     assert 400 <= line["status"] < 500
-    assert "x@y.test" not in json.dumps(line)
+    assert [told for told in ("x@y.test", ADDRESS) if told in json.dumps(line)] == []
 
 
 @pytest.mark.parametrize("path", ["/api/queues/tickets/{id}/", "/manage/{id}/members/"])
@@ -70,7 +70,7 @@ def test_a_refusal_names_the_person_and_the_reason(
 
     (line,) = _lines(capsys)
 
-    assert _seen(line) == (404, "not_found", str(person.pk), ADDRESS)
+    assert _seen(line) == (404, "not_found", str(person.pk), mark_of(ADDRESS))
 
 
 def test_an_attempt_over_the_limit_is_logged_with_its_reason(
