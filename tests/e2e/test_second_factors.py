@@ -39,6 +39,14 @@ ASK_FOR_LOCALHOST = """async () => {
   }
 }"""
 # The device of a test touches itself: where passkeys complete names it would sign in at once.
+COUNT_QUESTIONS = """
+    window.questions = 0;
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = (options) => {
+        window.questions += 1;
+        return get(options);
+    };
+"""
 WITHOUT_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false;"
 POST = """async ([path, body]) => {
   const answer = await fetch(path, {
@@ -196,12 +204,17 @@ def test_the_button_takes_the_question_over_from_autofill(
     site: Site, returning: tuple[Page, str, Device]
 ) -> None:
     page, _address, device = returning
+    page.add_init_script(COUNT_QUESTIONS)
     device.touch(by_itself=False)
-    with page.expect_response("**/passkey/options/"):
-        page.goto(f"/sign-in/?next={SECURITY}")
+    page.goto(f"/sign-in/?next={SECURITY}")
+    # The device looks for a finger when it is asked, so autofill's question has to be there first.
+    for _ in range(100):
+        if page.evaluate("window.questions"):
+            break
+        page.wait_for_timeout(50)
+    device.touch(by_itself=True)
     with page.expect_response("**/passkey/options/"):
         use_passkey(page)
-    device.touch(by_itself=True)
     expect(page).to_have_url(f"{site.url}{SECURITY}")
 
 
