@@ -13,7 +13,8 @@ from smartqueue.queues import live, policies, queries
 from smartqueue.queues.models import Queue
 from smartqueue.realtime.registry import Twofold
 
-ESTIMATE_SECONDS = 5.0
+# Somebody whose place has changed sees it within four seconds.
+ESTIMATE_SECONDS = 3.0
 
 
 class QueueTopic:
