@@ -10,6 +10,7 @@ import environ
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from smartqueue.common import tenancy
 
@@ -116,6 +117,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_scope_left_over() -> Iterator[None]:
-    """What a test enters or identifies outside a unit of work or a request ends with the test."""
+    """The scope, person and language that a test or its requests leave behind end with the test."""
     with tenancy.restored():
         yield
+    translation.deactivate()
