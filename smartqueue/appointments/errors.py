@@ -151,8 +151,3 @@ class AlreadyOnWaitlist(Conflict):
 class OfferOver(Conflict):
     code = "offer_over"
     title = _("This offer is over. The next free place will be offered again.")
-
-
-class PeopleBooked(Conflict):
-    code = "people_booked"
-    title = _("People have appointments here.")

@@ -18,8 +18,9 @@ from smartqueue.accounts.events import (
     SignedOutEverywhere,
     UserErased,
 )
-from smartqueue.accounts.models import AccountAccess, User
+from smartqueue.accounts.models import AccountAccess
 from smartqueue.accounts.ports import CodeMessage
+from smartqueue.accounts.queries import get_person
 from smartqueue.notifications import operations, tasks
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.events import MessageQueued
@@ -95,7 +96,7 @@ def on_signed_out_everywhere_warn(event: SignedOutEverywhere) -> None:
 
 def _warn(event: AccountEvent, code: str, *, key: str, **facts: str) -> None:
     """Tell a person in the application and by one message: e-mail, or text where there is none."""
-    user = User.objects.filter(pk=event.user_id, is_active=True).first()
+    user = get_person(event.user_id)
     if user is None:
         return
     operations.notify(user_id=user.pk, code=code, data=facts, dedupe_key=key, now=event.occurred_at)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 
-from smartqueue.accounts import policies
+from smartqueue.accounts import policies, queries
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ChallengePurpose, CodePurpose, EndReason
 from smartqueue.accounts.errors import ResetExpired, WrongPassword
@@ -79,7 +79,7 @@ def _grant(user: User) -> str:
 def _of_grant(grant: str) -> tuple[User, str]:
     owner, _, rest = grant.partition(".")
     try:
-        user = User.objects.filter(pk=UUID(owner), is_active=True).first()
+        user = queries.get_person(UUID(owner))
     except ValueError:
         user = None
     if user is None or not _grants.check_token(user, rest):

@@ -248,14 +248,8 @@ class AvailableSlotsView(ApiListView):
         return self.get_paginated_response([row.view() for row in page or ()])
 
 
-class AppointmentListView(ApiListView):
-    public = True
-    serializer_class = forms.StaffAppointmentOutput
-    queryset = Appointment.objects.none()
-    filterset_class = AppointmentFilter
-
-    def get_queryset(self) -> Any:
-        return queries.list_appointments()
+class _CountedListView(ApiListView):
+    """A list that people add to as often as they may book."""
 
     def check_throttles(self, request: Any) -> None:
         """Count a booking by who makes it, before any transaction; a reading as usual."""
@@ -267,6 +261,16 @@ class AppointmentListView(ApiListView):
             device=request.headers.get("X-Device-ID", ""),
             once=request.headers.get(HEADER, ""),
         )
+
+
+class AppointmentListView(_CountedListView):
+    public = True
+    serializer_class = forms.StaffAppointmentOutput
+    queryset = Appointment.objects.none()
+    filterset_class = AppointmentFilter
+
+    def get_queryset(self) -> Any:
+        return queries.list_appointments()
 
     @extend_schema(responses=forms.StaffAppointmentOutput(many=True))
     def get(self, request: ApiRequest) -> Response:
@@ -511,7 +515,7 @@ class CancelSeriesView(ApiView):
         return Response({"appointments": [queries.holder_view(row) for row in ended]})
 
 
-class WaitlistView(ApiListView):
+class WaitlistView(_CountedListView):
     public = True
     serializer_class = forms.WaitlistOutput
     queryset = WaitlistEntry.objects.none()
@@ -519,17 +523,6 @@ class WaitlistView(ApiListView):
 
     def get_queryset(self) -> Any:
         return queries.list_waitlist()
-
-    def check_throttles(self, request: Any) -> None:
-        """Count a wish as a booking."""
-        if request.method != "POST":
-            super().check_throttles(request)
-            return
-        operations.count_booking(
-            actor=request.actor,
-            device=request.headers.get("X-Device-ID", ""),
-            once=request.headers.get(HEADER, ""),
-        )
 
     @extend_schema(responses=forms.WaitlistOutput(many=True))
     def get(self, request: ApiRequest) -> Response:

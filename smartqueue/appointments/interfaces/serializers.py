@@ -4,7 +4,6 @@ from datetime import time
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
 from smartqueue.appointments.enums import (
@@ -23,26 +22,11 @@ from smartqueue.appointments.models import (
     SlotException,
 )
 from smartqueue.appointments.operations.booking import MOST_OF_A_SERIES
-from smartqueue.common.rest.fields import NearField
+from smartqueue.common.rest.fields import NearField, PhoneField
 
 Data = dict[str, Any]
 SMALLEST = 1
 LARGEST = 1000
-
-
-class PhoneField(serializers.CharField):
-    """A phone number, national for Senegal or international; its value is E.164."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text: str = super().to_internal_value(data)
-        if not text.strip():
-            return ""
-        number = to_python(text, region="SN")
-        if number is None or not number.is_valid():
-            raise serializers.ValidationError(
-                _("This is not a phone number."), code="invalid_phone"
-            )
-        return str(number.as_e164)
 
 
 class SlotChanges(serializers.Serializer[Data]):

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.gis.geos import Point
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
+from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
 from smartqueue.common import geo
@@ -26,6 +27,21 @@ class _Degrees(serializers.FloatField):
         if not math.isfinite(value):
             self.fail("not_finite")
         return value
+
+
+class PhoneField(serializers.CharField):
+    """A phone number, national for Senegal or international; its value is E.164."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if not text.strip():
+            return ""
+        number = to_python(text, region="SN")
+        if number is None or not number.is_valid():
+            raise serializers.ValidationError(
+                _("This is not a phone number."), code="invalid_phone"
+            )
+        return str(number.as_e164)
 
 
 class WholeSerializer(serializers.Serializer[Any]):

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from smartqueue.accounts.actor import SYSTEM, Actor
-from smartqueue.accounts.models import User
+from smartqueue.accounts.queries import get_person
 from smartqueue.common.db import operation
 from smartqueue.notifications import operations as notification_operations
 from smartqueue.outbox import operations as outbox
@@ -53,7 +53,7 @@ def make_export(*, export_id: UUID, now: datetime) -> bool:
     The tables are read and the file is written before anything is locked.
     """
     export = Export.objects.filter(pk=export_id, state=ExportState.REQUESTED).first()
-    user = User.objects.filter(pk=export.user_id, is_active=True).first() if export else None
+    user = get_person(export.user_id) if export else None
     if export is None or user is None:
         return False
     content = archive.make(subject_of_user(user), export.language, now)

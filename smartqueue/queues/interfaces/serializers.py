@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from phonenumber_field.phonenumber import to_python
 from rest_framework import serializers
 
 from smartqueue.accounts.enums import Language
+from smartqueue.common.rest.fields import PhoneField, WholeSerializer
 from smartqueue.queues import live, policies
 from smartqueue.queues.enums import (
     JoinChannel,
@@ -23,22 +23,7 @@ from smartqueue.queues.rosters import minute_of
 Data = dict[str, Any]
 
 
-class PhoneField(serializers.CharField):
-    """A phone number, national for Senegal or international; its value is E.164."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text: str = super().to_internal_value(data)
-        if not text.strip():
-            return ""
-        number = to_python(text, region="SN")
-        if number is None or not number.is_valid():
-            raise serializers.ValidationError(
-                _("This is not a phone number."), code="invalid_phone"
-            )
-        return str(number.as_e164)
-
-
-class NamedSerializer(serializers.Serializer[Data]):
+class NamedSerializer(WholeSerializer):
     """`name` is in the language of the request; one name is enough, and stands in for the others."""
 
     code = serializers.SlugField(max_length=20)
@@ -48,13 +33,6 @@ class NamedSerializer(serializers.Serializer[Data]):
     name_ar = serializers.CharField(max_length=60, required=False)
 
     def validate(self, attrs: Data) -> Data:
-        # Rows replace those of before, so each is whole, also within a partial change.
-        missing = [n for n, field in self.fields.items() if field.required and n not in attrs]
-        if missing:
-            required = _("This field is required.")
-            raise serializers.ValidationError(
-                {name: [required] for name in missing}, code="required"
-            )
         if not any(attrs.get(name) for name in ("name", "name_fr", "name_en", "name_ar")):
             raise serializers.ValidationError(
                 {"name": [_("Give a name in at least one language.")]}, code="required"

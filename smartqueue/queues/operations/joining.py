@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -76,19 +77,11 @@ def issue_ticket(
     customer_id = None if is_staff else actor.user_id
     person_key = _lifecycle.person_key_of(customer_name)
     _check_not_waiting(queue, customer_id, phone, person_key, is_staff=is_staff)
-    queue.last_sequence += 1
     priority_class = _priority_class(queue, priority, is_staff=is_staff)
-    ticket = queries.TICKET.new(
+    ticket = _next_ticket(
+        queue,
+        now,
         {
-            "id": new_id(),
-            "organization_id": queue.organization_id,
-            "branch_id": queue.branch_id,
-            "queue_id": queue.pk,
-            "issuing_queue_id": queue.pk,
-            "service_date": service_date,
-            "sequence": queue.last_sequence,
-            "number": f"{queue.prefix}{queue.last_sequence:03d}",
-            "state": TicketState.WAITING,
             "service_id": _service_of(offered, service_id),
             "priority": priority,
             "channel": _channel_of(actor, channel, is_staff=is_staff),
@@ -100,22 +93,10 @@ def issue_ticket(
             "language": language,
             "vehicle_category": _vehicle_category(queue, vehicle_category),
             "plate": plate,
-            "joined_at": now,
-        }
+        },
     )
-    ticket.queue = queue
     ticket.first_estimate = queries.estimate_on_joining(queue, ticket, now)
-    return _lifecycle.record(
-        _lifecycle.Change(
-            queue=queue,
-            ticket=ticket,
-            event=events.TicketIssued,
-            actor=actor,
-            at=now,
-            from_state=None,
-            new_day=new_day,
-        )
-    )
+    return _issued(ticket, actor, now, new_day=new_day)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,30 +135,49 @@ def admit_booked(*, actor: Actor, queue_id: UUID, booked: Booked, now: datetime)
     order_key = _order.key_last(queue, now)
     if booked.slot_at is not None:
         order_key = _order.key_of_slot(queue, booked.slot_at, booked.head_start_minutes, now)
-    queue.last_sequence += 1
-    ticket = Ticket(
-        id=new_id(),
-        organization_id=queue.organization_id,
-        branch_id=queue.branch_id,
-        queue=queue,
-        issuing_queue=queue,
-        service_date=_lifecycle.today(queue, now),
-        sequence=queue.last_sequence,
-        number=f"{queue.prefix}{queue.last_sequence:03d}",
-        state=TicketState.WAITING,
-        service_id=_service_of(offered, booked.service_id),
-        channel=JoinChannel.CHECK_IN,
-        order_key=order_key,
-        customer_id=booked.customer_id,
-        customer_name=booked.customer_name,
-        phone=booked.phone,
-        person_key=person_key,
-        language=booked.language,
-        joined_at=now,
+    ticket = _next_ticket(
+        queue,
+        now,
+        {
+            "service_id": _service_of(offered, booked.service_id),
+            "channel": JoinChannel.CHECK_IN,
+            "order_key": order_key,
+            "customer_id": booked.customer_id,
+            "customer_name": booked.customer_name,
+            "phone": booked.phone,
+            "person_key": person_key,
+            "language": booked.language,
+        },
     )
+    return _issued(ticket, actor, now, new_day=new_day)
+
+
+def _next_ticket(queue: Queue, now: datetime, facts: dict[str, Any]) -> Ticket:
+    """Return a waiting ticket with the queue's next number of the day, not yet stored."""
+    queue.last_sequence += 1
+    ticket = queries.TICKET.new(
+        {
+            "id": new_id(),
+            "organization_id": queue.organization_id,
+            "branch_id": queue.branch_id,
+            "queue_id": queue.pk,
+            "issuing_queue_id": queue.pk,
+            "service_date": queue.number_date,
+            "sequence": queue.last_sequence,
+            "number": f"{queue.prefix}{queue.last_sequence:03d}",
+            "state": TicketState.WAITING,
+            "joined_at": now,
+            **facts,
+        }
+    )
+    ticket.queue = queue
+    return ticket
+
+
+def _issued(ticket: Ticket, actor: Actor, now: datetime, *, new_day: bool) -> Ticket:
     return _lifecycle.record(
         _lifecycle.Change(
-            queue=queue,
+            queue=ticket.queue,
             ticket=ticket,
             event=events.TicketIssued,
             actor=actor,

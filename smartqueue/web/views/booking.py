@@ -20,7 +20,7 @@ from smartqueue.accounts.queries import get_person
 from smartqueue.appointments import operations, policies
 from smartqueue.appointments.enums import AppointmentState, BookingChannel
 from smartqueue.appointments.errors import CodeNeeded, HoldExpired, WrongBookingCode
-from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.models import Appointment, BookingRules
 from smartqueue.appointments.operations import Person, Wish
 from smartqueue.appointments.tokens import actor_of_token, token_of, token_of_entry
 from smartqueue.business.models import Branch, Service
@@ -162,7 +162,7 @@ def shown_times(
         "rules": rules,
         "people": people,
         "people_choices": range(1, min(rules.most_people, 10) + 1),
-        "needs_account": not rules.allows_anonymous and actor_of(request).user_id is None,
+        "needs_account": _needs_account(request, rules),
         "nonce": str(uuid.uuid4()),
         "here": reverse("web:book-times", args=[branch.slug, service.pk]),
         **(more or {}),
@@ -392,6 +392,10 @@ def _join(
     return issue_once(form, join)[0]
 
 
+def _needs_account(request: HttpRequest, rules: BookingRules) -> bool:
+    return not rules.allows_anonymous and actor_of(request).user_id is None
+
+
 def _wait_form(
     request: HttpRequest,
     branch: Branch,
@@ -417,6 +421,6 @@ def _wait_form(
         "last_day": choice.last_day,
         "asks_phone": actor_of(request).user_id is None
         or policies.serves_at(actor_of(request), branch.organization_id, branch.pk),
-        "needs_account": not rules.allows_anonymous and actor_of(request).user_id is None,
+        "needs_account": _needs_account(request, rules),
     }
     return local_page(request, "book_wait.html", context, branch, problem)
