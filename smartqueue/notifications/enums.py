@@ -8,6 +8,8 @@ class Channel(models.TextChoices):
     IN_APP = "in_app", _("In the application")
     EMAIL = "email", _("E-mail")
     SMS = "sms", _("Text message")
+    PUSH = "push", _("Push message")
+    WEB_PUSH = "web_push", _("Push message of a browser")
 
 
 class MessageState(models.TextChoices):

@@ -1,10 +1,259 @@
-"""What every provider of messages has in common."""
+"""
+What every provider of messages has in common; architecture.md section 7.
+
+A provider is an adapter of one account at one company. It speaks that company's wire format through
+`common/http.py` (or SMPP, or SMTP), touches no table, and never decides whether to try again: the
+engine does, by what the adapter tells it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.notifications.enums import Channel
 
 
 class ProviderError(Exception):
-    """A message was not taken. `code` is for the log and never holds a recipient."""
+    """
+    A message was not taken. `code` is for the log and never holds a recipient or a token.
 
-    def __init__(self, code: str, *, retryable: bool) -> None:
+    `retryable`: the same message may be taken later, or by another provider. `retry_after`: not
+    before so many seconds, where the provider said so. `is_recipient`: the address is wrong or gone,
+    whoever carries the message.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        is_recipient: bool = False,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.retryable = retryable
+        self.retry_after = retry_after
+        self.is_recipient = is_recipient
+
+
+class OutcomeUnknown(ProviderError):
+    """
+    The provider may have taken the message: the connection ended after the request had left.
+
+    Never sent again blindly: the engine asks (`Provider.look_up`) or waits for the receipt.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code, retryable=False)
+
+
+class Delivery(models.TextChoices):
+    """What a provider says of a message it has taken; the last three are final."""
+
+    ON_THE_WAY = "on_the_way", _("On the way")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Not delivered")
+    EXPIRED = "expired", _("Too late")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """
+    One message for one recipient, ready to send: words rendered, nothing left to look up.
+
+    `reference` is the attempt's id, ours, and travels with the message where the wire format has a
+    place for it. `recipient` is a number in international form (`+221771234567`), an address, a
+    device token, or a Web Push subscription as JSON. `subject` is the title of a push. `html` is
+    empty for plain text. `sender` is what the organization is called to a phone (at most 11
+    characters), empty for the account's own. `link` opens upon a touch. `topic` lets a later push
+    replace an earlier one. `expires_at`: of no use afterwards. `receipt_url` is where the provider may
+    report, for those that take it with each message. `unsubscribe_url` is for one-click (RFC 8058).
+    """
+
+    reference: UUID
+    recipient: str
+    body: str
+    subject: str = ""
+    html: str = ""
+    sender: str = ""
+    link: str = ""
+    topic: str = ""
+    is_urgent: bool = False
+    expires_at: datetime | None = None
+    receipt_url: str = ""
+    unsubscribe_url: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """
+    A provider has taken a message. `reference` is the provider's own, by which receipts name it, or
+    empty; `cost_minor` is what it charged in minor units of `currency`, where it says so.
+    """
+
+    reference: str
+    cost_minor: int | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    What became of a message. `reference` is the provider's; `own_reference` ours, where it came back
+    (one of both is there). `event_id` tells a repeated receipt. `is_recipient` as in ProviderError.
+    """
+
+    delivery: Delivery
+    reference: str = ""
+    own_reference: str = ""
+    event_id: str = ""
+    code: str = ""
+    is_recipient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a prepaid account still has: `units` messages, or money in minor units of `currency`."""
+
+    units: int | None = None
+    amount_minor: int | None = None
+    currency: str = ""
+    expires_at: datetime | None = None
+
+
+class Provider(Protocol):
+    """One account at one company. Made once per process; used by several threads at once."""
+
+    name: str
+    """As rows and addresses call it: `orange_sms`, `smpp.yas`."""
+    channel: Channel
+    per_second: float | None
+    """How many messages the account may send each second, by contract; None for no limit."""
+
+    def send(self, message: Outgoing) -> Handed:
+        """
+        Hand over one message.
+
+        :raises ProviderError: not taken
+        :raises OutcomeUnknown: perhaps taken
+        """
+        ...
+
+    def look_up(self, reference: str, own_reference: str) -> Receipt | None:
+        """
+        Ask what became of a message, by the provider's reference or ours; None if it cannot tell.
+
+        :raises ProviderError: no answer now
+        """
+        ...
+
+    def balance(self) -> Balance | None:
+        """
+        Ask what the account still has; None where nobody can ask.
+
+        :raises ProviderError: no answer now
+        """
+        ...
+
+
+# --- What providers call us with ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A request of a provider as it came: `url` whole as the provider called it, headers in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class BadCallback(Exception):
+    """Not from the provider (signature), or not in its form; `code` says which."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class InboundText:
+    """A text message from a phone. `event_id` is the provider's id of it: the same again is a repeat."""
+
+    event_id: str
+    sender: str
+    recipient: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """
+    How one provider's calls are understood. Each function proves the caller by what the provider
+    offers (a signature; otherwise the secret of the address, which the engine has compared already)
+    and raises BadCallback; None where the provider has no such call.
+    """
+
+    receipts: Callable[[Callback], list[Receipt]] | None = None
+    inbound: Callable[[Callback], list[InboundText]] | None = None
+
+
+# --- Who is there -------------------------------------------------------------------------------
+
+Factory = Callable[[], Provider | None]
+"""Makes a provider from the settings; None where they do not name an account."""
+
+_factories: dict[str, Factory] = {}
+_made: dict[str, Provider] = {}
+_webhooks: dict[str, Webhook] = {}
+
+
+def register_provider(name: str, factory: Factory, webhook: Webhook | None = None) -> None:
+    """Make a provider known; each package of `providers` does when the app is ready."""
+    _factories[name] = factory
+    if webhook is not None:
+        _webhooks[name] = webhook
+
+
+def provider_named(name: str) -> Provider | None:
+    """Return a provider that has an account here, made upon the first question."""
+    if name not in _made:
+        factory = _factories.get(name)
+        provider = factory() if factory else None
+        if provider is None:
+            return None
+        _made[name] = provider
+    return _made[name]
+
+
+def providers_of(channel: Channel) -> list[Provider]:
+    """Return the providers of a channel that have an account here, in order of registration."""
+    found = (provider_named(name) for name in _factories)
+    return [provider for provider in found if provider and provider.channel == channel]
+
+
+def webhook_of(name: str) -> Webhook | None:
+    """Return how a provider's calls are understood; None for one that calls nobody."""
+    return _webhooks.get(name)
+
+
+def forget_providers() -> None:
+    """Make all of them anew upon the next question: the settings are others now."""
+    _made.clear()

@@ -25,7 +25,7 @@ class Notification(IdModel):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications"
     )
     organization_id = models.UUIDField(null=True)
-    channel = models.CharField(max_length=6, choices=Channel.choices, default=Channel.IN_APP)
+    channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.IN_APP)
     code = models.CharField(max_length=40)
     data = models.JSONField()
     dedupe_key = models.CharField(max_length=120)
@@ -52,7 +52,7 @@ class OutgoingMessage(IdModel):
     development mailbox keeps it.
     """
 
-    channel = models.CharField(max_length=6, choices=Channel.choices)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
     recipient = models.CharField(max_length=254)
     user_id = models.UUIDField(null=True, db_index=True)
     template = models.CharField(max_length=40)
