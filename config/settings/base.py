@@ -376,6 +376,8 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 
 # Spoken calls of the wall displays, made once and kept.
 SPEECH_DIR = env.path("SPEECH_DIR", default=str(DATA_DIR / "speech"))
+# Recorded clips, <language>/<name>.wav; they come before those that are made.
+SPEECH_RECORDINGS = env.path("SPEECH_RECORDINGS", default=str(DATA_DIR / "recordings"))
 
 # Whom people write to about their data, and the country where the servers stand: both are printed in
 # the privacy policy and in the register of processing.

@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<str:token>/manifest.webmanifest", ticket.manifest, name="ticket-manifest"),
     path("d/<slug:slug>/", display.display, name="display"),
     path("d/<slug:slug>/speech/", display.speech, name="speech"),
+    path("d/<slug:slug>/speech/<slug:language>/<slug:name>.wav", display.clip, name="clip"),
     path("w/<str:token>/", display.wall, name="wall"),
     path("device/", devices.pair, name="pair"),
     path("k/<str:token>/", kiosk.kiosk, name="kiosk"),

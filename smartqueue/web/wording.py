@@ -1,21 +1,16 @@
 """Durations and numbers as people read them."""
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from smartqueue.accounts.enums import Language
 from smartqueue.business.enums import DisplayDetail
 from smartqueue.business.switches import REGISTRY
-
-_LAST_FIGURES = re.compile(r"(\d+)\s*$")
-_USUAL_COUNTER = re.compile(r"^(guichet|counter|comptoir|desk)\b", re.IGNORECASE)
 
 
 def _unbroken(text: str) -> str:
@@ -82,26 +77,6 @@ def wording_for_scripts() -> dict[str, str]:
         "between": _("between %(low)s and %(high)s"),
     }
     return {name: _unbroken(text) % places for name, text in sentences.items()}
-
-
-def spoken_number(number: str) -> str:
-    """Return "A042" as it is read aloud: letters one by one, then the figure without zeros."""
-    letters = "".join(part for part in number if not part.isdigit())
-    figures = "".join(part for part in number if part.isdigit())
-    return " ".join([*letters, str(int(figures)) if figures else ""]).strip()
-
-
-def announcement(number: str, counter: str) -> str:
-    """Return the sentence that a display speaks, in the active language."""
-    figures = _LAST_FIGURES.search(counter)
-    if figures and _USUAL_COUNTER.match(counter):
-        place = _("counter %(n)s") % {"n": int(figures[1])}
-    else:
-        place = counter
-    return pgettext("spoken", "Ticket %(number)s, %(place)s.") % {
-        "number": spoken_number(number),
-        "place": place,
-    }
 
 
 def settings_word(name: str) -> str:

@@ -34,6 +34,7 @@ FOR_EVERYBODY = {
     "api/locations/communes/",
     "api/queues/queues/<uuid:queue_id>/status/",
     "d/<slug:slug>/speech/",
+    "d/<slug:slug>/speech/<slug:language>/<slug:name>.wav",
     "o/<slug:slug>/brand.css",
     "sw.js",
     "manifest.webmanifest",

@@ -33,6 +33,7 @@ class Site(Plant):
             "PUBLIC_URL": self.url,
             "STATIC_ROOT": str(directory / "static"),
             "SPEECH_DIR": str(directory / "speech"),
+            "SPEECH_RECORDINGS": str(directory / "recordings"),
             clock.CLOCK_FILE_VARIABLE: str(directory / "clock.json"),
         }
 

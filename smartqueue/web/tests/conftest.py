@@ -14,6 +14,7 @@ from smartqueue.queues.tests import factories
 @pytest.fixture(autouse=True)
 def _own_speech(settings: Any, tmp_path: Any) -> None:
     settings.SPEECH_DIR = tmp_path / "speech"
+    settings.SPEECH_RECORDINGS = tmp_path / "recordings"
 
 
 @pytest.fixture(autouse=True)

@@ -5,19 +5,17 @@ import wave
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import translation
 
+from smartqueue.business.models import Counter
+from smartqueue.common import tenancy
 from smartqueue.queues import operations
 from smartqueue.queues.tests import factories
 from smartqueue.web import speech, wording
 
 pytestmark = pytest.mark.django_db
-
-
-def _speech(place: factories.Place, **given: str) -> tuple[str, dict[str, str]]:
-    query = {"lang": "fr", "number": "A042", "counter": place.counters[0].name, **given}
-    return f"/d/{place.branch.slug}/speech/", query
 
 
 def test_it_begins_with_who_is_called(client: Client, place: factories.Place) -> None:
@@ -29,67 +27,110 @@ def test_it_begins_with_who_is_called(client: Client, place: factories.Place) ->
     assert "A001" in page
 
 
-@pytest.mark.parametrize("language", ["fr", "en", "ar"])
-def test_a_call_is_spoken(client: Client, place: factories.Place, language: str) -> None:
-    response = client.get(*_speech(place, lang=language))
-    assert response.headers["Content-Type"] == "audio/wav"
-    with wave.open(io.BytesIO(response.content)) as clip:
-        seconds = len(clip.readframes(10**9)) / (clip.getframerate() * clip.getsampwidth())
-    assert 0.8 < seconds < 10
+def _address(place: factories.Place, clip: str = "") -> str:
+    return f"/d/{place.branch.slug}/speech/{clip}"
+
+
+def _rename(counter: Counter) -> None:
+    with tenancy.organizations([counter.organization_id]):
+        Counter.objects.filter(pk=counter.pk).update(name="Salle Bleue")
+
+
+def _seconds(wav: bytes) -> float:
+    with wave.open(io.BytesIO(wav)) as clip:
+        return clip.getnframes() / clip.getframerate()
+
+
+def test_a_display_learns_what_its_calls_need(client: Client, place: factories.Place) -> None:
+    _rename(place.counters[1])
+    spoken = client.get(_address(place)).json()
+    assert sorted(spoken) == ["ar", "en", "fr"]
+    first = place.counters[0].name
+    assert spoken["fr"]["counters"] == {
+        first: ["counter", int(first)],
+        "Salle Bleue": ["place-salle-bleue"],
+    }
+    assert (spoken["fr"]["and"], spoken["en"]["and"]) == (False, True)
+    clips = spoken["en"]["clips"]
+    assert {"ticket", "letter-a", "number-0", "number-99", "hundred-9", "and-42"} < set(clips)
+    assert "letter-b" not in clips
+    assert "place-salle-bleue" in clips
+
+
+def test_each_language_says_its_clips(client: Client, place: factories.Place) -> None:
+    for language in ("fr", "en", "ar"):
+        for name in ("ticket", "letter-a", "number-42", "counter"):
+            response = client.get(_address(place, f"{language}/{name}.wav"))
+            assert response.headers["Content-Type"] == "audio/wav"
+            assert 0.1 < _seconds(response.content) < 2, (language, name)
+
+
+def test_a_counter_with_a_name_of_its_own_is_said_by_it(
+    client: Client, place: factories.Place
+) -> None:
+    _rename(place.counters[0])
+    named = client.get(_address(place, "fr/place-salle-bleue.wav")).content
+    assert 0.3 < _seconds(named) < 3
 
 
 def test_a_clip_is_made_once(
     client: Client, place: factories.Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = client.get(*_speech(place)).content
+    first = client.get(_address(place, "fr/number-42.wav")).content
     monkeypatch.setattr(speech, "program", lambda: "/nowhere/espeak-ng")
-    assert client.get(*_speech(place)).content == first
-    assert client.get(*_speech(place, number="A043")).status_code == 404
+    assert client.get(_address(place, "fr/number-42.wav")).content == first
+    assert client.get(_address(place, "fr/number-43.wav")).status_code == 404
 
 
-def test_without_the_program_there_is_no_clip(
+def test_a_recording_comes_before_what_is_made_and_brings_its_language(
+    client: Client, place: factories.Place, settings: Any
+) -> None:
+    for language in ("fr", "wo"):
+        (settings.SPEECH_RECORDINGS / language).mkdir(parents=True)
+        (settings.SPEECH_RECORDINGS / language / "ticket.wav").write_bytes(b"recorded")
+    assert client.get(_address(place, "fr/ticket.wav")).content == b"recorded"
+    assert client.get(_address(place, "wo/ticket.wav")).content == b"recorded"
+    assert client.get(_address(place, "wo/number-1.wav")).status_code == 404
+    assert "wo" in client.get(_address(place)).json()
+    page = client.get(f"/d/{place.branch.slug}/?voice=wo,fr,xx").content.decode()
+    assert 'data-languages="wo,fr"' in page
+
+
+def test_without_the_program_nothing_is_spoken(
     client: Client, place: factories.Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speech, "program", lambda: None)
-    assert client.get(*_speech(place)).status_code == 404
+    assert client.get(_address(place)).json() == {}
+    assert client.get(_address(place, "fr/ticket.wav")).status_code == 404
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{"number": "B042"}, {"number": "A"}, {"counter": "rm -rf"}, {"lang": "xx"}, {"number": ""}],
+    "clip",
+    ["fr/place-mine.wav", "fr/letter-é.wav", "xx/ticket.wav", "fr/number-100.wav", "fr/x.wav"],
 )
-def test_only_the_branchs_own_calls_are_spoken(
-    client: Client, place: factories.Place, given: dict[str, str], settings: Any
+def test_only_what_calls_of_the_branch_need_is_said(
+    client: Client, place: factories.Place, clip: str, settings: Any
 ) -> None:
-    assert client.get(*_speech(place, **given)).status_code == 404
+    assert client.get(_address(place, clip)).status_code == 404
     assert not settings.SPEECH_DIR.exists()
 
 
-def test_old_clips_make_room(place: factories.Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "CLIPS_KEPT", 2)
-    for number in ("A001", "A002", "A003"):
-        assert speech.clip("fr", number, "1") is not None
-    assert len(list(speech._directory().glob("*.wav"))) == 2
+def test_the_command_says_what_is_left_to_record(settings: Any) -> None:
+    said = io.StringIO()
+    with pytest.raises(CommandError, match="236 clips"):
+        call_command("make_speech", "wo", stdout=said)
+    assert "wo/number-42.wav\t42" in said.getvalue()
+    with pytest.raises(CommandError, match="not the code"):
+        call_command("make_speech", "../x")
 
 
-@pytest.mark.parametrize(
-    ("number", "spoken"), [("A042", "A 42"), ("AB007", "A B 7"), ("100", "100")]
-)
-def test_numbers_are_read_without_their_zeros(number: str, spoken: str) -> None:
-    assert wording.spoken_number(number) == spoken
-
-
-@pytest.mark.parametrize(
-    ("language", "counter", "sentence"),
-    [
-        ("en", "Guichet 3", "Ticket A 42, counter 3."),
-        ("en", "Salle Bleue", "Ticket A 42, Salle Bleue."),
-        ("en", "Piste 2", "Ticket A 42, Piste 2."),
-    ],
-)
-def test_the_sentence_names_the_counter(language: str, counter: str, sentence: str) -> None:
-    with translation.override(language):
-        assert wording.announcement("A042", counter) == sentence
+def test_counters_are_said_by_their_number_or_their_name() -> None:
+    pieces = {name: speech.counter_pieces(name) for name in ("Guichet n° 3", "7", "Piste 2")}
+    assert pieces == {
+        "Guichet n° 3": ["counter", 3],
+        "7": ["counter", 7],
+        "Piste 2": ["place-piste-2"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,62 @@ def test_a_second_call_waits_for_the_first_and_one_that_is_over_is_dropped(page:
     (first, began), (second, after) = _run(page, "announcer.js", body)
     assert (first, second) == ("A001", "A003")
     assert after - began > 1500
+
+
+@pytest.mark.serial
+def test_a_call_is_put_together_from_clips_that_were_kept_and_needs_no_network(page: Page) -> None:
+    """Clips are sounds of known lengths; the network is gone when the call comes."""
+    body = """
+        const asked = [];
+        const wav = (ms) => {
+          const count = 8 * ms, bytes = new DataView(new ArrayBuffer(44 + 2 * count));
+          const text = (at, word) => [...word].forEach((c, i) => bytes.setUint8(at + i, c.charCodeAt(0)));
+          text(0, "RIFF"); bytes.setUint32(4, 36 + 2 * count, true); text(8, "WAVEfmt ");
+          bytes.setUint32(16, 16, true); bytes.setUint16(20, 1, true); bytes.setUint16(22, 1, true);
+          bytes.setUint32(24, 8000, true); bytes.setUint32(28, 16000, true); bytes.setUint16(32, 2, true);
+          bytes.setUint16(34, 16, true); text(36, "data"); bytes.setUint32(40, 2 * count, true);
+          return bytes.buffer;
+        };
+        const names = ["ticket", "letter-a", "hundred-3", "and-42", "counter", "number-7"];
+        const length = (name) => 100 + 10 * names.indexOf(name);
+        const spoken = { en: { and: true, clips: names, counters: { Desk: ["counter", 7] } } };
+        let online = true;
+        window.fetch = async (address) => {
+          asked.push(address);
+          if (!online) throw new TypeError("no network");
+          if (address.endsWith("/speech/")) return new Response(JSON.stringify(spoken));
+          return new Response(wav(length(address.split("/").at(-1).slice(0, -4))));
+        };
+        const announcer = new it.Announcer({ speech: "/d/x/speech/", languages: ["en"] });
+        await announcer.unlock();
+        await announcer.prepare();
+        online = false;
+        const told = asked.length, started = [];
+        const start = AudioBufferSourceNode.prototype.start;
+        AudioBufferSourceNode.prototype.start = function (at) {
+          started.push([Math.round(this.buffer.duration * 1000), at]);
+          return start.call(this, at);
+        };
+        announcer.announce({ ticket: "1", number: "A342", counter: "Desk" });
+        while (announcer.speaking) await new Promise((done) => setTimeout(done, 50));
+        return { sound: announcer.canSound, told, more: asked.length - told, started };
+    """
+    heard = _run(page, "announcer.js", body)
+    assert heard["sound"]
+    assert (heard["told"], heard["more"]) == (7, 0)
+    assert [length for length, _at in heard["started"]] == [100, 110, 120, 130, 140, 150]
+    begins = [at for _length, at in heard["started"]]
+    assert begins == sorted(set(begins))
+
+
+@pytest.mark.serial
+def test_figures_are_said_in_pieces(page: Page) -> None:
+    body = "return [0, 7, 100, 342, 1000, 12005].map((n) => it.figureClips(n, n > 1000).join(' '));"
+    assert _run(page, "announcer.js", body) == [
+        "number-0",
+        "number-7",
+        "hundred-1",
+        "hundred-3 number-42",
+        "thousand-1",
+        "thousand-12 and-5",
+    ]

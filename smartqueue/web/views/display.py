@@ -1,10 +1,9 @@
 """The wall display of a branch: who is called where, seen and heard."""
 
 import json
-import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
@@ -21,18 +20,20 @@ from smartqueue.web.devices import device_of
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import page
 
-_NUMBER = re.compile(r"^([A-Z0-9]{0,3}?)(\d{3,5})$")
 CALLS_SHOWN = 6
 
 
 def _languages(request: HttpRequest, settings: OrganizationSettings) -> list[str]:
     wanted = request.GET.get("lang", settings.default_language).split(",")
-    known = [
-        code
-        for code in dict.fromkeys(wanted)
-        if code in speech_clips.VOICES and code in settings.languages
-    ]
+    known = [code for code in dict.fromkeys(wanted) if code in settings.languages]
     return known or [settings.default_language]
+
+
+def _voices(request: HttpRequest, shown: list[str]) -> list[str]:
+    """Return the languages of the voice: `?voice=wo,fr`, else those of the screen."""
+    known = speech_clips.languages()
+    wanted = request.GET.get("voice", "").split(",")
+    return [code for code in dict.fromkeys(wanted) if code in known] or shown
 
 
 def _status(queue: Queue, settings: OrganizationSettings) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _shown(request: HttpRequest, branch: Branch) -> HttpResponse:
         "shows_counters": settings.display_detail != DisplayDetail.NUMBERS,
         "queues": queues,
         "calls": _calls(queues),
-        "languages": ",".join(languages),
+        "languages": ",".join(_voices(request, languages)),
         "second": languages[1] if len(languages) > 1 else "",
         "statuses": json.dumps({f"queue:{q.pk}": _status(q, settings) for q in queues}),
     }
@@ -82,24 +83,54 @@ def _shown(request: HttpRequest, branch: Branch) -> HttpResponse:
 
 
 @require_safe
-@cache_control(public=True, max_age=86_400)
+@cache_control(public=True, max_age=3600)
 def speech(request: HttpRequest, slug: str) -> HttpResponse:
     """
-    Speak one call: `?lang=fr&number=A042&counter=Guichet+3`. 404 when nothing can speak it.
+    Tell a display what it needs to speak: `{"fr": {"and": false, "clips": [...], "counters": {...}}}`.
 
-    Only numbers of the branch's queues and its own counters are spoken.
+    `clips` are the names below this address (`fr/number-42.wav`) that calls of the branch need, save
+    thousands; `counters` gives what says each counter: clips, and figures to be put into clips.
     """
-    language = request.GET.get("lang", "")
-    number = request.GET.get("number", "")
-    counter = request.GET.get("counter", "")
     branch = queries.get_branch(slug)
-    prefixes = {q.prefix for q in branch.live_queues}  # type: ignore[attr-defined]  # prefetched
-    parts = _NUMBER.match(number)
-    if language not in speech_clips.VOICES or parts is None or parts[1] not in prefixes:
+    counters = {name: speech_clips.counter_pieces(name) for name in _counter_names(branch)}
+    prefixes = "".join(queue.prefix for queue in branch.live_queues)  # type: ignore[attr-defined]  # prefetched
+    letters = {f"letter-{part.lower()}" for part in prefixes if part.isalpha()}
+    return JsonResponse(
+        {name: _spoken(name, counters, letters) for name in speech_clips.languages()}
+    )
+
+
+def _spoken(
+    language: str, counters: dict[str, list[str | int]], letters: set[str]
+) -> dict[str, Any]:
+    usual = {
+        name: None
+        for name, _text in speech_clips.vocabulary(language)
+        if not name.startswith(("thousand-", "letter-")) or name in letters
+    }
+    places = {part: None for parts in counters.values() for part in parts if isinstance(part, str)}
+    return {
+        "and": speech_clips.has_joint(language),
+        "clips": list(usual | places),
+        "counters": counters,
+    }
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def clip(request: HttpRequest, slug: str, language: str, name: str) -> HttpResponse:
+    """Say one piece of a call. 404 for what belongs to no call of this branch, or if nobody can say it."""
+    branch = queries.get_branch(slug)
+    texts = dict(speech_clips.vocabulary(language))
+    texts |= {speech_clips.place_name(counter): counter for counter in _counter_names(branch)}
+    if language not in speech_clips.languages() or name not in texts:
         raise NotFound
-    if not business_queries.list_counters(branch=branch.pk).filter(name=counter).exists():
+    wav = speech_clips.clip(language, name, texts[name])
+    if wav is None:
         raise NotFound
-    clip = speech_clips.clip(language, number, counter)
-    if clip is None:
-        raise NotFound
-    return HttpResponse(clip, content_type="audio/wav")
+    return HttpResponse(wav, content_type="audio/wav")
+
+
+def _counter_names(branch: Branch) -> list[str]:
+    counters = business_queries.list_counters(branch=branch.pk)
+    return list(counters.values_list("name", flat=True))

@@ -107,6 +107,7 @@ announcer.unlock().then(offerSound);
 
 draw();
 showClock();
+announcer.prepare();
 setInterval(showClock, 1000);
 
 const topics = [...statuses.keys()];
