@@ -94,6 +94,10 @@ def _smpp_account(address: str) -> tuple[str, dict[str, Any]]:
         "sender": options.get("sender", "SmartQueue"),
         "per_second": float(options["per_second"]) if "per_second" in options else None,
         "price": int(options.get("price", "0")),
-        "prefixes": [part for part in options.get("prefixes", "").split("|") if part],
-        "countries": [part for part in options.get("countries", "SN").split("|") if part],
+        "prefixes": [f"+{part.strip(' +')}" for part in _listed(options.get("prefixes", ""))],
+        "countries": _listed(options.get("countries", "SN")),
     }
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split("|") if part]

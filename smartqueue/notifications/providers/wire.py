@@ -21,9 +21,7 @@ LONGEST_WAIT: Final = 3600.0
 FORM: Final = "application/x-www-form-urlencoded"
 
 
-def hand_over(
-    url: str, *, headers: Mapping[str, str], body: bytes, seconds: float = SECONDS
-) -> http.Response:
+def hand_over(url: str, *, headers: Mapping[str, str], body: bytes) -> http.Response:
     """
     Post a message and return the answer, whatever its status.
 
@@ -32,7 +30,7 @@ def hand_over(
     """
     try:
         return http.call(
-            "POST", url, reach=http.PARTNERS, headers=headers, body=body, seconds=seconds
+            "POST", url, reach=http.PARTNERS, headers=headers, body=body, seconds=SECONDS
         )
     except http.CallFailed as failure:
         if failure.has_left:
@@ -46,7 +44,6 @@ def ask(
     *,
     headers: Mapping[str, str],
     body: bytes = b"",
-    seconds: float = SECONDS,
 ) -> http.Response:
     """
     Make a call that hands over no message, and return the answer if it is a good one.
@@ -55,7 +52,7 @@ def ask(
     """
     try:
         answer = http.call(
-            method, url, reach=http.PARTNERS, headers=headers, body=body, seconds=seconds
+            method, url, reach=http.PARTNERS, headers=headers, body=body, seconds=SECONDS
         )
     except http.CallFailed as failure:
         raise ProviderError(failure.code, retryable=True) from failure
