@@ -234,7 +234,6 @@ def told_to_end(once: Callable[[], Any]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@pytest.mark.django_db
 def test_the_command_receives_until_it_is_told_to_end(
     control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
