@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from smartqueue.common import http
 
-SECRET_LENGTH: Final = 24
+SECRET_LENGTH: Final = 32
 _PUBLIC: Final = http.Reach(schemes=frozenset({"https"}), ports=frozenset())
 # The setting that makes an account one, by provider.
 _ACCOUNT_FIELDS: Final = {
@@ -77,6 +77,6 @@ def _problems_of_secrets() -> Iterator[CheckMessage]:
             variable = f"{name.upper()}_CALLBACK_SECRET"
             yield Error(
                 f"{variable} is shorter than {SECRET_LENGTH} characters: anybody could report on messages.",
-                hint="Take 32 random letters and digits; they end the addresses that the provider calls.",
+                hint="Take random letters and digits; they end the addresses that the provider calls.",
                 id="notifications.E002",
             )

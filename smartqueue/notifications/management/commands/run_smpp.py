@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 class Command(BaseCommand):
     help = "Receive from message centres over SMPP, receipts and texts, until SIGTERM or SIGINT."
+    # It serves no page: what is checked of addresses and forms would only make its start slower.
+    requires_system_checks = [Tags.security]
 
     def handle(self, *args: Any, **options: Any) -> None:
         over = threading.Event()

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,6 +97,9 @@ def test_a_text_that_was_torn_is_made_whole_by_sending_it_again(control: Control
 def test_a_bind_that_broke_while_idle_costs_no_message(control: Control) -> None:
     yas().send(text("one"))
     control.call("DELETE", "smpp/sessions")
+    end = time.monotonic() + 5
+    while control.sandbox.providers.smpp.as_json()["yas"]["binds"] and time.monotonic() < end:
+        time.sleep(0.005)
     yas().send(text("two"))
     assert [sent["text"] for sent in control.taken("smpp.yas")] == ["two", "one"]
 
