@@ -1,4 +1,4 @@
-"""The alphabets of text messages, and how many segments a text takes (3GPP 23.038)."""
+"""Text messages as octets: the 7-bit alphabet, and texts divided into several messages (3GPP 23.038)."""
 
 from typing import Final
 
@@ -66,8 +66,3 @@ def decoded(data: bytes) -> str:
         is_escape = octet == _ESCAPE
         found.append(_EXTENSION.get(next(octets, 0), " ") if is_escape else _BASIC[octet])
     return "".join(found)
-
-
-def segments(text: str) -> int:
-    """Return the messages that a text is charged as: 160 or 153 septets each, 70 or 67 of UCS-2."""
-    return len(pieces(text))

@@ -51,7 +51,7 @@ def test_the_token_in_an_address_is_not_logged(
 
 
 def test_the_secret_that_a_provider_calls_with_is_not_logged() -> None:
-    for path in ("orange_sms/receipts", "smpp.yas/inbound", "africas_talking/ussd"):
+    for path in ("orange-sms/receipts", "smpp.yas/inbound", "africas_talking/ussd"):
         place = f"/api/notifications/webhooks/{path}/"
         assert without_tokens(f"{place}{'s' * 32}/?status=6") == f"{place}*/?status=6"
 

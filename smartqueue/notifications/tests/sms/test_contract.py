@@ -380,3 +380,47 @@ def test_texts_of_phones_come_in(control: Control) -> None:
     ((who, text),) = found
     assert (who, text.sender, text.text) == ("smpp.yas", PHONE, "السلام")
     assert text.recipient == "24500"
+
+
+def test_an_expired_token_is_renewed_and_the_message_sent_once(control: Control) -> None:
+    orange = provider("orange_sms")
+    orange.send(outgoing(control, "orange_sms"))
+    control.call("POST", "tokens/expire", provider="orange_sms")
+    orange.send(outgoing(control, "orange_sms", body="after"))
+    assert orange.balance() is not None
+    counts = control.call("GET", "counts?provider=orange_sms&of=received")
+    assert (counts["total"], counts["repeated"]) == (2, {})
+    control.call("POST", "tokens/expire", provider="orange_sms")
+    control.rule(provider="orange_sms_token", answer="refuse", error="503", times=1)
+    with pytest.raises(ProviderError) as refused:
+        orange.send(outgoing(control, "orange_sms"))
+    assert not isinstance(refused.value, OutcomeUnknown)
+    assert (refused.value.code, refused.value.retryable) == ("http_503", True)
+
+
+def test_orange_may_name_our_reference(control: Control) -> None:
+    control.call("PUT", "options", orange_callback_data="correlator")
+    message = outgoing(control, "orange_sms")
+    with told(control, "orange_sms") as receipts:
+        provider("orange_sms").send(message)
+        first, last = receipts(2)
+    assert (first.delivery, last.delivery) == (Delivery.ON_THE_WAY, Delivery.DELIVERED)
+    assert (last.reference, last.own_reference) == ("", str(message.reference))
+
+
+def test_who_dials_and_who_rings(control: Control) -> None:
+    webhook = webhook_of("africas_talking")
+    assert webhook is not None
+    assert webhook.ussd is not None
+    control.call("POST", "phones/%2B221771234567/ussd", code="*245*1*12#")
+    step = webhook.ussd(control.calls.wait_for(1)[0])
+    assert (step.phone, step.service_code, step.text) == (PHONE, "*245#", "1*12")
+    for name, place in (("africas_talking", "africas-talking"), ("twilio", "twilio")):
+        control.call("POST", "phones/%2B221771234567/call", provider=name)
+        of_name = webhook_of(name)
+        assert of_name is not None
+        assert of_name.ringing is not None
+        heard = [call for call in control.calls.seen if f"/{place}/voice/" in call.url]
+        ringing = of_name.ringing(heard[0])
+        assert (ringing.caller, ringing.is_over) == (PHONE, False)
+        assert "<Reject" in of_name.said_to_ringing.body

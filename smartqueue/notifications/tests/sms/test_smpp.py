@@ -241,6 +241,7 @@ def told_to_end(once: Callable[[], Any]) -> Iterator[None]:
 def test_the_command_receives_until_it_is_told_to_end(
     control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(base, "_sinks", None)
     with told_to_end(lambda: None):
         call_command("run_smpp")
     found: list[tuple[str, str]] = []
