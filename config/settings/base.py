@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
 from config.settings._apps import android_apps, apple_apps
 from config.settings._gis import GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH  # noqa: F401
+from config.settings._sms import smpp_accounts, sms_accounts
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -389,6 +390,10 @@ DATA_LOCATION = env.str("DATA_LOCATION", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="SmartQueue <no-reply@localhost>")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
+SMS_ACCOUNTS = sms_accounts()
+SMPP_ACCOUNTS = smpp_accounts()
+# Whether providers may be stand-ins on this machine: in development and tests only.
+ALLOW_LOCAL_PROVIDERS = False
 
 # --- Background work ----------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from config.settings.base import DATABASES, LIMITS
 ALLOWED_HOSTS = ["*"]
 DEVELOPMENT_MAILBOX = True
 ALLOW_DEMO_ACCOUNTS = True
+ALLOW_LOCAL_PROVIDERS = True
 ADMINS_NEED_SECOND_FACTOR = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["OPTIONS"].pop("pool")

@@ -37,9 +37,15 @@ USER_AGENT: Final = "SmartQueue"
 
 
 class CallFailed(Exception):
-    """A call that brought no answer. `code` is stable, for rows and logs; the text names no secret."""
+    """
+    A call that brought no answer. `code` is stable, for rows and logs; the text names no secret.
+
+    `has_left`: at least a part of the request had been written, so the other side may have acted on
+    it; false, and it knows of nothing.
+    """
 
     code: ClassVar[str] = "call_failed"
+    has_left: bool = False
 
 
 class AddressRefused(CallFailed):
@@ -275,6 +281,8 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
+        self.has_left = False
+        """Whether something of a request was written; what secures the connection does not count."""
 
     def left(self) -> float:
         """
@@ -299,7 +307,9 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.read(max_bytes, self._deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._deadline.left())
+        left = self._deadline.left()
+        self._deadline.has_left = True
+        self._inner.write(buffer, left)
 
     def close(self) -> None:
         self._inner.close()
@@ -383,16 +393,22 @@ def call(
     asked = _Call(
         method, body, reach, _Deadline(seconds), most_bytes, resolver or resolve, tls or _trust()
     )
-    target = _target(address, reach)
-    sent = dict(headers or {})
+    try:
+        return _answer_to(asked, _target(address, reach), dict(headers or {}), redirects)
+    except CallFailed as failure:
+        failure.has_left = asked.deadline.has_left
+        raise
+
+
+def _answer_to(asked: "_Call", target: _Target, sent: dict[str, str], redirects: int) -> Response:
     for followed in range(redirects + 1):
         answer = _ask(asked, target, sent)
         location = answer.headers.get("location", "")
-        is_followed = redirects and location and method in {"GET", "HEAD"}
+        is_followed = redirects and location and asked.method in {"GET", "HEAD"}
         if answer.status not in FOLLOWED or not is_followed:
             return answer
         if followed < redirects:
-            further = _further(target, location, reach)
+            further = _further(target, location, asked.reach)
             if further.origin != target.origin:
                 sent = {name: text for name, text in sent.items() if name.lower() in _HARMLESS}
             target = further

@@ -16,8 +16,8 @@ from smartqueue.common import tenancy
 from smartqueue.common.crypto import keyed_digest
 
 # The tokens of tickets, kiosks, displays, appointments, waitlists and calendars stand in addresses,
-# and open them.
-_TOKEN = re.compile(r"/([tkwal]|calendar)/[\w-]{30,}")
+# and open them; so do the secrets of the addresses that providers call.
+_TOKEN = re.compile(r"/([tkwal]|calendar|webhooks/[\w.-]+/[a-z]+)/[\w-]{30,}")
 
 
 def without_tokens(text: str) -> str:

@@ -559,3 +559,15 @@ def test_https_is_never_left_for_http():
             "http://calendar.example/",
             http.STRANGERS,
         )
+
+
+def test_a_failure_says_whether_the_other_side_may_have_seen_the_request():
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        with pytest.raises(http.Unreachable) as refused:
+            http.call("POST", f"http://127.0.0.1:{port}/", reach=http.PARTNERS, body=b"x")
+    assert not refused.value.has_left
+    with raw_server(b"") as silent, pytest.raises(http.CallFailed) as cut:
+        http.call("POST", f"http://127.0.0.1:{silent}/", reach=http.PARTNERS, body=b"x")
+    assert cut.value.has_left

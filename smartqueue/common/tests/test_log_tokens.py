@@ -50,6 +50,12 @@ def test_the_token_in_an_address_is_not_logged(
     assert [token for token in tokens.values() if token in written] == []
 
 
+def test_the_secret_that_a_provider_calls_with_is_not_logged() -> None:
+    for path in ("orange-sms/receipts", "smpp.yas/inbound", "africas_talking/ussd"):
+        place = f"/api/notifications/webhooks/{path}/"
+        assert without_tokens(f"{place}{'s' * 32}/?status=6") == f"{place}*/?status=6"
+
+
 @pytest.mark.django_db
 def test_an_address_is_searched_for_tokens_once(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
