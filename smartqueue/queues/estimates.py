@@ -207,6 +207,7 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         state,
         wider,
         services,
+        zone,
         *planned,
         head,
         breaks,
@@ -214,8 +215,8 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         others,
         priority,
     ) in rows:
-        predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
-        profile = _profile(predictor, services, _planned(*planned))
+        predictor = _predictor(queue_id, _loaded(state), _loaded(wider), zone)
+        profile = _profile(predictor, services, _planned(zone, *planned))
         _profiles[queue_id] = (
             moment,
             replace(
@@ -240,14 +241,14 @@ def forget_profiles() -> None:
 
 
 def predictor_from(
-    queue_id: UUID, state: Any, wider: RatioHistory | None = None
+    queue_id: UUID, state: Any, zone: str, wider: RatioHistory | None = None
 ) -> Predictor | None:
     """
-    Return a predictor with what was stored, and with what its organization knows beyond; None, and
-    a warning, for what cannot be read.
+    Return a predictor with what was stored, for the clock of this zone, and with what its
+    organization knows beyond; None, and a warning, for what cannot be read.
     """
     try:
-        return Predictor.from_state(state, wider)
+        return Predictor.from_state(state, wider, zone=ZoneInfo(zone))
     except CorruptState as error:
         logger.warning(
             "learned waits cannot be read", extra={"queue": str(queue_id), "error": str(error)}
@@ -264,11 +265,11 @@ def ratios_from(state: Any) -> RatioHistory | None:
         return None
 
 
-def _predictor(queue_id: UUID, state: Any, ratios: Any) -> Predictor:
+def _predictor(queue_id: UUID, state: Any, ratios: Any, zone: str) -> Predictor:
     """Return a predictor; what cannot be read is learned anew at the next call or night."""
     wider = ratios_from(ratios) if ratios is not None else None
-    known = predictor_from(queue_id, state, wider) if state is not None else None
-    return known or Predictor(wider)
+    known = predictor_from(queue_id, state, zone, wider) if state is not None else None
+    return known or Predictor(wider, zone=ZoneInfo(zone))
 
 
 def _profile(predictor: Predictor, offered: str | list[list[Any]], planned: Planned) -> Profile:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Avg, Count, F, OuterRef, Prefetch, Q, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -79,7 +80,7 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
     Returns the tickets whose waits are over: once this is committed, what they were shown may be
     forgotten. None when there is nothing to learn yet.
     """
-    organization_id = _organization_of(queue_id)
+    organization_id, zone = _home_of(queue_id)
     if organization_id is None:
         return None
     tenancy.enter(organization_id)
@@ -96,9 +97,9 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
         for one in past
         if one.ended_by == TicketState.CALLED and one.is_first
     }
-    predictor = estimates.predictor_from(queue_id, learned.state)
+    predictor = estimates.predictor_from(queue_id, learned.state, zone)
     if predictor is None:
-        predictor = _made_anew(learned, organization_id, now)
+        predictor = _made_anew(learned, organization_id, zone, now)
     new = [one for one in past if not learned.rebuilt_until or one.at > learned.rebuilt_until]
     _observe(predictor, new, organization_id, told)
     learned.state = predictor.to_state()
@@ -111,14 +112,14 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
 @operation
 def repair_learned_waits(*, queue_id: UUID, now: datetime) -> bool:
     """Learn anew, from history, what cannot be read of a queue; tell whether that was needed."""
-    organization_id = _organization_of(queue_id)
+    organization_id, zone = _home_of(queue_id)
     if organization_id is None:
         return False
     tenancy.enter(organization_id)
     learned = _locked(queue_id, now)
-    if estimates.predictor_from(queue_id, learned.state) is not None:
+    if estimates.predictor_from(queue_id, learned.state, zone) is not None:
         return False
-    learned.state = _made_anew(learned, organization_id, now).to_state()
+    learned.state = _made_anew(learned, organization_id, zone, now).to_state()
     learned.updated_at = now
     learned.save(update_fields=["state", "rebuilt_until", "updated_at"])
     return True
@@ -153,7 +154,11 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     """
     tenancy.enter(organization_id)
     rows = QueueWaits.objects.filter(queue__organization_id=organization_id, queue__retired_at=None)
-    known = [estimates.predictor_from(row.queue_id, row.state) for row in rows.order_by("queue_id")]
+    # Only their ratios are read, which know no hours.
+    known = [
+        estimates.predictor_from(row.queue_id, row.state, "UTC")
+        for row in rows.order_by("queue_id")
+    ]
     # In its first days a queue reckons otherwise, and its ratios are of another kind.
     warm = [predictor for predictor in known if predictor and not predictor.is_cold]
     states = [predictor.ratios.to_state()["buckets"] for predictor in warm]
@@ -170,10 +175,11 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     )
 
 
-def _organization_of(queue_id: UUID) -> UUID | None:
+def _home_of(queue_id: UUID) -> tuple[UUID | None, str]:
+    """Return the organization of a queue and the zone of its branch; no organization if it is gone."""
     rows = Queue.objects.with_scopes_disabled().filter(pk=queue_id)
-    found: UUID | None = rows.values_list("organization", flat=True).first()
-    return found
+    found: tuple[UUID, str] | None = rows.values_list("organization", "branch__timezone").first()
+    return found or (None, "UTC")
 
 
 def _locked(queue_id: UUID, at: datetime, *unread: str) -> QueueWaits:
@@ -269,7 +275,7 @@ def _observe_wait(predictor: Predictor, past: Past, told: list[Shown]) -> None:
     predictor.observe_wait(since.timestamp(), past.at.timestamp(), outcome=outcome, shown=told)
 
 
-def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Predictor:
+def _made_anew(learned: QueueWaits, organization_id: UUID, zone: str, now: datetime) -> Predictor:
     """
     Return a predictor that has seen again what ended in the queue and is settled, of its last tickets.
 
@@ -292,7 +298,7 @@ def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Pre
         rows_told: Any = ticket.shown_estimates.all()
         for row in rows_told:
             told.setdefault((ticket.pk, row.called_at), []).append(row)
-    predictor = Predictor()
+    predictor = Predictor(zone=ZoneInfo(zone))
     _observe(predictor, sorted(past, key=_in_order), organization_id, told)
     logger.warning(
         "learned waits were made anew from history",
