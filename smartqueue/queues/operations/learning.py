@@ -40,6 +40,7 @@ LEAST_USUAL_DAYS: Final = 3
 # Read with every queue's profile, so fewer than a queue keeps of its own.
 ORGANIZATION_RATIOS: Final = 300
 LESSONS_AT_ONCE: Final = 200
+DONE_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,18 @@ class Past:
 
 @operation
 def note_lesson(*, event: TicketEvent) -> None:
-    """Note that a step ended a wait or a service of a queue, so that it is learned in time."""
+    """
+    Note that a step ended a wait or a service of a queue, so that it is learned in time.
+
+    A step told again is known by its mark among the last thousand, even when it was learned since.
+    """
     ticket = Ticket.objects.with_scopes_disabled().filter(pk=event.ticket_id).first()
     if ticket is None:
         return
     tenancy.enter(ticket.organization_id)
     lesson = Lesson(event.occurred_at, ticket.pk, TicketState(event.state))
     learned = _locked(event.queue_id, event.occurred_at, "state", "usual")
-    if lesson.stored() not in learned.pending:
+    if lesson.stored() not in learned.pending and lesson.mark not in learned.done:
         learned.pending = [*learned.pending, lesson.stored()]
         learned.save(update_fields=["pending"])
 
@@ -104,8 +109,9 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
     _observe(predictor, new, organization_id, told)
     learned.state = predictor.to_state()
     learned.pending = [kept for kept in learned.pending if kept not in due]
+    learned.done = [*learned.done, *(lesson.mark for lesson in lessons)][-DONE_KEPT:]
     learned.updated_at = now
-    learned.save(update_fields=["state", "pending", "rebuilt_until", "updated_at"])
+    learned.save(update_fields=["state", "pending", "done", "rebuilt_until", "updated_at"])
     return [one.ticket.pk for one in past if one.ended_by in ENDS_OF_WAITS]
 
 
