@@ -383,9 +383,9 @@ def test_why_a_wait_is_as_it_is_is_told_in_three_languages():
         " 1 more person with an appointment or a priority is expected before you."
         " The counters planned for today are counted in.",
         "fr": "3 personnes sont avant vous et 2 guichets sont ouverts."
-        " 2 personnes avant vous attendent dans d’autres files des mêmes guichets."
+        " 2 personnes avant vous attendent dans d\u2019autres files des mêmes guichets."
         " 1 autre personne avec un rendez-vous ou une priorité est attendue avant vous."
-        " Les guichets prévus pour aujourd’hui sont pris en compte.",
+        " Les guichets prévus pour aujourd\u2019hui sont pris en compte.",
         "ar": "قبلك 3 أشخاص، ويعمل شباكان. شخصان قبلك ينتظران في طوابير أخرى للشبابيك نفسها."
         " يُتوقع أن يسبقك شخص آخر له موعد أو أولوية. حُسبت الشبابيك المخطط لها اليوم.",
     }
