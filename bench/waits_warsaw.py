@@ -65,9 +65,14 @@ QueueDay = list[Row]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One prediction, what simple methods would have said, and what came of it, in minutes."""
+    """
+    One prediction, what simple methods would have said, and what came of it, in minutes.
+
+    `made_at` is the minute of the day.
+    """
 
     person: tuple[QueueKey, str, int]
+    made_at: float
     waiting: int
     waited: float
     low: float
@@ -295,6 +300,7 @@ class _Day:
             self.scores.append(
                 Score(
                     person=(*self.key, pending.number),
+                    made_at=(pending.at - self.midnight) / 60,
                     waiting=told.people_ahead + 1,
                     waited=waited,
                     low=told.low / 60,

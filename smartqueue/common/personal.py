@@ -167,7 +167,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "queues.TicketPeriod": Personal(fields=("reason",), people=("agent_id", "ticket__customer_id")),
     # `before` repeats a ticket's columns, its note among them.
     "queues.TicketStep": Personal(fields=("before",), people=("agent_id", "ticket__customer_id")),
-    "queues.QueueWaits": Personal(innocent=("state", "usual", "priority", "pending")),
+    "queues.QueueWaits": Personal(innocent=("state", "usual", "priority", "pending", "done")),
     "queues.OrganizationWaits": Personal(innocent=("ratios",)),
     "queues.RosterDay": Personal(innocent=("spans",)),
     "queues.ShownEstimate": Personal(people=("ticket__customer_id",)),

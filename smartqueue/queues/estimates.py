@@ -179,27 +179,24 @@ class Profile:
         return self.at_rest[0][1]
 
 
-_profiles: dict[UUID, tuple[float, Profile]] = {}
+_profiles: dict[UUID, tuple[float, datetime, Profile]] = {}
 
 
 def profile_of(queue_id: UUID) -> Profile:
     """Return a queue's profile, read again when it is older than PROFILE_SECONDS."""
+    read_profiles([queue_id])
     kept = _profiles.get(queue_id)
-    if kept is None or time.monotonic() - kept[0] >= PROFILE_SECONDS:
-        read_profiles([queue_id])
-        kept = _profiles.get(queue_id)
-    return kept[1] if kept else Profile(Predictor(), DEFAULT_HANDLING_SECONDS)
+    return kept[2] if kept else Profile(Predictor(), DEFAULT_HANDLING_SECONDS)
 
 
 def read_profiles(queue_ids: Iterable[UUID]) -> None:
     """Read the profiles of several queues that are not there or too old, in one query."""
-    moment = time.monotonic()
-    old = [pk for pk in queue_ids if _age(pk, moment) >= PROFILE_SECONDS]
+    moment, now = time.monotonic(), clock.now()
+    old = [pk for pk in queue_ids if _age(pk, moment, now) >= PROFILE_SECONDS]
     if not old:
         return
     if len(_profiles) + len(old) > MOST_PROFILES:
         _profiles.clear()
-    now = clock.now()
     with tenancy.counting("queues_queue", old):
         rows = fetch_all(_PROFILE, [now - LATE_ARRIVALS, now + EXPECTED_WITHIN, old])
     for (
@@ -207,6 +204,7 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         state,
         wider,
         services,
+        zone,
         *planned,
         head,
         breaks,
@@ -214,10 +212,11 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         others,
         priority,
     ) in rows:
-        predictor = _predictor(queue_id, _loaded(state), _loaded(wider))
-        profile = _profile(predictor, services, _planned(*planned))
+        predictor = _predictor(queue_id, _loaded(state), _loaded(wider), zone)
+        profile = _profile(predictor, services, _planned(zone, *planned))
         _profiles[queue_id] = (
             moment,
+            now,
             replace(
                 profile,
                 head_since=head,
@@ -229,9 +228,12 @@ def read_profiles(queue_ids: Iterable[UUID]) -> None:
         )
 
 
-def _age(queue_id: UUID, moment: float) -> float:
+def _age(queue_id: UUID, moment: float, now: datetime) -> float:
+    """Return the seconds since a profile was read, those of a demonstration whose clock runs faster."""
     kept = _profiles.get(queue_id)
-    return moment - kept[0] if kept else PROFILE_SECONDS
+    if kept is None:
+        return PROFILE_SECONDS
+    return max(moment - kept[0], (now - kept[1]).total_seconds())
 
 
 def forget_profiles() -> None:
@@ -240,14 +242,14 @@ def forget_profiles() -> None:
 
 
 def predictor_from(
-    queue_id: UUID, state: Any, wider: RatioHistory | None = None
+    queue_id: UUID, state: Any, zone: str, wider: RatioHistory | None = None
 ) -> Predictor | None:
     """
-    Return a predictor with what was stored, and with what its organization knows beyond; None, and
-    a warning, for what cannot be read.
+    Return a predictor with what was stored, for the clock of this zone, and with what its
+    organization knows beyond; None, and a warning, for what cannot be read.
     """
     try:
-        return Predictor.from_state(state, wider)
+        return Predictor.from_state(state, wider, zone=ZoneInfo(zone))
     except CorruptState as error:
         logger.warning(
             "learned waits cannot be read", extra={"queue": str(queue_id), "error": str(error)}
@@ -264,11 +266,11 @@ def ratios_from(state: Any) -> RatioHistory | None:
         return None
 
 
-def _predictor(queue_id: UUID, state: Any, ratios: Any) -> Predictor:
+def _predictor(queue_id: UUID, state: Any, ratios: Any, zone: str) -> Predictor:
     """Return a predictor; what cannot be read is learned anew at the next call or night."""
     wider = ratios_from(ratios) if ratios is not None else None
-    known = predictor_from(queue_id, state, wider) if state is not None else None
-    return known or Predictor(wider)
+    known = predictor_from(queue_id, state, zone, wider) if state is not None else None
+    return known or Predictor(wider, zone=ZoneInfo(zone))
 
 
 def _profile(predictor: Predictor, offered: str | list[list[Any]], planned: Planned) -> Profile:

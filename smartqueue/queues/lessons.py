@@ -1,5 +1,6 @@
 """Steps to learn from once they stand."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,12 @@ class Lesson:
     def stored(self) -> list[str]:
         """Return it as `QueueWaits.pending` keeps it."""
         return [self.at.isoformat(), str(self.ticket_id), self.state.value]
+
+    @property
+    def mark(self) -> str:
+        """What `QueueWaits.done` knows it by once it was learned, twelve hexadecimal digits."""
+        text = " ".join(self.stored())
+        return hashlib.blake2s(text.encode(), digest_size=6).hexdigest()
 
     @classmethod
     def read(cls, kept: Sequence[str]) -> "Lesson":

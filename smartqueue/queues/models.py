@@ -433,8 +433,8 @@ class QueueWaits(models.Model):
 
     `priority` are how many people with a head start join per second of service and the seconds of it,
     empty where none do. `pending` are the steps to learn once they can no longer be undone: [moment,
-    ticket, state]. What ended until `rebuilt_until` was learned from history, whenever its events
-    come.
+    ticket, state]; `done` are the marks of the last ones learned, so that a step told again counts no
+    second time. What ended until `rebuilt_until` was learned from history, whenever its events come.
     """
 
     queue = models.OneToOneField(
@@ -444,6 +444,7 @@ class QueueWaits(models.Model):
     usual = models.JSONField(default=list)
     priority = models.JSONField(default=list)
     pending = models.JSONField(default=list)
+    done = models.JSONField(default=list)
     rebuilt_until = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -35,19 +36,20 @@ class Predictor:
     It has no clock: every moment comes with the snapshot or the observation.
     """
 
-    def __init__(self, organization: RatioHistory | None = None) -> None:
+    def __init__(self, organization: RatioHistory | None = None, *, zone: tzinfo = UTC) -> None:
         """
         Start without history.
 
         :param organization: ratios over all queues of the organization, for positions where this
             queue has fewer than 50 of its own
+        :param zone: of the clock on the wall, for what is usual at an hour
         """
         self.handling = HandlingTimes()
         self.no_shows = NoShows()
         self.leaving = LeavingRate()
         self.ratios = RatioHistory(organization)
         self.coverage = CoverageLevels()
-        self.usual = UsualCalls()
+        self.usual = UsualCalls(zone)
 
     @property
     def is_cold(self) -> bool:
@@ -194,9 +196,11 @@ class Predictor:
         }
 
     @classmethod
-    def from_state(cls, state: object, organization: RatioHistory | None = None) -> "Predictor":
+    def from_state(
+        cls, state: object, organization: RatioHistory | None = None, *, zone: tzinfo = UTC
+    ) -> "Predictor":
         """
-        Read a state back.
+        Read a state back; organization and zone are as for a new predictor.
 
         :raises CorruptState: it was not written by to_state of this version
         """
@@ -209,7 +213,7 @@ class Predictor:
         predictor.leaving = LeavingRate.from_state(values.get("leaving"))
         predictor.ratios = RatioHistory.from_state(values.get("ratios"), organization)
         predictor.coverage = CoverageLevels.from_state(values.get("coverage"))
-        predictor.usual = UsualCalls.from_state(values.get("usual"))
+        predictor.usual = UsualCalls.from_state(values.get("usual"), zone)
         return predictor
 
     def _predict_pool(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartqueue.waits import stored
+from smartqueue.waits.coverage import LEAST_TAIL
 from smartqueue.waits.drain import FloatArray
 from smartqueue.waits.errors import CorruptState
 
@@ -20,6 +21,7 @@ KEPT_PER_BUCKET = 1000
 LEAST_PER_BUCKET = 50
 FULL_WEIGHT_AT = 100
 WIDER_WEIGHT = 500
+ALIKE = 10
 SCALE = 1000
 LARGEST_STORED = 9_999
 
@@ -63,6 +65,20 @@ def _quantile(sample: FloatArray, level: float) -> float:
     whole = int(place)
     upper = min(whole + 1, sample.size - 1)
     return float(sample[whole] + (place - whole) * (sample[upper] - sample[whole]))
+
+
+def _widened(level: float, size: float) -> float:
+    """
+    Return the level to take from a history of this size, further from the middle.
+
+    Among n independent ratios the level p is at the rank p (n + 1) of split conformal prediction
+    (V. Vovk, 2005), that is p + (p - 1/2)/n of the way. Ratios of one line and day share their luck
+    (on the Warsaw log a third of the variance of their logarithm), so that n of them are worth
+    n/ALIKE.
+    """
+    reach = abs(level - 0.5)
+    wider = min(reach * (1 + ALIKE / size), max(reach, 0.5 - LEAST_TAIL))
+    return 0.5 + math.copysign(wider, level - 0.5)
 
 
 def _share_below(sample: FloatArray, ratios: FloatArray) -> FloatArray:
@@ -120,27 +136,27 @@ class RatioHistory:
 
     def quantiles(self, levels: tuple[float, ...]) -> FloatArray:
         """Return the ratio at each level, one row per bucket."""
-        rows = []
-        for bucket in range(BUCKETS):
-            layers = list(self._layers(bucket))
-            rows.append(
-                [
-                    sum(weight * _quantile(sample, level) for weight, sample in layers)
-                    for level in levels
-                ]
-            )
-        return np.array(rows)
+        return np.array(
+            [[self._quantile(bucket, level) for level in levels] for bucket in range(BUCKETS)]
+        )
 
     def share_below(self, buckets: NDArray[np.int64], ratios: FloatArray) -> FloatArray:
         """Return the probability that the ratio of each bucket stays below the given one."""
         shares = np.zeros_like(ratios)
         for bucket in np.unique(buckets):
             chosen = buckets == bucket
-            for weight, sample in self._layers(int(bucket)):
+            for weight, sample, _size in self._layers(int(bucket)):
                 shares[chosen] += weight * _share_below(sample, ratios[chosen])
         return np.clip(shares, 0.0, 1.0)
 
-    def _layers(self, bucket: int) -> Iterator[tuple[float, FloatArray]]:
+    def _quantile(self, bucket: int, level: float) -> float:
+        return sum(
+            weight * _quantile(sample, _widened(level, size))
+            for weight, sample, size in self._layers(bucket)
+        )
+
+    def _layers(self, bucket: int) -> Iterator[tuple[float, FloatArray, float]]:
+        """Yield weight, sample and how many ratios stand behind it; a guess is not one of a few."""
         remaining = 1.0
         history = self._next_speaking(bucket)
         while history is not None:
@@ -148,11 +164,11 @@ class RatioHistory:
             count = history.count(bucket)
             full = min(1.0, count / FULL_WEIGHT_AT)
             weight = remaining * (count / (count + WIDER_WEIGHT) if following else full)
-            yield weight, history._sample(bucket)
+            yield weight, history._sample(bucket), count
             remaining -= weight
             history = following
         if remaining > 0:
-            yield remaining, DEFAULT_SAMPLES[bucket]
+            yield remaining, DEFAULT_SAMPLES[bucket], math.inf
 
     def _next_speaking(self, bucket: int) -> "RatioHistory | None":
         history: RatioHistory | None = self

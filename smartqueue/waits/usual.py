@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ MOST_PRIOR_CALLS = 1e6
 MOST_DAYS = 100_000
 SHORTEST_GAP = 0.1
 LAST_MOMENT = 1e11
+FIRST_MOMENT = -6e10
 MOST_IN_SLOT = 1e6
 
 
@@ -34,12 +36,18 @@ class UsualCalls:
     Calls per busy second of each half-hour of the day, with a memory of about 20 days.
 
     Only the time between two calls during which somebody waited counts, so that an empty line
-    does not look like a slow one. Half-hours are of UTC; where clocks change twice a year, the
-    profile follows within its memory. Each half-hour leans on the whole day, the more so the more
-    alike half-hours are (gamma-Poisson shrinkage by the method of moments), by 5 calls at least.
+    does not look like a slow one. Half-hours are those of the clock on the wall, so that a change to
+    summer time moves nothing. Each half-hour leans on the whole day, the more so the more alike
+    half-hours are (gamma-Poisson shrinkage by the method of moments), by 5 calls at least.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        """
+        Start without calls.
+
+        :param zone: of the clock on the wall
+        """
+        self.zone = zone
         self.days = 0
         self._day_began_at: float | None = None
         self._last_call_at: float | None = None
@@ -87,11 +95,11 @@ class UsualCalls:
         last, self._last_call_at = self._last_call_at, called_at
         if last is None or joined_at > last or not 0 <= called_at - last <= LONGEST_GAP:
             return
-        self._calls[_slot(called_at)] += 1
+        self._calls[self._slot(called_at)] += 1
         moment = last
         while moment < called_at:
             following = min((math.floor(moment / HALF_HOUR) + 1) * HALF_HOUR, called_at)
-            self._busy[_slot(moment)] += following - moment
+            self._busy[self._slot(moment)] += following - moment
             moment = following
 
     def rates(self) -> list[float]:
@@ -135,11 +143,21 @@ class UsualCalls:
             at = number * HALF_HOUR
             place = bisect_right(starts, at) - 1
             is_closed = place >= 0 and closed[place].counters == 0
-            calls_per_minute.append((at, 0.0 if is_closed else 60 * rates[number % SLOTS]))
+            calls_per_minute.append((at, 0.0 if is_closed else 60 * rates[self._slot(at)]))
         return segments_from_calls(calls_per_minute, counter_time)
 
+    def _slot(self, moment: float) -> int:
+        """
+        Return the half-hour of the wall's day that a half-hour of the world begins in.
+
+        Zones are whole half-hours from UTC, but for a few: there it is the nearest one before.
+        """
+        began = math.floor(moment / HALF_HOUR) * HALF_HOUR
+        wall = datetime.fromtimestamp(max(began, FIRST_MOMENT), self.zone)
+        return wall.hour * 2 + wall.minute // 30
+
     def to_state(self) -> dict[str, Any]:
-        """Return a JSON-able state: decayed calls and busy seconds by half-hour of the UTC day."""
+        """Return a JSON-able state: decayed calls and busy seconds by half-hour of the day."""
         return {
             "days": self.days,
             "day_began_at": self._day_began_at,
@@ -149,14 +167,14 @@ class UsualCalls:
         }
 
     @classmethod
-    def from_state(cls, state: object) -> "UsualCalls":
+    def from_state(cls, state: object, zone: tzinfo = UTC) -> "UsualCalls":
         """
         Read a state back.
 
         :raises CorruptState: it was not written by to_state
         """
         values = stored.mapping(state, "usual")
-        usual = cls()
+        usual = cls(zone)
         usual.days = stored.whole(values, "days")
         if usual.days > MOST_DAYS:
             raise CorruptState("days is out of range")
@@ -165,10 +183,6 @@ class UsualCalls:
         usual._calls = _by_slot(values, "calls")
         usual._busy = _by_slot(values, "busy")
         return usual
-
-
-def _slot(moment: float) -> int:
-    return math.floor(moment / HALF_HOUR) % SLOTS
 
 
 def _by_slot(values: Mapping[str, Any], name: str) -> FloatArray:

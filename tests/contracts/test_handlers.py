@@ -49,10 +49,6 @@ from smartqueue.support.tests.factories import open_case, write_with_file
 
 pytestmark = pytest.mark.django_db
 
-# Adds to running statistics: right because it commits together with the mark that it is done
-# (outbox/tests/test_relay.py shows that such a handler counts once), so it must stay so.
-COUNTS_ONCE = frozenset({"queues.on_ticket_ended_learn"})
-
 
 def rows() -> dict[str, str]:
     """Return a digest of every table of ours, by name."""
@@ -249,8 +245,6 @@ def test_every_handler_run_twice_leaves_the_same_rows(settings):
             reached.add((delivery.event_type, delivery.handler.name))
             run(delivery)
             Delivery.objects.filter(pk=delivery.id).update(state=DeliveryState.DONE)
-            if delivery.handler.name in COUNTS_ONCE:
-                continue
             once = rows()
             run(delivery)
             twice = rows()
@@ -258,9 +252,3 @@ def test_every_handler_run_twice_leaves_the_same_rows(settings):
 
     assert changed == []
     assert sorted(registered() - reached) == []
-
-
-def test_handlers_that_count_commit_with_their_mark():
-    by_name = {h.name: h for h in registry.all_handlers(HandlerMode.DATABASE)}
-
-    assert set(by_name) >= COUNTS_ONCE

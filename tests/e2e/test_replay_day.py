@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from smartqueue.common import clock
+from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.relay import carry_due
+from smartqueue.queues import operations
 from smartqueue.queues.management.commands import _demonstration as demo
+from smartqueue.queues.management.commands._api import Account, Api
 from smartqueue.queues.management.commands._real_day import part_of, read_day
-from smartqueue.queues.models import CounterSession, Queue, Ticket
+from smartqueue.queues.models import CounterSession, Queue, ShownEstimate, Ticket
 
 pytestmark = [pytest.mark.e2e, pytest.mark.serial, pytest.mark.django_db(transaction=True)]
 
@@ -84,6 +89,24 @@ def test_half_an_hour_of_the_day_serves_whom_the_table_says(
     assert {(moment.hour, moment.weekday() < 5) for moment in joined} == {(8, True)}
     assert speed_of(clock_file) == 1
     assert clock.now() >= joined[-1]
+    assert_what_was_shown_is_scored(town, live_server.url)
+
+
+def assert_what_was_shown_is_scored(queue: Queue, url: str) -> None:
+    """Learn what the day's handlers noted, and read the accuracy through the API as its owner does."""
+    carry_due(HandlerMode.DATABASE)
+    while operations.learn_lessons(queue_id=queue.pk, now=clock.now() + timedelta(hours=1)):
+        pass
+    scored = ShownEstimate.objects.with_scopes_disabled().filter(queue=queue, at_joining=True)
+    told = tickets(queue).exclude(first_estimate=None).filter(state="completed")
+    owner = Account(Api(url), f"owner@{demo.DOMAIN}", demo.PASSWORD)
+    owner.post("/api/analytics/wait-accuracy/", queue=str(queue.pk))
+    (week,) = owner.get("/api/analytics/wait-accuracy/", queue=str(queue.pk))["results"]
+
+    assert scored.count() == told.count() > 5
+    assert week["figures"]["estimates"] == scored.count()
+    inside = sum(row.low <= row.waited <= row.high for row in scored)
+    assert week["figures"]["coverage"] == round(inside / scored.count(), 3)
 
 
 def test_ctrl_c_ends_every_session_and_the_scaled_clock(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Avg, Count, F, OuterRef, Prefetch, Q, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -39,6 +40,7 @@ LEAST_USUAL_DAYS: Final = 3
 # Read with every queue's profile, so fewer than a queue keeps of its own.
 ORGANIZATION_RATIOS: Final = 300
 LESSONS_AT_ONCE: Final = 200
+DONE_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,18 @@ class Past:
 
 @operation
 def note_lesson(*, event: TicketEvent) -> None:
-    """Note that a step ended a wait or a service of a queue, so that it is learned in time."""
+    """
+    Note that a step ended a wait or a service of a queue, so that it is learned in time.
+
+    A step told again is known by its mark among the last thousand, even when it was learned since.
+    """
     ticket = Ticket.objects.with_scopes_disabled().filter(pk=event.ticket_id).first()
     if ticket is None:
         return
     tenancy.enter(ticket.organization_id)
     lesson = Lesson(event.occurred_at, ticket.pk, TicketState(event.state))
     learned = _locked(event.queue_id, event.occurred_at, "state", "usual")
-    if lesson.stored() not in learned.pending:
+    if lesson.stored() not in learned.pending and lesson.mark not in learned.done:
         learned.pending = [*learned.pending, lesson.stored()]
         learned.save(update_fields=["pending"])
 
@@ -79,7 +85,7 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
     Returns the tickets whose waits are over: once this is committed, what they were shown may be
     forgotten. None when there is nothing to learn yet.
     """
-    organization_id = _organization_of(queue_id)
+    organization_id, zone = _home_of(queue_id)
     if organization_id is None:
         return None
     tenancy.enter(organization_id)
@@ -96,29 +102,30 @@ def learn_lessons(*, queue_id: UUID, now: datetime) -> list[UUID] | None:
         for one in past
         if one.ended_by == TicketState.CALLED and one.is_first
     }
-    predictor = estimates.predictor_from(queue_id, learned.state)
+    predictor = estimates.predictor_from(queue_id, learned.state, zone)
     if predictor is None:
-        predictor = _made_anew(learned, organization_id, now)
+        predictor = _made_anew(learned, organization_id, zone, now)
     new = [one for one in past if not learned.rebuilt_until or one.at > learned.rebuilt_until]
     _observe(predictor, new, organization_id, told)
     learned.state = predictor.to_state()
     learned.pending = [kept for kept in learned.pending if kept not in due]
+    learned.done = [*learned.done, *(lesson.mark for lesson in lessons)][-DONE_KEPT:]
     learned.updated_at = now
-    learned.save(update_fields=["state", "pending", "rebuilt_until", "updated_at"])
+    learned.save(update_fields=["state", "pending", "done", "rebuilt_until", "updated_at"])
     return [one.ticket.pk for one in past if one.ended_by in ENDS_OF_WAITS]
 
 
 @operation
 def repair_learned_waits(*, queue_id: UUID, now: datetime) -> bool:
     """Learn anew, from history, what cannot be read of a queue; tell whether that was needed."""
-    organization_id = _organization_of(queue_id)
+    organization_id, zone = _home_of(queue_id)
     if organization_id is None:
         return False
     tenancy.enter(organization_id)
     learned = _locked(queue_id, now)
-    if estimates.predictor_from(queue_id, learned.state) is not None:
+    if estimates.predictor_from(queue_id, learned.state, zone) is not None:
         return False
-    learned.state = _made_anew(learned, organization_id, now).to_state()
+    learned.state = _made_anew(learned, organization_id, zone, now).to_state()
     learned.updated_at = now
     learned.save(update_fields=["state", "rebuilt_until", "updated_at"])
     return True
@@ -153,7 +160,11 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     """
     tenancy.enter(organization_id)
     rows = QueueWaits.objects.filter(queue__organization_id=organization_id, queue__retired_at=None)
-    known = [estimates.predictor_from(row.queue_id, row.state) for row in rows.order_by("queue_id")]
+    # Only their ratios are read, which know no hours.
+    known = [
+        estimates.predictor_from(row.queue_id, row.state, "UTC")
+        for row in rows.order_by("queue_id")
+    ]
     # In its first days a queue reckons otherwise, and its ratios are of another kind.
     warm = [predictor for predictor in known if predictor and not predictor.is_cold]
     states = [predictor.ratios.to_state()["buckets"] for predictor in warm]
@@ -170,10 +181,11 @@ def learn_from_all_queues(*, organization_id: UUID, now: datetime) -> None:
     )
 
 
-def _organization_of(queue_id: UUID) -> UUID | None:
+def _home_of(queue_id: UUID) -> tuple[UUID | None, str]:
+    """Return the organization of a queue and the zone of its branch; no organization if it is gone."""
     rows = Queue.objects.with_scopes_disabled().filter(pk=queue_id)
-    found: UUID | None = rows.values_list("organization", flat=True).first()
-    return found
+    found: tuple[UUID, str] | None = rows.values_list("organization", "branch__timezone").first()
+    return found or (None, "UTC")
 
 
 def _locked(queue_id: UUID, at: datetime, *unread: str) -> QueueWaits:
@@ -269,7 +281,7 @@ def _observe_wait(predictor: Predictor, past: Past, told: list[Shown]) -> None:
     predictor.observe_wait(since.timestamp(), past.at.timestamp(), outcome=outcome, shown=told)
 
 
-def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Predictor:
+def _made_anew(learned: QueueWaits, organization_id: UUID, zone: str, now: datetime) -> Predictor:
     """
     Return a predictor that has seen again what ended in the queue and is settled, of its last tickets.
 
@@ -292,7 +304,7 @@ def _made_anew(learned: QueueWaits, organization_id: UUID, now: datetime) -> Pre
         rows_told: Any = ticket.shown_estimates.all()
         for row in rows_told:
             told.setdefault((ticket.pk, row.called_at), []).append(row)
-    predictor = Predictor()
+    predictor = Predictor(zone=ZoneInfo(zone))
     _observe(predictor, sorted(past, key=_in_order), organization_id, told)
     logger.warning(
         "learned waits were made anew from history",

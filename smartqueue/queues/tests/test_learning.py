@@ -9,7 +9,8 @@ from django.db import transaction
 
 from smartqueue.common import clock
 from smartqueue.common.redis import client as redis_client
-from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.enums import DeliveryState, HandlerMode
+from smartqueue.outbox.models import Delivery
 from smartqueue.outbox.relay import carry_due
 from smartqueue.queues import estimates, operations, tasks
 from smartqueue.queues.models import CounterSession, Queue, QueueWaits, Ticket
@@ -83,6 +84,23 @@ def test_the_gap_to_the_next_call_is_the_counter_s_time_when_somebody_waits():
     call(place, session, 370)
 
     assert learned(place)["services"][str(place.service.pk)][0] == 360
+
+
+def test_usual_half_hours_are_those_of_the_branch_s_clock():
+    place = make_place(timezone="Europe/Paris")
+    session = sit_down(place)
+    for second in range(3):
+        join(place, now=at(second))
+    for number in range(3):
+        serve(place, call(place, session, 10 + 60 * number), 15 + 60 * number, 65 + 60 * number)
+
+    learned(place)
+    QueueWaits.objects.update(state={})
+    assert operations.repair_learned_waits(queue_id=place.queue.pk, now=at(7200))
+    for state in (learned(place), QueueWaits.objects.get(queue=place.queue).state):
+        calls = state["usual"]["calls"]
+        # Nine in the morning of Greenwich is ten in Paris.
+        assert {place: number for place, number in enumerate(calls) if number} == {20: 2}
 
 
 def test_an_undone_completion_is_no_service():
@@ -272,6 +290,24 @@ def test_lessons_are_learned_some_at_a_time_until_none_is_left(monkeypatch):
     assert learned.pending == []
     assert learned.state["services"][str(place.service.pk)][1] == 5
     assert learned.state["leaving"]["tickets"] == 5
+
+
+def test_a_step_told_again_counts_once_even_after_it_was_learned():
+    place = make_place()
+    session = sit_down(place)
+    for number in range(2):
+        join(place, now=at(number))
+    serve(place, call(place, session, 100), 110, 400)
+    call(place, session, 500)
+    once = learned(place)
+    told = Delivery.objects.filter(handler="queues.on_ticket_ended_learn")
+    assert told.count() == 3
+
+    told.update(state=DeliveryState.PENDING)
+
+    assert learned(place) == once
+    assert not told.filter(state=DeliveryState.PENDING).exists()
+    assert once["leaving"]["tickets"] == 2
 
 
 def test_people_with_a_priority_are_expected_as_often_as_they_came():

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
 from redis.exceptions import RedisError
 
 from smartqueue.common import tenancy
@@ -29,7 +30,7 @@ from smartqueue.queues.tests.factories import (
     make_queue,
     sit_down,
 )
-from smartqueue.waits import Predictor
+from smartqueue.waits import Estimate, Explanation, Predictor
 
 pytestmark = pytest.mark.django_db
 
@@ -371,3 +372,24 @@ def test_ratios_of_an_organization_that_cannot_be_read_are_left_out(place, caplo
     join(place)
     assert join(place).first_estimate is not None
     assert "ratios of an organization" in caplog.text
+
+
+def test_why_a_wait_is_as_it_is_is_told_in_three_languages():
+    explanation = Explanation("ok", 3, counters=2, overtakers=1.2, elsewhere=2)
+    estimate = Estimate(600, 900, 1500, "roster", explanation, base=900.0)
+    texts = {
+        "en": "3 people are before you and 2 counters are open."
+        " 2 people before you wait in other lines of the same counters."
+        " 1 more person with an appointment or a priority is expected before you."
+        " The counters planned for today are counted in.",
+        "fr": "3 personnes sont avant vous et 2 guichets sont ouverts."
+        " 2 personnes avant vous attendent dans d\u2019autres files des mêmes guichets."
+        " 1 autre personne avec un rendez-vous ou une priorité est attendue avant vous."
+        " Les guichets prévus pour aujourd\u2019hui sont pris en compte.",
+        "ar": "قبلك 3 أشخاص، ويعمل شباكان. شخصان قبلك ينتظران في طوابير أخرى للشبابيك نفسها."
+        " يُتوقع أن يسبقك شخص آخر له موعد أو أولوية. حُسبت الشبابيك المخطط لها اليوم.",
+    }
+
+    for language, text in texts.items():
+        with translation.override(language):
+            assert estimates.why(estimate, "Africa/Dakar")["text"] == text

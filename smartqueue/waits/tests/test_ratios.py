@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smartqueue.waits import ratios
 from smartqueue.waits.errors import CorruptState
 from smartqueue.waits.ratios import (
     BUCKETS,
@@ -53,6 +54,44 @@ def test_only_the_last_thousand_count():
 
     assert history.count(0) == KEPT_PER_BUCKET
     assert history.quantiles((0.99,))[0, 0] == 1.0
+
+
+def _share_of_new_days_within(lines: int, alike: float, monkeypatch: pytest.MonkeyPatch) -> float:
+    """
+    How many waits of new lines fall within what a few lines of 28 people taught, over 400 histories.
+
+    People of one line share a third of the variance of their logarithm, as on the Warsaw log.
+    """
+    monkeypatch.setattr(ratios, "ALIKE", alike)
+    random = np.random.default_rng(3)
+    inside = []
+    for _ in range(400):
+        history = RatioHistory()
+        luck = np.repeat(random.normal(0, 0.25, lines), 28)
+        for ratio in np.exp(luck + random.normal(0, 0.35, luck.size)).tolist():
+            history.observe(8, ratio)
+        low, _, high = history.quantiles(LEVELS)[5]
+        new = np.exp(random.normal(0, 0.25, 200) + random.normal(0, 0.35, 200))
+        inside.append(np.mean((low <= new) & (new <= high)))
+    return float(np.mean(inside))
+
+
+def test_few_lines_whose_people_share_their_luck_still_cover_new_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert 0.79 <= _share_of_new_days_within(4, 10, monkeypatch) <= 0.84
+    assert 0.79 <= _share_of_new_days_within(35, 10, monkeypatch) <= 0.81
+    # Taken one by one, ratios of four lines promise more than they know.
+    assert _share_of_new_days_within(4, 0, monkeypatch) < 0.765
+
+
+def test_an_interval_of_many_ratios_is_hardly_wider_than_they_are():
+    history = RatioHistory()
+    for number in range(KEPT_PER_BUCKET):
+        history.observe(0, 1 + number / KEPT_PER_BUCKET)
+
+    assert history.quantiles(LEVELS)[0] == pytest.approx([1.1, 1.5, 1.9], abs=0.006)
+    assert history.quantiles((0.02, 0.5, 0.98))[0] == pytest.approx([1.02, 1.5, 1.98], abs=0.002)
 
 
 def test_quantiles_cover_what_they_say():

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -57,6 +59,31 @@ def test_each_half_hour_has_its_own_rate():
     assert rates[16] == pytest.approx(1 / 30, rel=0.05)
     assert rates[17] == pytest.approx(1 / 120, rel=0.15)
     assert rates[18] == pytest.approx(1 / 300, rel=0.3)
+
+
+def test_a_change_of_clocks_moves_no_half_hour():
+    paris = ZoneInfo("Europe/Paris")
+    usual, of_the_world = UsualCalls(paris), UsualCalls()
+    # Clocks go back on the 25th of October 2026.
+    for day in range(5, 25):
+        opens_at = datetime(2026, 10, day, 9, tzinfo=paris).timestamp()
+        for number in range(121):
+            # Quick until half past nine, slow until eleven.
+            called_at = opens_at + (30 * min(number, 60) + 90 * max(number - 60, 0))
+            for learner in (usual, of_the_world):
+                learner.see(called_at)
+                learner.observe(called_at - 3600, called_at)
+    monday = datetime(2026, 10, 26, 8, 45, tzinfo=paris)
+    read = UsualCalls.from_state(usual.to_state(), paris)
+
+    def counters(learner: UsualCalls) -> list[float]:
+        plan = learner.plan(monday.timestamp(), 60.0)
+        assert plan[0].start == (monday + timedelta(minutes=15)).timestamp()
+        return [segment.counters for segment in plan[:2]]
+
+    assert counters(usual) == pytest.approx([2.0, 0.67], rel=0.05)
+    assert counters(read) == pytest.approx(counters(usual), rel=0.01)
+    assert counters(of_the_world)[0] < 1.5
 
 
 def test_half_hours_that_differ_by_chance_only_count_as_one():

@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("queues", "0008_lessons")]
+
+    operations = [
+        migrations.AddField(
+            model_name="queuewaits",
+            name="done",
+            field=models.JSONField(default=list),
+        ),
+    ]
