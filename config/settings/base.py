@@ -98,7 +98,7 @@ MIDDLEWARE = [
 API_MIDDLEWARE = [
     "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "smartqueue.common.middleware.SecurityOfApi",
     "corsheaders.middleware.CorsMiddleware",
     "smartqueue.accounts.middleware.SessionIfAnyMiddleware",
     "smartqueue.common.middleware.LanguageMiddleware",

@@ -474,9 +474,7 @@ def test_events_are_read_and_told_in_their_organizations_scope_alone(world: Worl
             assert not events.filter(organization_id=None).exists()
 
 
-def test_deliveries_are_added_by_who_tells_and_read_by_the_relay_alone(
-    world: World, as_web: AsWeb
-):
+def test_deliveries_are_added_by_who_tells_and_read_by_the_relay_alone(world: World, as_web: AsWeb):
     deliveries = models.QuerySet(Delivery)
     assert deliveries.exists()
     with as_web(), tenancy.organizations([world.place.organization.pk]):

@@ -370,9 +370,9 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End this session."""
+    """End this session; the browser forgets the pages that it could still go back to."""
     auth.logout(request)
-    return HttpResponseRedirect("/")
+    return HttpResponseRedirect("/", headers={"Clear-Site-Data": '"cache"'})
 
 
 def remember_language(response: HttpResponse, language: str) -> None:
