@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import Error, IntegrityError, connection, models, transaction
 
+from smartqueue.accounts.events import SignedOutEverywhere
 from smartqueue.analytics.operations import count_wait_accuracy
 from smartqueue.appointments.models import BusyTime
 from smartqueue.audit.events import JournalExported
@@ -451,7 +452,11 @@ def test_a_write_over_rest_in_another_name_is_refused_by_the_database(
 
 
 def publish(organization_id: Any) -> None:
-    outbox.publish(JournalExported(organization_id=organization_id, occurred_at=NOW, actor="x"))
+    told: Any = {"occurred_at": NOW, "actor": "x"}
+    if organization_id is None:
+        outbox.publish(SignedOutEverywhere(user_id=new_id(), ended_count=1, **told))
+    else:
+        outbox.publish(JournalExported(organization_id=organization_id, **told))
 
 
 def published(organization_id: Any) -> int:
