@@ -15,6 +15,8 @@ from django.utils import translation
 from smartqueue.common import tenancy
 
 AS_WEB = os.environ.get("TEST_ROLE") == "web"
+# What is asked here is asked as the role that serves, whom row policies hold.
+BY_WEB = tuple(Path(__file__).parent / "tests" / name for name in ("contracts", "concurrency"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,17 +78,22 @@ def _serving(role: dict[str, Any]) -> Iterator[None]:
 AsOwner = Callable[[], AbstractContextManager[None]]
 
 
-@pytest.fixture(scope="session", autouse=AS_WEB)
-def as_owner(django_db_setup: None) -> Iterator[AsOwner]:
+def _asks_as_web(path: Path) -> bool:
+    return AS_WEB or any(path.is_relative_to(part) for part in BY_WEB)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_owner(request: pytest.FixtureRequest) -> Iterator[AsOwner]:
     """
     Return the context in which the database is used as the owner of its tables.
 
-    With TEST_ROLE=web, everything outside it runs as the role that serves, set-up of rows trusted.
+    In the directories of BY_WEB, and with TEST_ROLE=web everywhere, everything outside it runs as
+    the role that serves, set-up of rows trusted.
     """
-    if not AS_WEB:
+    if not _asks_as_web(request.path):
         yield nullcontext
         return
-    tenancy.trust_this_process()
+    request.getfixturevalue("django_db_setup")
     owner = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
     empty = TransactionTestCase._fixture_teardown
 
@@ -94,12 +101,10 @@ def as_owner(django_db_setup: None) -> Iterator[AsOwner]:
         with _signed_in(owner):
             empty(self)
 
-    TransactionTestCase._fixture_teardown = empty_as_owner
-    try:
-        with _signed_in(_web_role()):
-            yield lambda: _signed_in(owner)
-    finally:
-        TransactionTestCase._fixture_teardown = empty
+    with pytest.MonkeyPatch.context() as patch, _signed_in(_web_role()):
+        patch.setattr(tenancy, "_trusted", True)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_as_owner)
+        yield lambda: _signed_in(owner)
 
 
 @pytest.fixture
@@ -111,7 +116,8 @@ def _whole_test_as_owner(as_owner: AsOwner) -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sign in as the owner ahead of everything that a test marked so asks for."""
     for item in items:
-        if AS_WEB and isinstance(item, pytest.Function) and item.get_closest_marker("owner"):
+        is_owners = isinstance(item, pytest.Function) and item.get_closest_marker("owner")
+        if is_owners and _asks_as_web(item.path):
             item.fixturenames.insert(0, "_whole_test_as_owner")
 
 

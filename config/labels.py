@@ -36,6 +36,7 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "outbox.DomainEvent": (_("event"), _("events")),
     "outbox.Delivery": (_("delivery of an event"), _("deliveries of events")),
     "accounts.User": (_("person"), _("people")),
+    "accounts.FactorReset": (_("code for lost factors"), _("codes for lost factors")),
     "accounts.AccountAccess": (_("access to an account"), _("accesses to accounts")),
     "notifications.OutgoingMessage": (_("message"), _("messages")),
     "locations.Commune": (_("commune"), _("communes")),

@@ -99,7 +99,7 @@ MIDDLEWARE = [
 API_MIDDLEWARE = [
     "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "smartqueue.common.middleware.SecurityOfApi",
     "corsheaders.middleware.CorsMiddleware",
     "smartqueue.accounts.middleware.SessionIfAnyMiddleware",
     "smartqueue.common.middleware.LanguageMiddleware",
@@ -228,6 +228,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "verify": {"identifier": "10/10 minutes", "address": "200/5 minutes"},
     "login": {"identifier": "10/5 minutes", "address": "200/5 minutes"},
     "mfa": {"user": "20/hour", "address": "200/5 minutes"},
+    "factor_reset": {"user": "10/hour; 20/day"},
     "pair": {"address": "30/10 minutes"},
     "passkey": {"address": "200/5 minutes"},
     "reauthenticate": {"user": "10/5 minutes", "address": "200/5 minutes"},

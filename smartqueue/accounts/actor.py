@@ -73,6 +73,11 @@ def register_membership_resolver(resolver: MembershipResolver) -> None:
     _resolver = resolver
 
 
+def roles_of(user_id: UUID) -> tuple[Membership, ...]:
+    """Return every role of anybody, also those that wait for a second factor."""
+    return _resolver(user_id)
+
+
 def role_query() -> RoleQuery | None:
     """Return how roles are read as part of another query, where that can be done."""
     return _resolver if isinstance(_resolver, RoleQuery) else None

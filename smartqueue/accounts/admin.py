@@ -6,12 +6,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from smartqueue.accounts import entrance, operations, queries
 from smartqueue.accounts.enums import EndReason
-from smartqueue.accounts.models import AccountAccess, User
+from smartqueue.accounts.errors import ReauthenticationNeeded
+from smartqueue.accounts.models import AccountAccess, FactorReset, User
 from smartqueue.common import clock
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.common.rest.problems import problem_response
@@ -181,5 +183,79 @@ class AccountAccessAdmin(admin.ModelAdmin[AccountAccess]):
         for access in queryset:
             try:
                 operations.close_account_access(actor=actor, access_id=access.pk, now=clock.now())
+            except Problem as refused:
+                messages.error(request, f"{refused.title} {refused.detail}")
+
+
+class FactorResetForm(AccountAccessForm):
+    """Who lost every second factor, and how it was made sure who they are."""
+
+    class Meta:
+        model = FactorReset
+        fields = ("reason",)
+
+
+@admin.register(FactorReset)
+class FactorResetAdmin(admin.ModelAdmin[FactorReset]):
+    """Codes for lost second factors; adding one gives it, and shows it once."""
+
+    list_display = ["user_id", "issuer", "reason", "usable_at", "used_at", "cancelled_at"]
+    list_select_related = ["issuer"]
+    ordering = ["-created_at"]
+    actions = ["cancel"]
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: FactorReset | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Only a new one is asked for; whose it is, by what the person is known by."""
+        return super().get_form(request, obj, change, **(kwargs | {"form": FactorResetForm}))
+
+    def get_fields(self, request: HttpRequest, obj: FactorReset | None = None) -> Any:
+        """What is asked for, or what there is to see."""
+        if obj is None:
+            return ["identifier", "reason"]
+        return ["user_id", "issuer", "reason", "created_at", "usable_at", "expires_at", "used_at"]
+
+    def has_change_permission(self, request: HttpRequest, obj: FactorReset | None = None) -> bool:
+        """It is what it is."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: FactorReset | None = None) -> bool:
+        """It stays to be seen."""
+        return False
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Give a code, or say why not."""
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except ReauthenticationNeeded:
+            back = urlencode({"next": request.path})
+            return HttpResponseRedirect(f"{reverse('web:confirm')}?{back}")
+        except Problem as refused:
+            messages.error(request, f"{refused.title} {refused.detail}")
+            return HttpResponseRedirect(request.path)
+
+    def save_model(self, request: HttpRequest, obj: FactorReset, form: Any, change: bool) -> None:
+        """Give it through the operation; the code is shown this once."""
+        issued = operations.issue_factor_reset(
+            actor=entrance.actor_of_request(request),
+            whose=form.cleaned_data["identifier"].strip(),
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+        )
+        obj.pk = issued.reset.pk
+        messages.success(request, _("The code, shown this once: %s") % issued.code)
+
+    @admin.action(description=_("Withdraw it"), permissions=["view"])
+    def cancel(self, request: HttpRequest, queryset: "QuerySet[FactorReset]") -> None:
+        """Withdraw the chosen ones that were not used."""
+        actor = entrance.actor_of_request(request)
+        for reset in queryset:
+            try:
+                operations.cancel_factor_reset(actor=actor, reset_id=reset.pk, now=clock.now())
             except Problem as refused:
                 messages.error(request, f"{refused.title} {refused.detail}")

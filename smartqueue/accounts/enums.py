@@ -111,6 +111,7 @@ class Method(models.TextChoices):
     TOTP = "totp", _("Authenticator app")
     PASSKEY = "passkey", _("Passkey or security key")
     RECOVERY_CODES = "recovery_codes", _("Recovery code")
+    RESET = "reset_code", _("Code from your organization or from support")
 
 
 class PasskeyPurpose(models.TextChoices):

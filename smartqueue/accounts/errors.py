@@ -131,12 +131,40 @@ class AccountAccessOpen(Problem):
     title = _("You have access to this account already.")
 
 
+class SupportOnly(Problem):
+    """An owner vouches for who works for that organization alone, and for no platform staff."""
+
+    status = 403
+    code = "support_only"
+    title = _("For this account only SmartQueue support can do this.")
+
+
+class FactorResetOpen(Problem):
+    status = 409
+    code = "factor_reset_already_open"
+    title = _("A code for this account is out already. Withdraw it before you give another.")
+
+
+class NewFactorAwaited(Problem):
+    """Its second factors were just removed: nobody begins another session before there is a new one."""
+
+    status = 403
+    code = "new_factor_awaited"
+    title = _("This account is getting a new second factor. Add it where you used the code.")
+
+
 class EnrolmentExpired(Problem):
     """No authenticator app is being added, or it took too long."""
 
     status = 409
     code = "enrolment_expired"
     title = _("Adding the authenticator app took too long. Begin again.")
+
+
+class NoFactorToReset(Problem):
+    status = 409
+    code = "no_factor_to_reset"
+    title = _("This account has no second factor that could be lost.")
 
 
 class NoSecondFactor(Problem):

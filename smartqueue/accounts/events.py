@@ -91,6 +91,38 @@ class AccountAccessClosed(AccountEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FactorResetIssued(AccountEvent):
+    """
+    Somebody (`issuer_id`) vouches for a person who lost every second factor; the code counts from
+    `usable_at` on. Why, stands in the row alone, where erasure reaches it; the person is told.
+    """
+
+    name: ClassVar[str] = "accounts.factor_reset.issued"
+
+    factor_reset_id: UUID
+    issuer_id: UUID
+    usable_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorResetCancelled(AccountEvent):
+    """It was withdrawn unused, by the person or by somebody who could have given it."""
+
+    name: ClassVar[str] = "accounts.factor_reset.cancelled"
+
+    factor_reset_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorsReset(AccountEvent):
+    """The code was used: every second factor of the person is gone, every session has ended."""
+
+    name: ClassVar[str] = "accounts.factor_reset.used"
+
+    factor_reset_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
 class PasswordChanged(AccountEvent):
     """The password is another; every session but the one it was changed from has ended."""
 

@@ -23,6 +23,12 @@ from smartqueue.common.models import IdModel
 
 # For so long an administrator of the platform reaches an account after saying why.
 ACCOUNT_ACCESS_LIFE = timedelta(hours=1)
+# So long the person can object before a code for lost second factors counts: the shorter one where
+# an owner vouches for somebody they work with, the longer for owners and where support vouches.
+SHORT_WAIT = timedelta(hours=1)
+LONG_WAIT = timedelta(hours=24)
+# A code for lost second factors is good for so long after that.
+FACTOR_RESET_LIFE = timedelta(days=3)
 # A refresh token that is not used for so long is no longer good.
 REFRESH_LIFE = timedelta(days=30)
 
@@ -189,6 +195,44 @@ class AccountAccess(IdModel):
                 fields=["admin", "user"],
                 condition=Q(closed_at__isnull=True),
                 name="account_access_open",
+            ),
+        ]
+
+
+class FactorReset(IdModel):
+    """
+    A code that stands in, once, for every second factor that a person has lost; its use removes
+    them all. Whoever gave it has made sure who the person is, and is empty once erased.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="factor_resets")
+    issuer = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+    digest = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_index=True)
+    usable_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    usable_at__gte=F("created_at") + SHORT_WAIT,
+                    expires_at__lte=F("usable_at") + FACTOR_RESET_LIFE,
+                ),
+                name="factor_reset_waits",
+            ),
+            models.CheckConstraint(
+                condition=Q(used_at__isnull=True)
+                | Q(used_at__gte=F("usable_at"), cancelled_at__isnull=True),
+                name="factor_reset_used_in_time",
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(used_at__isnull=True, cancelled_at__isnull=True),
+                name="factor_reset_one_open",
             ),
         ]
 

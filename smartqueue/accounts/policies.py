@@ -1,19 +1,29 @@
 """Who may see and change an account."""
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q
 
 from smartqueue.accounts import identifiers, queries, tokens
-from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.actor import Actor, Membership, roles_of
 from smartqueue.accounts.clock import wall_now
-from smartqueue.accounts.enums import ActorKind
-from smartqueue.accounts.errors import AccountAccessNeeded, MfaExpired, ReauthenticationNeeded
+from smartqueue.accounts.enums import ActorKind, Role
+from smartqueue.accounts.errors import (
+    AccountAccessNeeded,
+    MfaExpired,
+    ReauthenticationNeeded,
+    SecondFactorRequired,
+    SupportOnly,
+)
 from smartqueue.accounts.models import (
+    LONG_WAIT,
+    SHORT_WAIT,
     AccountAccess,
     ContactChange,
+    FactorReset,
     MfaChallenge,
     Passkey,
     Session,
@@ -66,6 +76,79 @@ def access_user_to_open(actor: Actor, whose: UUID | str) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def access_user_to_reset(actor: Actor, whose: UUID | str) -> tuple[User, timedelta]:
+    """
+    Return an open account of somebody else, locked, whose lost second factors the actor may vouch
+    for, and how long the person can object first. The caller has a second factor of their own.
+
+    :raises NotFound: unknown, erased, the actor's own, or no business of the actor's
+    :raises SupportOnly: a member of the actor's organization and of another, or platform staff
+    :raises SecondFactorRequired: the actor has no second factor
+    :raises InvalidInput: neither an e-mail address nor a phone number
+    """
+    find = access_user_to_open if actor.is_platform_admin else _colleague
+    user = find(actor, whose)
+    if not queries.has_second_factor(actor.require_user()):
+        raise SecondFactorRequired
+    wait = wait_vouched(actor.memberships, user, is_platform_admin=actor.is_platform_admin)
+    if wait is None:
+        raise SupportOnly
+    return user, wait
+
+
+def _colleague(actor: Actor, whose: UUID | str) -> User:
+    owned = _owned(actor.memberships)
+    if not owned or not isinstance(whose, UUID) or whose == actor.require_user():
+        raise NotFound
+    rows = User.objects.filter(pk=whose, is_active=True)
+    user = rows.select_for_update(of=("self",), no_key=True).first()
+    if user is None or not owned & {role.organization_id for role in roles_of(user.pk)}:
+        raise NotFound
+    return user
+
+
+def _owned(roles: Iterable[Membership]) -> set[UUID]:
+    return {r.organization_id for r in roles if r.role == Role.OWNER and r.covers(None)}
+
+
+def wait_vouched(
+    roles: Iterable[Membership], user: User, *, is_platform_admin: bool
+) -> timedelta | None:
+    """
+    Return how long a person can object before the word of somebody with these roles counts; None
+    where it does not. An owner's counts for who works for that organization alone: another one has
+    no less to lose by the account.
+    """
+    if is_platform_admin:
+        return LONG_WAIT
+    theirs = roles_of(user.pk)
+    if user.is_superuser or user.is_staff or len(theirs) != 1:
+        return None
+    if theirs[0].organization_id not in _owned(roles):
+        return None
+    return LONG_WAIT if theirs[0].role == Role.OWNER else SHORT_WAIT
+
+
+def access_factor_reset(actor: Actor, reset_id: UUID) -> FactorReset:
+    """
+    Return a code for lost second factors that is out, locked, which the actor may withdraw: the
+    person, and whoever could have given it.
+
+    :raises NotFound: unknown, used, withdrawn, too old, or not the actor's
+    """
+    user_id = actor.require_user()
+    rows = FactorReset.objects.filter(
+        pk=reset_id, used_at=None, cancelled_at=None, expires_at__gt=wall_now()
+    )
+    reset = rows.select_for_update(of=("self",), no_key=True).select_related("user").first()
+    if reset is None:
+        raise NotFound
+    word = wait_vouched(actor.memberships, reset.user, is_platform_admin=actor.is_platform_admin)
+    if user_id not in {reset.user_id, reset.issuer_id} and word is None:
+        raise NotFound
+    return reset
 
 
 def access_account_access(actor: Actor, access_id: UUID) -> AccountAccess:

@@ -1,7 +1,7 @@
 """Reading about people."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -13,7 +13,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import Channel, Method, SessionKind
 from smartqueue.accounts.identifiers import Identifier
-from smartqueue.accounts.models import REFRESH_LIFE, AccountAccess, Passkey, Session, User
+from smartqueue.accounts.models import (
+    REFRESH_LIFE,
+    AccountAccess,
+    FactorReset,
+    Passkey,
+    Session,
+    User,
+)
+
+# Between the use of a code for lost second factors and the first new one no other session begins.
+REENROLMENT_LIFE = timedelta(hours=1)
 
 
 def find_user(identifier: Identifier) -> User | None:
@@ -31,6 +41,25 @@ def owner_of(identifier: Identifier) -> UUID | None:
 def open_accesses(admin_id: UUID) -> QuerySet[AccountAccess]:
     """Return the accesses to accounts that an administrator of the platform has open."""
     return AccountAccess.objects.filter(admin=admin_id, closed_at=None, expires_at__gt=wall_now())
+
+
+def open_factor_resets(user_id: UUID) -> QuerySet[FactorReset]:
+    """Return the code for lost second factors that is out for a person, also while it waits."""
+    return FactorReset.objects.filter(
+        user=user_id, used_at=None, cancelled_at=None, expires_at__gt=wall_now()
+    )
+
+
+def list_factor_resets(user_id: UUID) -> QuerySet[FactorReset]:
+    """Return the codes for lost second factors that a person was given or gave, newest first."""
+    rows = FactorReset.objects.filter(Q(user=user_id) | Q(issuer=user_id))
+    return rows.order_by("-created_at", "-id")
+
+
+def awaits_new_factor(user_id: UUID) -> bool:
+    """Whether a person's second factors were removed within the hour and none was added since."""
+    recent = FactorReset.objects.filter(user=user_id, used_at__gt=wall_now() - REENROLMENT_LIFE)
+    return recent.exists() and not has_second_factor(user_id)
 
 
 def get_person(user_id: UUID | None) -> User | None:
@@ -62,6 +91,8 @@ def second_factors_of(user_id: UUID) -> list[str]:
     if Passkey.objects.filter(user_id=user_id).exists():
         enrolled.add(Method.PASSKEY.value)
     offered = enrolled | ({Method.RECOVERY_CODES.value} & types)
+    if enrolled and open_factor_resets(user_id).filter(usable_at__lte=wall_now()).exists():
+        offered.add(Method.RESET.value)
     return [method for method in Method.values if method in offered] if enrolled else []
 
 

@@ -121,7 +121,7 @@ def export_journal(*, actor: Actor, organization_id: UUID, now: datetime) -> Non
     :raises NotFound: not an owner of the organization
     :raises ReasonNeeded: platform staff without open support access
     """
-    policies.access_journal(actor, organization_id, now)
+    policies.access_journal(actor, organization_id)
     outbox.publish(
         JournalExported(organization_id=organization_id, occurred_at=now, actor=actor.label)
     )

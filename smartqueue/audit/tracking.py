@@ -113,6 +113,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.Session": ("cookie_key", "device"),
     "accounts.RefreshToken": ("digest", "device"),
     "accounts.VerificationCode": ("digest", "asker"),
+    "accounts.FactorReset": ("digest",),
     "accounts.Passkey": ("credential_id", "credential"),
     "account.EmailConfirmation": ("key",),
     "mfa.Authenticator": ("data",),

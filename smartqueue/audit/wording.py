@@ -19,6 +19,9 @@ from smartqueue.common.errors import Text
 
 # By the full name without its version: a second version of an event tells of the same thing.
 SENTENCES: Final[Mapping[str, Text]] = {
+    "accounts.factor_reset.cancelled": gettext_lazy("A code for lost second factors was withdrawn"),
+    "accounts.factor_reset.issued": gettext_lazy("A code for lost second factors was given"),
+    "accounts.factor_reset.used": gettext_lazy("Lost second factors were removed by a code"),
     "accounts.account_access.closed": gettext_lazy("Access to an account ended"),
     "accounts.account_access.opened": gettext_lazy("Platform staff opened access to an account"),
     "accounts.contact_change.started": gettext_lazy("A change of contact was asked for"),

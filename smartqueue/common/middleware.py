@@ -12,12 +12,15 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotAllowed
+from django.middleware.security import SecurityMiddleware
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_lazy as _
 from prometheus_client import Histogram
 from psycopg_pool import PoolTimeout
 
 from smartqueue.common import clock, tenancy
+from smartqueue.common.errors import Problem
 from smartqueue.common.logging import forget_refusal, request_line, without_tokens
 from smartqueue.common.rest.problems import problem_response, unavailable
 
@@ -81,6 +84,23 @@ def _measure(request: HttpRequest, status: int, seconds: float) -> None:
     view = (found.view_name if found else "") or "other"
     method = request.method if request.method in KNOWN_METHODS else "other"
     REQUESTS.labels(view, method, status).observe(seconds)
+
+
+class HttpsRequired(Problem):
+    """A program sent its call, and maybe its token, in the clear."""
+
+    status = 403
+    code = "https_required"
+    title = _("Call this over HTTPS.")
+
+
+class SecurityOfApi(SecurityMiddleware):
+    """As Django's; plain HTTP is refused, where a redirect would hide that a token went in the clear."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
+        """Refuse what Django would redirect."""
+        redirect = super().process_request(request)
+        return None if redirect is None else problem_response(request, HttpsRequired())
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -92,6 +92,12 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "accounts.AccountAccess": Personal(
         fields=("reason",), people=("user_id", "admin_id"), sealed_for="user_id"
     ),
+    "accounts.FactorReset": Personal(
+        fields=("reason",),
+        people=("user_id", "issuer_id"),
+        sealed_for="user_id",
+        innocent=("digest",),
+    ),
     "accounts.VerificationCode": Personal(
         fields=("recipient",),
         people=("user_id",),

@@ -282,6 +282,11 @@ class RaiseWalls(Operation):
         return f"coalesce({own}, '{PLATFORM_KEY if is_of_platform else EVERY_KEY[1:-1]}')"
 
 
+def opened(*columns: str) -> str:
+    """Return the condition under which a policy opens a row: one of its columns is among the keys."""
+    return _opened(*columns)
+
+
 def _opened(*columns: str, also: Iterable[str] = ()) -> str:
     own = (f'"{column}" = ANY {_KEYS}' for column in columns)
     return " OR ".join([*own, *also, _TRUSTED])

@@ -8,6 +8,8 @@ from smartqueue.accounts.events import (
     AccountAccessOpened,
     AccountEvent,
     ContactChanged,
+    FactorResetIssued,
+    FactorsReset,
     PasskeyCopied,
     PasswordChanged,
     RecoveryCodesMade,
@@ -18,7 +20,7 @@ from smartqueue.accounts.events import (
     SignedOutEverywhere,
     UserErased,
 )
-from smartqueue.accounts.models import AccountAccess
+from smartqueue.accounts.models import AccountAccess, FactorReset
 from smartqueue.accounts.ports import CodeMessage
 from smartqueue.accounts.queries import get_person
 from smartqueue.notifications import operations, tasks
@@ -94,25 +96,31 @@ def on_signed_out_everywhere_warn(event: SignedOutEverywhere) -> None:
     )
 
 
-def _warn(event: AccountEvent, code: str, *, key: str, **facts: str) -> None:
-    """Tell a person in the application and by one message: e-mail, or text where there is none."""
+def _warn(
+    event: AccountEvent, code: str, *, key: str, everywhere: bool = False, **facts: str
+) -> None:
+    """
+    Tell a person in the application and by one message: e-mail, or text where there is none; by
+    both where it is about the way into the account, `everywhere`.
+    """
     user = get_person(event.user_id)
     if user is None:
         return
     operations.notify(user_id=user.pk, code=code, data=facts, dedupe_key=key, now=event.occurred_at)
-    channel = Channel.EMAIL if user.email else Channel.SMS
-    recipient = user.email or user.phone
-    if recipient and operations.can_send(channel):
-        operations.send_message(
-            channel=channel,
-            recipient=recipient,
-            template=code,
-            context=facts,
-            language=user.language,
-            dedupe_key=key,
-            now=event.occurred_at,
-            user_id=user.pk,
-        )
+    known = ((Channel.EMAIL, user.email), (Channel.SMS, user.phone))
+    reached = [(channel, recipient) for channel, recipient in known if recipient]
+    for channel, recipient in reached if everywhere else reached[:1]:
+        if operations.can_send(channel):
+            operations.send_message(
+                channel=channel,
+                recipient=recipient,
+                template=code,
+                context=facts,
+                language=user.language,
+                dedupe_key=f"{key}:{channel}" if everywhere else key,
+                now=event.occurred_at,
+                user_id=user.pk,
+            )
 
 
 @subscribe(AccountAccessOpened)
@@ -122,6 +130,28 @@ def on_account_access_opened_warn(event: AccountAccessOpened) -> None:
     if access is not None:
         key = f"account_access:{event.account_access_id}"
         _warn(event, "account_access_opened", key=key, reason=access.reason)
+
+
+@subscribe(FactorResetIssued)
+def on_factor_reset_issued_warn(event: FactorResetIssued) -> None:
+    """Tell a person wherever they are reached that somebody vouched for them, and why; it can wait."""
+    reset = FactorReset.objects.filter(pk=event.factor_reset_id).first()
+    if reset is not None:
+        hours = round((reset.usable_at - reset.created_at).total_seconds() / 3600)
+        _warn(
+            event,
+            "factor_reset_issued",
+            key=f"factor_reset:{reset.pk}",
+            everywhere=True,
+            reason=reset.reason,
+            hours=str(hours),
+        )
+
+
+@subscribe(FactorsReset)
+def on_factors_reset_warn(event: FactorsReset) -> None:
+    """Tell a person wherever they are reached that their second factors are gone."""
+    _warn(event, "factors_reset", key=f"factors_reset:{event.factor_reset_id}", everywhere=True)
 
 
 @subscribe(SecondFactorAdded)

@@ -122,6 +122,23 @@ register_text(
     ),
 )
 register_text(
+    "factor_reset_issued",
+    subject=_("Somebody vouched for you to SmartQueue"),
+    body=_(
+        "You are said to have lost every second factor. In %(hours)s h a code that was given for you "
+        "can remove them. If that is wrong, withdraw it now under Security in your account, or tell "
+        "us, and change your password. The reason given: %(reason)s"
+    ),
+)
+register_text(
+    "factors_reset",
+    subject=_("Your second factors were removed"),
+    body=_(
+        "All second factors of your SmartQueue account were removed by a code, and every device was "
+        "signed out. Add a new one within the hour. If it was not you, write to us at once."
+    ),
+)
+register_text(
     "signed_out_everywhere",
     subject=_("You were signed out on your devices"),
     body=_(

@@ -8,6 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 
+from smartqueue.common import tenancy
+
 # Counting stops here: beyond it the figure is an alarm anyway, and the scrape stays cheap.
 MOST = 10_000
 
@@ -30,7 +32,7 @@ class OutboxFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; nothing when PostgreSQL is away."""
         try:
-            with connection.cursor() as cursor:
+            with tenancy.with_keys(tenancy.EVERY_KEY), connection.cursor() as cursor:
                 cursor.execute(_COUNTS, {"most": MOST})
                 pending, dead, age = cursor.fetchone()
         except (DatabaseError, InterfaceError, PoolTimeout):

@@ -359,6 +359,18 @@ PLACES: Final[tuple[Place, ...]] = (
         kept_because=_("That staff reached an account can always be seen; why is gone."),
     ),
     Place(
+        label="accounts.FactorReset",
+        title=_("Codes that stood in for second factors you had lost"),
+        kind="administration",
+        fate=Fate.EMPTIED,
+        shown=("reason", "created_at", "usable_at", "expires_at", "used_at", "cancelled_at"),
+        withheld={"issuer_id": OTHERS, "digest": SECRET} | _all(INNER, "id", "user_id"),
+        find=_user("user_id"),
+        emptied={"reason": ""},
+        loosened=("issuer_id",),
+        kept_because=_("That somebody vouched for an account can always be seen; why is gone."),
+    ),
+    Place(
         label="accounts.MfaChallenge",
         title=_("Sign-ins that wait for a second factor"),
         kind="code",

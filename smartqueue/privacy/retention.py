@@ -131,11 +131,6 @@ class Kind:
     rules: tuple[Rule, ...] = ()
     is_shortenable: bool = False
 
-    @property
-    def period_text(self) -> str:
-        """The period in words."""
-        return "" if self.period is None else in_words(self.period)
-
 
 def in_words(period: timedelta) -> str:
     """Return a period as people say it: in months, days, hours or minutes."""
@@ -152,7 +147,6 @@ def in_words(period: timedelta) -> str:
 CONTRACT: Final = _("Carrying out what you asked for")
 INTEREST: Final = _("Legitimate interest of the organization and of SmartQueue")
 DUTY: Final = _("Legal duty")
-AGREED: Final = _("Your consent")
 
 MADE: Final = _("after it was made")
 ENDED: Final = _("after it ended")
@@ -548,6 +542,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         rules=(
             Removal("admin.LogEntry", "action_time < %(before)s"),
             Removal("accounts.AccountAccess", "opened_at < %(before)s"),
+            Removal("accounts.FactorReset", "created_at < %(before)s"),
         ),
     ),
     Kind(

@@ -15,6 +15,7 @@ from smartqueue.web.views import (
     join,
     journal,
     kiosk,
+    lost_factors,
     mailbox,
     manage,
     members,
@@ -181,6 +182,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("manage/<uuid:organization_id>/members/", members.members, name="manage-members"),
     path(
+        "manage/<uuid:organization_id>/members/<uuid:member_id>/lost-factors/",
+        lost_factors.vouch,
+        name="manage-member-lost-factors",
+    ),
+    path(
         "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
         members.member_action,
         name="manage-member",
@@ -242,6 +248,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/security/", security.security, name="account-security"),
     path("account/security/app/", security.app, name="security-app"),
     path("account/security/app/remove/", security.remove_app, name="security-app-remove"),
+    path(
+        "account/security/withdraw/<uuid:reset_id>/",
+        lost_factors.withdraw,
+        name="security-withdraw",
+    ),
     path("account/security/codes/", security.codes, name="security-codes"),
     path("account/security/passkeys/", security.passkeys, name="security-passkeys"),
     path(

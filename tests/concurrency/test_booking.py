@@ -298,6 +298,7 @@ def test_control_without_the_lock_the_constraint_decides(monkeypatch):
     assert oversold() == []
 
 
+@pytest.mark.owner
 def test_control_without_lock_and_constraint_one_place_is_sold_twice(monkeypatch):
     place = make_place()
     make_slot(place)

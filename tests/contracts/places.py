@@ -15,7 +15,16 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Role
-from smartqueue.accounts.models import AccountAccess, ContactChange, Passkey, User
+from smartqueue.accounts.models import (
+    LONG_WAIT,
+    SHORT_WAIT,
+    AccountAccess,
+    ContactChange,
+    FactorReset,
+    Passkey,
+    User,
+)
+from smartqueue.accounts.tests.factories import give_passkey
 from smartqueue.agents.models import Skill
 from smartqueue.analytics.models import WaitAccuracy
 from smartqueue.analytics.operations import SUMS
@@ -181,6 +190,16 @@ def make_world() -> World:
         expires_at=timezone.now() + timedelta(minutes=30),
     )
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
+    # Who vouches has a second factor, and so has who lost theirs; another's code is out already.
+    give_passkey(place.owner, people["admin"], place.agents[0], people["viewer"])
+    reset = FactorReset.objects.create(
+        user_id=people["viewer"].user_id,
+        issuer_id=place.owner.user_id,
+        reason="I met them at the counter",
+        created_at=timezone.now(),
+        usable_at=timezone.now() + SHORT_WAIT,
+        expires_at=timezone.now() + LONG_WAIT,
+    )
     world.ids = {
         "organizations": place.organization.pk,
         "branches": place.branch.pk,
@@ -200,6 +219,8 @@ def make_world() -> World:
         "accounts/sessions": started,
         "contact-changes": change,
         "account-accesses": reached.pk,
+        "factor-resets": reset.pk,
+        "withdraw": reset.pk,
         "counter": free.pk,
         "users": people["customer_a"].user_id,
         "communes": "SN-DK-DD1-2",
@@ -456,6 +477,7 @@ PAGE_METHODS = {
         "manage/queues/<uuid:queue_id>/roster/<str:day>/",
         "manage/<uuid:organization_id>/waits/",
         "manage/<uuid:organization_id>/members/",
+        "manage/<uuid:organization_id>/members/<uuid:member_id>/lost-factors/",
         "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/",
         "manage/<uuid:organization_id>/invitations/<uuid:invitation_id>/<str:action>/",
         "manage/<uuid:organization_id>/settings/",
@@ -480,6 +502,7 @@ PAGE_METHODS = {
         "account/security/app/",
         "account/security/app/remove/",
         "account/security/codes/",
+        "account/security/withdraw/<uuid:reset_id>/",
         "account/security/passkeys/",
         "account/security/passkeys/<uuid:passkey_id>/rename/",
         "account/security/passkeys/<uuid:passkey_id>/remove/",
@@ -693,6 +716,10 @@ REST_BODIES: dict[str, Body] = {
     "POST api/accounts/account-accesses/": lambda w: {
         "user": _text(w, "users"),
         "reason": "They cannot sign in any more",
+    },
+    "POST api/accounts/factor-resets/": lambda w: {
+        "user": str(w.place.agents[0].user_id),
+        "reason": "I met them at the counter",
     },
     "PUT api/accounts/users/<uuid:user_id>/": lambda w: {
         "first_name": "Awa",
@@ -965,6 +992,9 @@ FORMS: dict[str, Body] = {
     "manage/<uuid:organization_id>/members/": lambda w: {
         "identifier": f"new-{uuid4().hex}@example.test",
         "role": "agent",
+    },
+    "manage/<uuid:organization_id>/members/<uuid:member_id>/lost-factors/": lambda w: {
+        "reason": "I met them at the counter"
     },
     "manage/<uuid:organization_id>/members/<uuid:member_id>/<str:action>/": lambda w: {
         "role": "viewer"

@@ -16,9 +16,16 @@ from smartqueue.accounts import operations as accounts
 from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Channel, EndReason, KeyKind, Role, Voucher
-from smartqueue.accounts.errors import PasskeyRefused, TokenReused
+from smartqueue.accounts.errors import MfaRequired, PasskeyRefused, TokenReused
 from smartqueue.accounts.models import User
-from smartqueue.accounts.tests.factories import PASSWORD, make_signed_in, new_email, new_phone
+from smartqueue.accounts.tests.factories import (
+    PASSWORD,
+    give_passkey,
+    let_wait_pass,
+    make_signed_in,
+    new_email,
+    new_phone,
+)
 from smartqueue.accounts.tests.factories import make_user as make_person
 from smartqueue.accounts.tests.security_key import SecurityKey
 from smartqueue.accounts.tests.test_factors import code_at
@@ -134,6 +141,7 @@ def live_a_day(settings: Any) -> None:
     use_rights_of_privacy()
     settings.DEVELOPMENT_MAILBOX = False
     help_inside(place)
+    lose_factors()
     keep_appointments()
 
     empty, closing = make_place(), make_place()
@@ -220,6 +228,23 @@ def help_inside(place: Place) -> None:
         actor=admin, whose=make_user().pk, reason="They lost their phone", now=NOW
     )
     accounts.close_account_access(actor=admin, access_id=reached.pk, now=NOW)
+
+
+def lose_factors() -> None:
+    """Vouch for somebody who lost every second factor, withdraw it, and have it used."""
+    admin = make_signed_in(make_user(is_superuser=True))
+    user = make_person(phone=new_phone())
+    give_passkey(admin, user)
+    given: Any = {"actor": admin, "whose": user.pk, "reason": "I met them", "now": NOW}
+    first = accounts.issue_factor_reset(**given)
+    accounts.cancel_factor_reset(actor=admin, reset_id=first.reset.pk, now=NOW)
+    second = accounts.issue_factor_reset(**given)
+    let_wait_pass(second.reset)
+    with pytest.raises(MfaRequired) as asked:
+        accounts.authenticate(identifier=str(user.email), password=PASSWORD, now=NOW)
+    accounts.confirm_second_factor(
+        token=asked.value.extra["mfa"]["token"], method="reset_code", code=second.code, now=NOW
+    )
 
 
 def run(delivery: DueDelivery) -> None:

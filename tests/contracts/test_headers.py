@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,6 +278,16 @@ def test_http_is_sent_to_https(db: None, production: Any) -> None:
 
     assert response.status_code == 301
     assert response.headers["Location"] == "https://testserver/sign-in/"
+
+
+def test_the_api_refuses_http_and_redirects_nobody(db: None, production: Any) -> None:
+    for method in ("get", "post"):
+        response = getattr(Client(), method)("/api/accounts/auth/login/")
+        assert (response.status_code, response.json()["code"]) == (403, "https_required")
+    assert Client().get("/api/accounts/users/me/", **HTTPS).status_code == 401
+    conf = (Path(__file__).parents[2] / "deploy" / "nginx.conf").read_text()
+    plain = next(part for part in conf.split("server {") if "return 301" in part)
+    assert "location /api/ { return 403; }" in plain
 
 
 def test_another_host_is_refused(db: None, production: Any) -> None:

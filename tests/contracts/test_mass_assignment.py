@@ -82,6 +82,7 @@ PRIVILEGED: Final = frozenset(
 # administrator of the platform opens, with a reason.
 TAKEN: Final = {
     "POST api/accounts/account-accesses/": {"user"},
+    "POST api/accounts/factor-resets/": {"user"},
     "POST api/support/cases/<uuid:case_id>/messages/": {"version"},
     "POST api/support/cases/<uuid:case_id>/assign/": {"version"},
     "POST api/agents/skills/": {"organization", "user"},

@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 from django.db import Error, IntegrityError, connection, models, transaction
 
+from smartqueue.accounts.events import SignedOutEverywhere
 from smartqueue.analytics.operations import count_wait_accuracy
 from smartqueue.appointments.models import BusyTime
+from smartqueue.audit.events import JournalExported
 from smartqueue.audit.models import Entry, RowChange
 from smartqueue.business.models import Invitation, Membership, OpeningHours
 from smartqueue.common import tenancy
+from smartqueue.common.db import insert_values
 from smartqueue.common.ids import new_id
 from smartqueue.common.walls import names_organization
+from smartqueue.outbox import operations as outbox
+from smartqueue.outbox.models import Delivery, DomainEvent
 from smartqueue.queues.models import (
     ExpectedPeople,
     OrganizationWaits,
@@ -441,3 +446,63 @@ def test_a_write_over_rest_in_another_name_is_refused_by_the_database(
 
     with without_policies(type(world.place.queue)), as_web():
         assert api.call("patch", path, {"name": "Taken"}).status_code == 200
+
+
+# --- Events and their deliveries, whose walls are their own ----------------------------------------
+
+
+def publish(organization_id: Any) -> None:
+    told: Any = {"occurred_at": NOW, "actor": "x"}
+    if organization_id is None:
+        outbox.publish(SignedOutEverywhere(user_id=new_id(), ended_count=1, **told))
+    else:
+        outbox.publish(JournalExported(organization_id=organization_id, **told))
+
+
+def published(organization_id: Any) -> int:
+    return changed_by(lambda: publish(organization_id) or 1)
+
+
+def test_events_are_read_and_told_in_their_organizations_scope_alone(world: World, as_web: AsWeb):
+    ours, theirs = world.place.organization.pk, world.other.organization.pk
+    events = models.QuerySet(DomainEvent)
+    with as_web():
+        assert not events.exists()
+        assert published(ours) == 0
+        # What happens to an account belongs to no organization; whoever does it may say so.
+        assert published(None) == 1
+        with tenancy.organizations([theirs]):
+            assert set(events.values_list("organization_id", flat=True)) == {theirs}
+            assert (published(ours), published(theirs)) == (0, 1)
+        with tenancy.organizations([ours]):
+            assert events.filter(organization_id=ours).exists()
+            assert not events.filter(organization_id=None).exists()
+
+
+def test_deliveries_are_added_by_who_tells_and_read_by_the_relay_alone(world: World, as_web: AsWeb):
+    deliveries = models.QuerySet(Delivery)
+    assert deliveries.exists()
+    with as_web(), tenancy.organizations([world.place.organization.pk]):
+        assert not deliveries.exists()
+        assert changed_by(lambda: deliveries.update(state="done")) == 0
+        assert changed_by(lambda: deliveries._raw_delete("default")) == 0
+        event = models.QuerySet(DomainEvent).first()
+        new = {"event_id": event.pk, "handler": "x", "next_attempt_at": NOW, "id": new_id()}
+        values = {"state": "pending", "attempts": 0, "last_error": "", "done_at": None}
+        assert changed_by(lambda: insert_values(Delivery, new | values) or 1) == 1
+        with tenancy.with_keys(tenancy.EVERY_KEY):
+            assert deliveries.exists()
+
+
+def test_control_without_policies_events_of_all_are_found_and_told(world: World, as_web: AsWeb):
+    ours = world.place.organization.pk
+    for model in (DomainEvent, Delivery):
+        with (
+            without_policies(model),
+            as_web(),
+            tenancy.organizations([world.other.organization.pk]),
+        ):
+            assert models.QuerySet(model).exists()
+            if model is DomainEvent:
+                assert models.QuerySet(model).filter(organization_id=ours).exists()
+                assert published(ours) == 1

@@ -24,9 +24,15 @@ from smartqueue.accounts.interfaces.factor_serializers import (
     RecoveryCodesSerializer,
 )
 from smartqueue.accounts.interfaces.rest import _read, _signed_in
-from smartqueue.accounts.interfaces.serializers import SignedInSerializer
-from smartqueue.accounts.models import Passkey
+from smartqueue.accounts.interfaces.serializers import (
+    FactorResetInput,
+    FactorResetSerializer,
+    IssuedFactorResetSerializer,
+    SignedInSerializer,
+)
+from smartqueue.accounts.models import FactorReset, Passkey
 from smartqueue.common.rest.views import ApiListView, ApiRequest, ApiView
+from smartqueue.idempotency.rest import idempotent
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -169,3 +175,47 @@ class ReauthenticatePasskeyView(ApiView):
         given = _read(PasskeySignInInput, request)
         operations.reauthenticate_with_passkey(actor=request.actor, now=request.now, **given)
         return Response(status=204)
+
+
+class FactorResetsView(ApiListView):
+    """Codes that stand in, once, for second factors that somebody has lost."""
+
+    serializer_class = FactorResetSerializer
+    queryset = FactorReset.objects.none()
+
+    def get_queryset(self) -> "QuerySet[FactorReset]":
+        return queries.list_factor_resets(self.request.actor.require_user())
+
+    @extend_schema(responses=FactorResetSerializer(many=True))
+    def get(self, request: ApiRequest) -> Response:
+        """List the codes for lost second factors that the caller was given or gave, newest first."""
+        return self.list_response(request)
+
+    @extend_schema(request=FactorResetInput, responses={201: IssuedFactorResetSerializer})
+    def post(self, request: ApiRequest) -> Response:
+        """
+        Give somebody who lost every second factor a code for one sign-in, having made sure who they
+        are. It counts after `usable_at`; the person is told, and can withdraw it. Using it removes
+        every second factor and ends every session. An owner vouches for who works for that
+        organization alone, the platform's staff for anybody.
+        """
+        given = _read(FactorResetInput, request)
+        issued = operations.issue_factor_reset(
+            actor=request.actor,
+            whose=given["user"] or given["identifier"],
+            reason=given["reason"],
+            now=request.now,
+        )
+        told = FactorResetSerializer(issued.reset).data
+        return Response({**told, "code": issued.code}, status=201)
+
+
+class FactorResetCancelView(ApiView):
+    @extend_schema(request=None, responses=FactorResetSerializer)
+    @idempotent
+    def post(self, request: ApiRequest, reset_id: UUID) -> Response:
+        """Withdraw a code for lost second factors, as the person or as who could have given it."""
+        reset = operations.cancel_factor_reset(
+            actor=request.actor, reset_id=reset_id, now=request.now
+        )
+        return Response(FactorResetSerializer(reset).data)

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from smartqueue.accounts.device import describe
 from smartqueue.accounts.enums import Channel, DeviceKind, Language, Method, Role, Voucher
-from smartqueue.accounts.models import AccountAccess, ContactChange, Session, User
+from smartqueue.accounts.models import AccountAccess, ContactChange, FactorReset, Session, User
 
 NAME = 80
 EMAIL = 254
@@ -44,7 +44,7 @@ class LoginInput(IdentifierInput):
 
 
 class MfaInput(serializers.Serializer[Any]):
-    """`code` for an authenticator app or a recovery code; `credential` for a passkey."""
+    """`code` for an app, a recovery code or a code of support; `credential` for a passkey."""
 
     token = serializers.CharField(max_length=TOKEN)
     method = serializers.ChoiceField(Method.choices)
@@ -218,6 +218,42 @@ class AccountAccessSerializer(serializers.ModelSerializer[AccountAccess]):
     class Meta:
         model = AccountAccess
         fields = ["id", "user", "admin", "reason", "opened_at", "expires_at", "closed_at"]
+        read_only_fields = fields
+
+
+class FactorResetInput(AccountAccessInput):
+    """An owner names a colleague by `user`; platform staff anybody, by either."""
+
+    reason = serializers.CharField(
+        max_length=300, help_text="How you made sure who it is. The person reads it."
+    )
+
+
+class FactorResetSerializer(serializers.ModelSerializer[FactorReset]):
+    user = serializers.UUIDField(source="user_id", read_only=True)
+    issuer = serializers.UUIDField(source="issuer_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = FactorReset
+        fields = [
+            "id",
+            "user",
+            "issuer",
+            "reason",
+            "created_at",
+            "usable_at",
+            "expires_at",
+            "used_at",
+            "cancelled_at",
+        ]
+        read_only_fields = fields
+
+
+class IssuedFactorResetSerializer(FactorResetSerializer):
+    code = serializers.CharField(help_text="For the person alone; shown this once.")
+
+    class Meta(FactorResetSerializer.Meta):
+        fields = [*FactorResetSerializer.Meta.fields, "code"]
         read_only_fields = fields
 
 

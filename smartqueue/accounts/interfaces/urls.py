@@ -77,6 +77,12 @@ urlpatterns = [
     path("factors/passkeys/", factors.PasskeysView.as_view(), name="passkeys"),
     path("factors/passkeys/options/", factors.PasskeyOptionsView.as_view(), name="passkey-options"),
     path("factors/passkeys/<uuid:passkey_id>/", factors.PasskeyView.as_view(), name="passkey"),
+    path("factor-resets/", factors.FactorResetsView.as_view(), name="factor-resets"),
+    path(
+        "factor-resets/<uuid:reset_id>/cancel/",
+        factors.FactorResetCancelView.as_view(),
+        name="factor-reset-cancel",
+    ),
     path("account-accesses/", rest.AccountAccessListView.as_view(), name="account-accesses"),
     path(
         "account-accesses/<uuid:access_id>/close/",

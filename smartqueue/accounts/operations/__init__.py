@@ -1,8 +1,14 @@
 """The doors of identity."""
 
 from smartqueue.accounts.operations._access import close_account_access, open_account_access
+from smartqueue.accounts.operations._ceremonies import Answer, Ceremony
 from smartqueue.accounts.operations._codes import Verification, require_reachable
 from smartqueue.accounts.operations._contact import confirm_contact_change, start_contact_change
+from smartqueue.accounts.operations._factor_resets import (
+    IssuedReset,
+    cancel_factor_reset,
+    issue_factor_reset,
+)
 from smartqueue.accounts.operations._factors import (
     AppSetup,
     app_being_added,
@@ -17,17 +23,17 @@ from smartqueue.accounts.operations._new_password import (
     open_password_reset_with_second_factor,
     reset_password,
 )
+from smartqueue.accounts.operations._passkey_sign_in import (
+    begin_passkey_confirmation,
+    begin_passkey_sign_in,
+    sign_in_with_passkey,
+)
 from smartqueue.accounts.operations._passkeys import (
-    Answer,
-    Ceremony,
     NewPasskey,
     add_passkey,
     begin_passkey,
-    begin_passkey_confirmation,
-    begin_passkey_sign_in,
     remove_passkey,
     rename_passkey,
-    sign_in_with_passkey,
 )
 from smartqueue.accounts.operations._passwords import authenticate, confirm_second_factor
 from smartqueue.accounts.operations._people import ProfileChange, change_profile, erase_user
@@ -70,6 +76,7 @@ __all__ = [
     "AppSetup",
     "AskedCode",
     "Ceremony",
+    "IssuedReset",
     "NewPasskey",
     "ProfileChange",
     "Registration",
@@ -84,6 +91,7 @@ __all__ = [
     "begin_passkey",
     "begin_passkey_confirmation",
     "begin_passkey_sign_in",
+    "cancel_factor_reset",
     "change_password",
     "change_profile",
     "close_account_access",
@@ -95,6 +103,7 @@ __all__ = [
     "end_session",
     "end_sessions_of",
     "erase_user",
+    "issue_factor_reset",
     "make_recovery_codes",
     "make_socket_ticket",
     "note_recent_sign_in",

@@ -12,7 +12,7 @@ from smartqueue.accounts.enums import ChallengePurpose, CodePurpose, EndReason
 from smartqueue.accounts.errors import ResetExpired, WrongPassword
 from smartqueue.accounts.events import PasswordChanged
 from smartqueue.accounts.models import MfaChallenge, User, VerificationCode
-from smartqueue.accounts.operations._passkeys import Answer
+from smartqueue.accounts.operations._ceremonies import Answer
 from smartqueue.accounts.operations._passwords import (
     MAX_PASSWORD,
     check_password,

@@ -1,92 +1,50 @@
-"""
-Passkeys and security keys (WebAuthn): adding, naming, removing them, and signing in with them.
+"""Passkeys and security keys of a person: adding, naming, removing them."""
 
-The relying party is the host of PUBLIC_URL; docs/decisions/009-passkeys.md.
-"""
-
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
-from fido2.server import Fido2Server
-from fido2.utils import websafe_encode
 from fido2.webauthn import (
-    AttestationConveyancePreference,
     AttestedCredentialData,
-    AuthenticationResponse,
     AuthenticatorAttachment,
     AuthenticatorData,
     AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    PublicKeyCredentialRpEntity,
-    PublicKeyCredentialType,
     PublicKeyCredentialUserEntity,
     RegistrationResponse,
     ResidentKeyRequirement,
-    UserVerificationRequirement,
 )
 
-from smartqueue.accounts import policies, queries, tokens
+from smartqueue.accounts import policies
 from smartqueue.accounts.actor import Actor
-from smartqueue.accounts.backends import may_sign_in
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import KeyKind, Method, PasskeyPurpose
 from smartqueue.accounts.errors import PasskeyKnown, PasskeyRefused, TooManyPasskeys
-from smartqueue.accounts.events import PasskeyCopied, PasskeyRenamed, SecondFactorUsed
-from smartqueue.accounts.models import MfaChallenge, Passkey, PasskeyChallenge, User
+from smartqueue.accounts.events import PasskeyRenamed
+from smartqueue.accounts.models import Passkey, User
 from smartqueue.accounts.operations import _factors
-from smartqueue.common.db import fetch_one, operation
-from smartqueue.common.errors import InvalidInput, Problem
+from smartqueue.accounts.operations._ceremonies import (
+    ALGORITHMS,
+    MALFORMED,
+    Ceremony,
+    Credential,
+    Taken,
+    ask_device,
+    descriptors_of,
+    relying_party,
+    take_challenge,
+)
+from smartqueue.common.db import operation
+from smartqueue.common.errors import InvalidInput
 from smartqueue.common.ids import new_id
-from smartqueue.limits import operations as limits
 from smartqueue.outbox import operations as outbox
 
-CHALLENGE_LIFE = timedelta(minutes=5)
 MOST_PASSKEYS = 20
 NAME_LENGTH = 60
-# ES256, EdDSA and RS256: what devices offer, without the curves and hashes that few check well.
-ALGORITHMS = frozenset({-7, -8, -257})
 TRANSPORTS = frozenset(transport.value for transport in AuthenticatorTransport)
-
-# What a client's bytes can make the parsers of fido2 raise.
-_MALFORMED = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    AssertionError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
-    struct.error,
-    UnsupportedAlgorithm,
-)
-
-# What a device has signed, in the JSON form of WebAuthn.
-Credential: TypeAlias = Mapping[str, Any]
-# What is given for a second factor: a code, or what a device has signed.
-Answer: TypeAlias = str | Credential
-
-
-@dataclass(frozen=True, slots=True)
-class Ceremony:
-    """
-    What a device is asked to sign: `options` in the JSON form that browsers and apps parse. `token`
-    comes back with the device's answer, once, before `expires_at`.
-    """
-
-    token: str
-    options: dict[str, Any]
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,108 +53,6 @@ class NewPasskey:
 
     passkey: Passkey
     recovery_codes: list[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A challenge that was used up; whoever comes second finds none."""
-
-    challenge: bytes
-    user_id: UUID | None
-    session_id: UUID | None
-    must_verify: bool
-    expires_at: datetime
-
-    @property
-    def state(self) -> dict[str, Any]:
-        verification = (
-            UserVerificationRequirement.REQUIRED
-            if self.must_verify
-            else UserVerificationRequirement.PREFERRED
-        )
-        return {"challenge": websafe_encode(self.challenge), "user_verification": verification}
-
-
-# --- The relying party ------------------------------------------------------------------------
-
-
-def _origins() -> frozenset[str]:
-    site = urlsplit(settings.PUBLIC_URL)
-    return frozenset({f"{site.scheme}://{site.netloc}", *settings.WEBAUTHN_APP_ORIGINS})
-
-
-def _server() -> Any:
-    host = urlsplit(settings.PUBLIC_URL).hostname
-    server: Any = Fido2Server(
-        PublicKeyCredentialRpEntity(id=host, name="SmartQueue"),
-        attestation=AttestationConveyancePreference.NONE,
-        verify_origin=lambda origin: origin in _origins(),
-    )
-    server.allowed_algorithms = [p for p in server.allowed_algorithms if p.alg in ALGORITHMS]
-    server.timeout = int(CHALLENGE_LIFE.total_seconds() * 1000)
-    return server
-
-
-def _descriptors(user_id: UUID) -> list[PublicKeyCredentialDescriptor]:
-    return [
-        PublicKeyCredentialDescriptor(
-            type=PublicKeyCredentialType.PUBLIC_KEY,
-            id=bytes(passkey.credential_id),
-            transports=[AuthenticatorTransport(name) for name in passkey.transports] or None,
-        )
-        for passkey in queries.list_passkeys(user_id)
-    ]
-
-
-def _ask(purpose: PasskeyPurpose, *, must_verify: bool, **bound_to: Any) -> tuple[str, Taken]:
-    token, challenge = tokens.make_opaque_token(), tokens.random_bytes()
-    wall = wall_now()
-    row = PasskeyChallenge.objects.create(
-        id=token.id,
-        digest=token.digest,
-        purpose=purpose,
-        challenge=challenge,
-        must_verify=must_verify,
-        created_at=wall,
-        expires_at=wall + CHALLENGE_LIFE,
-        **bound_to,
-    )
-    return token.text, Taken(challenge, row.user_id, row.session_id, must_verify, row.expires_at)
-
-
-# Deleting is using: of two answers to one challenge only one finds it.
-_TAKE = """
-    DELETE FROM accounts_passkeychallenge WHERE id = %s AND digest = %s AND purpose = %s
-    RETURNING challenge, user_id, session_id, must_verify, expires_at
-"""
-_TAKE_OF_SIGN_IN = """
-    DELETE FROM accounts_passkeychallenge WHERE mfa_id = %s AND purpose = 'confirm'
-    RETURNING challenge, user_id, session_id, must_verify, expires_at
-"""
-
-
-@operation
-def _take(token: str, purpose: PasskeyPurpose) -> Taken | None:
-    """Use a challenge up, whatever becomes of the answer."""
-    read = tokens.read_opaque_token(token)
-    row = fetch_one(_TAKE, [read.id, read.digest, purpose.value]) if read else None
-    return _alive(row)
-
-
-@operation
-def take_challenge_of(mfa_id: UUID) -> Taken | None:
-    """Use up the challenge that a sign-in's second factor was asked with."""
-    return _alive(fetch_one(_TAKE_OF_SIGN_IN, [mfa_id]))
-
-
-def _alive(row: tuple[Any, ...] | None) -> Taken | None:
-    if row is None:
-        return None
-    taken = Taken(bytes(row[0]), *row[1:])
-    return taken if taken.expires_at > wall_now() else None
-
-
-# --- Adding, naming, removing ------------------------------------------------------------------
 
 
 @operation
@@ -214,17 +70,17 @@ def begin_passkey(*, actor: Actor, kind: KeyKind, now: datetime) -> Ceremony:
     user = _factors.own_account(actor, now=now)
     _require_room(user)
     is_passkey = kind is KeyKind.PASSKEY
-    token, asked = _ask(
+    token, asked = ask_device(
         PasskeyPurpose.REGISTER,
         must_verify=is_passkey,
         user=user,
         session_id=actor.session_id,
     )
-    options, _state = _server().register_begin(
+    options, _state = relying_party().register_begin(
         user=PublicKeyCredentialUserEntity(
             id=user.pk.bytes, name=user.email or user.phone, display_name=str(user)
         ),
-        credentials=_descriptors(user.pk),
+        credentials=descriptors_of(user.pk),
         resident_key_requirement=ResidentKeyRequirement.REQUIRED
         if is_passkey
         else ResidentKeyRequirement.DISCOURAGED,
@@ -257,7 +113,7 @@ def add_passkey(
     :raises ReauthenticationNeeded: the sign-in is too long ago
     """
     given_name = _checked_name(name)
-    taken = _take(token, PasskeyPurpose.REGISTER)
+    taken = take_challenge(token, PasskeyPurpose.REGISTER)
     is_own = (
         taken is not None
         and taken.user_id == actor.user_id
@@ -294,7 +150,7 @@ def _made(taken: Taken, credential: Credential) -> _Made:
     """
     try:
         response = RegistrationResponse.from_dict(credential)
-        data: AuthenticatorData = _server().register_complete(taken.state, response)
+        data: AuthenticatorData = relying_party().register_complete(taken.state, response)
         key = data.credential_data
         is_ours = (
             key is not None
@@ -302,7 +158,7 @@ def _made(taken: Taken, credential: Credential) -> _Made:
             and key.credential_id == response.raw_id
             and key.public_key[3] in ALGORITHMS
         )
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise PasskeyRefused from error
     if key is None or not is_ours:
         raise PasskeyRefused
@@ -384,162 +240,3 @@ def remove_passkey(*, actor: Actor, passkey_id: UUID, now: datetime) -> None:
     passkey = policies.access_passkey(actor, passkey_id, lock=True)
     passkey.delete()
     _factors.after_removing(actor, user, Method.PASSKEY, now=now, passkey_id=passkey_id)
-
-
-# --- Signing in --------------------------------------------------------------------------------
-
-
-def begin_passkey_sign_in(*, now: datetime) -> Ceremony:
-    """
-    Return what a device is asked in order to sign somebody in, whoever it knows.
-
-    :raises TooManyRequests: with the seconds to wait
-    """
-    limits.check("passkey")
-    return _begin_sign_in()
-
-
-@operation
-def _begin_sign_in() -> Ceremony:
-    token, asked = _ask(PasskeyPurpose.SIGN_IN, must_verify=True)
-    options, _state = _server().authenticate_begin(
-        user_verification=UserVerificationRequirement.REQUIRED, challenge=asked.challenge
-    )
-    return Ceremony(token, dict(options.public_key), asked.expires_at)
-
-
-def sign_in_with_passkey(*, token: str, credential: Credential, now: datetime) -> User:
-    """
-    Return the person whose passkey this is. The device has checked its owner, so it is both factors.
-
-    Call it outside a transaction: a challenge is used up whether or not the answer is right.
-
-    :raises PasskeyRefused: the answer is not right, or its challenge was used or is too old, or
-        the device did not check its owner, or counted lower than before
-    :raises TooManyRequests: with the seconds to wait
-    """
-    limits.check("passkey")
-    taken = _take(token, PasskeyPurpose.SIGN_IN)
-    response = _assertion(credential)
-    if taken is None or response.response.user_handle is None:
-        raise PasskeyRefused
-    outcome = _sign_in(taken, response, now=now)
-    if isinstance(outcome, Problem):
-        raise outcome
-    return outcome
-
-
-@operation
-def _sign_in(taken: Taken, response: AuthenticationResponse, *, now: datetime) -> User | Problem:
-    passkey = _used(taken, response, now=now)
-    if passkey is None or not may_sign_in(passkey.user):
-        return PasskeyRefused()
-    outbox.publish(
-        SecondFactorUsed(
-            user_id=passkey.user_id,
-            method=Method.PASSKEY.value,
-            occurred_at=now,
-            actor=f"user:{passkey.user_id}",
-        )
-    )
-    return passkey.user
-
-
-def begin_passkey_confirmation(*, mfa_token: str, now: datetime) -> dict[str, Any]:
-    """
-    Return what a device is asked in order to confirm a sign-in; asking again voids the earlier one.
-
-    :raises MfaExpired: no such sign-in, answered already, or too old
-    :raises PasskeyRefused: the person has no passkey
-    :raises TooManyRequests: with the seconds to wait
-    """
-    limits.check("passkey")
-    return _begin_confirmation(mfa_token)
-
-
-@operation
-def _begin_confirmation(mfa_token: str) -> dict[str, Any]:
-    challenge = policies.access_mfa_challenge(mfa_token)
-    allowed = _descriptors(challenge.user_id)
-    if not allowed:
-        raise PasskeyRefused
-    # Two tabs that ask at once wait for each other here, and leave one challenge.
-    MfaChallenge.objects.select_for_update(of=("self",), no_key=True).get(pk=challenge.pk)
-    PasskeyChallenge.objects.filter(mfa=challenge).delete()
-    _token, asked = _ask(
-        PasskeyPurpose.CONFIRM, must_verify=False, user_id=challenge.user_id, mfa=challenge
-    )
-    options, _state = _server().authenticate_begin(
-        credentials=allowed,
-        user_verification=UserVerificationRequirement.PREFERRED,
-        challenge=asked.challenge,
-    )
-    return dict(options.public_key)
-
-
-def is_confirmed(taken: Taken | None, answer: Answer, *, user_id: UUID, now: datetime) -> bool:
-    """Whether a device's answer confirms the sign-in of a person; counts the use of the passkey."""
-    if taken is None or taken.user_id != user_id or isinstance(answer, str):
-        return False
-    try:
-        response = _assertion(answer)
-    except PasskeyRefused:
-        return False
-    return _used(taken, response, now=now) is not None
-
-
-def _assertion(credential: Credential) -> AuthenticationResponse:
-    """
-    Return a device's answer in its parts.
-
-    :raises PasskeyRefused: it is malformed
-    """
-    try:
-        return AuthenticationResponse.from_dict(credential)
-    except _MALFORMED as error:
-        raise PasskeyRefused from error
-
-
-def _used(taken: Taken, response: AuthenticationResponse, *, now: datetime) -> Passkey | None:
-    """Return the passkey whose answer to the challenge this is, its count taken down; else None."""
-    passkey = (
-        Passkey.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user")
-        .filter(credential_id=response.raw_id)
-        .first()
-    )
-    if passkey is None or not _is_answered_by(passkey, taken, response):
-        return None
-    given = response.response.authenticator_data
-    # Devices that do not count stay at 0.
-    if (given.counter or passkey.sign_count) and given.counter <= passkey.sign_count:
-        outbox.publish(
-            PasskeyCopied(
-                user_id=passkey.user_id,
-                passkey_id=passkey.pk,
-                occurred_at=now,
-                actor=f"user:{passkey.user_id}",
-            )
-        )
-        return None
-    passkey.sign_count = given.counter
-    passkey.is_synced = given.is_backed_up()
-    passkey.last_used_at = wall_now()
-    passkey.save(update_fields=["sign_count", "is_synced", "last_used_at"])
-    return passkey
-
-
-def _is_answered_by(passkey: Passkey, taken: Taken, response: AuthenticationResponse) -> bool:
-    handle = response.response.user_handle
-    is_theirs = handle in {None, passkey.user_id.bytes} and taken.user_id in {
-        None,
-        passkey.user_id,
-    }
-    if not is_theirs or response.response.client_data.cross_origin:
-        return False
-    known = AttestedCredentialData(bytes(passkey.credential))
-    try:
-        _server().authenticate_complete(taken.state, [known], response)
-    except _MALFORMED:
-        return False
-    return True

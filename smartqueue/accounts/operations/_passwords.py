@@ -13,11 +13,19 @@ from django.core.exceptions import ValidationError
 from smartqueue.accounts import identifiers, queries, tokens
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ChallengePurpose, Channel, Method
-from smartqueue.accounts.errors import InvalidCredentials, MfaExpired, MfaRequired, WrongCode
+from smartqueue.accounts.errors import (
+    InvalidCredentials,
+    MfaExpired,
+    MfaRequired,
+    NewFactorAwaited,
+    WrongCode,
+)
 from smartqueue.accounts.events import SecondFactorUsed
 from smartqueue.accounts.models import MfaChallenge, User
-from smartqueue.accounts.operations import _passkeys, _totp
-from smartqueue.accounts.operations._passkeys import Answer
+from smartqueue.accounts.operations import _totp
+from smartqueue.accounts.operations._ceremonies import Answer, Taken, take_challenge_of
+from smartqueue.accounts.operations._factor_resets import use_factor_reset
+from smartqueue.accounts.operations._passkey_sign_in import is_confirmed
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput, Problem
 from smartqueue.limits import operations as limits
@@ -57,8 +65,15 @@ def require_second_factor(user: User, purpose: ChallengePurpose = ChallengePurpo
     Let a person pass who has enrolled no second factor.
 
     :raises MfaRequired: they have; the challenge to answer is open
+    :raises NewFactorAwaited: theirs were just removed, and a new one is being added elsewhere
     """
     methods = queries.second_factors_of(user.pk)
+    if not methods and purpose is not ChallengePurpose.REAUTHENTICATION:
+        if queries.awaits_new_factor(user.pk):
+            raise NewFactorAwaited
+        return
+    if purpose is not ChallengePurpose.SIGN_IN:
+        methods = [method for method in methods if method != Method.RESET]
     if methods:
         raise MfaRequired(mfa={"token": _open_challenge(user, purpose), "methods": methods})
 
@@ -122,7 +137,7 @@ def confirm_second_factor(
     limits.check("mfa", user=str(challenge.user_id))
     given = Method(method)
     # Used up now, whatever becomes of the answer.
-    asked = _passkeys.take_challenge_of(read.id) if given is Method.PASSKEY else None
+    asked = take_challenge_of(read.id) if given is Method.PASSKEY else None
     outcome = _confirm(read.id, given, code, asked, now=now)
     if isinstance(outcome, Problem):
         raise outcome
@@ -135,7 +150,7 @@ def _confirm(
     challenge_id: UUID,
     method: Method,
     code: Answer,
-    asked: _passkeys.Taken | None,
+    asked: Taken | None,
     *,
     now: datetime,
 ) -> User | Problem:
@@ -148,12 +163,7 @@ def _confirm(
     is_open = challenge.used_at is None and challenge.expires_at > wall
     if not is_open or challenge.attempts >= MAX_ATTEMPTS or not challenge.user.is_active:
         return MfaExpired()
-    is_right = (
-        _passkeys.is_confirmed(asked, code, user_id=challenge.user_id, now=now)
-        if method is Method.PASSKEY
-        else _is_code_of(challenge.user, method, code)
-    )
-    if not is_right:
+    if not _is_right(challenge, method, code, asked, now=now):
         challenge.attempts += 1
         challenge.save(update_fields=["attempts"])
         return WrongCode()
@@ -168,6 +178,23 @@ def _confirm(
         )
     )
     return challenge.user
+
+
+def _is_right(
+    challenge: MfaChallenge,
+    method: Method,
+    code: Answer,
+    asked: Taken | None,
+    *,
+    now: datetime,
+) -> bool:
+    user = challenge.user
+    if method is Method.PASSKEY:
+        return is_confirmed(asked, code, user_id=user.pk, now=now)
+    if method is Method.RESET:
+        is_sign_in = challenge.purpose == ChallengePurpose.SIGN_IN
+        return is_sign_in and isinstance(code, str) and use_factor_reset(user, code, now=now)
+    return _is_code_of(user, method, code)
 
 
 def _is_code_of(user: User, method: Method, code: Answer) -> bool:

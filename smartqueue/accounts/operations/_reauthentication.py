@@ -9,7 +9,8 @@ from smartqueue.accounts.enums import ChallengePurpose
 from smartqueue.accounts.errors import MfaExpired, PasskeyRefused, WrongPassword
 from smartqueue.accounts.events import SignInConfirmed
 from smartqueue.accounts.models import Session
-from smartqueue.accounts.operations._passkeys import Answer, Credential, sign_in_with_passkey
+from smartqueue.accounts.operations._ceremonies import Answer, Credential
+from smartqueue.accounts.operations._passkey_sign_in import sign_in_with_passkey
 from smartqueue.accounts.operations._passwords import (
     MAX_PASSWORD,
     confirm_second_factor,

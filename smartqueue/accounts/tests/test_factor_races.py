@@ -7,6 +7,7 @@ import pytest
 from allauth.mfa.models import Authenticator, AuthenticatorManager
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.db.models import QuerySet
 
 from smartqueue.accounts import entrance
 from smartqueue.accounts.actor import Actor
@@ -14,16 +15,18 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import KeyKind
 from smartqueue.accounts.models import Passkey, User
 from smartqueue.accounts.operations import (
-    _passkeys,
+    _ceremonies,
+    _factor_resets,
     _passwords,
     add_passkey,
     begin_passkey,
     begin_passkey_sign_in,
     confirm_second_factor,
+    issue_factor_reset,
     sign_in,
     sign_in_with_passkey,
 )
-from smartqueue.accounts.tests.factories import make_user
+from smartqueue.accounts.tests.factories import give_passkey, let_wait_pass, make_user
 from smartqueue.accounts.tests.security_key import SecurityKey
 from smartqueue.common.clock import now
 from tests.concurrency.races import errors_of, meeting, together, values_of, without_constraint
@@ -71,6 +74,42 @@ def test_control_without_the_lock_a_recovery_code_lets_all_in(
     assert len(values_of(answer_with_one_recovery_code())) == CALLERS
 
 
+def answer_with_one_reset_code() -> list[Any]:
+    admin, user = make_user(is_superuser=True), make_user()
+    give_passkey(admin, user)
+    given = issue_factor_reset(
+        actor=signed_in(admin), whose=user.pk, reason="I called her number", now=now()
+    )
+    let_wait_pass(given.reset)
+    tokens = [_passwords._open_challenge(user) for _ in range(CALLERS)]
+
+    def answering(token: str) -> Callable[[], User]:
+        return lambda: confirm_second_factor(
+            token=token, method="reset_code", code=given.code, now=now()
+        )
+
+    return together([answering(token) for token in tokens])
+
+
+def test_of_eight_sign_ins_with_one_reset_code_one_counts() -> None:
+    outcomes = answer_with_one_reset_code()
+    assert len(values_of(outcomes)) == 1
+    assert errors_of(outcomes) == ["WrongCode"] * (CALLERS - 1)
+
+
+def test_control_without_the_locks_a_reset_code_lets_several_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unlocked(rows: Any, **_options: Any) -> Any:
+        return rows
+
+    # The challenges are each answerer's own; what is left to lock is the person and the code.
+    monkeypatch.setattr(QuerySet, "select_for_update", unlocked)
+    compare = meeting(_factor_resets._is_vouched, CALLERS)
+    monkeypatch.setattr(_factor_resets, "_is_vouched", compare)
+    assert len(values_of(answer_with_one_reset_code())) > 1
+
+
 def answer_one_challenge() -> list[Any]:
     actor, key = signed_in(make_user()), SecurityKey()
     # A device that does not count: nothing but the challenge tells a replay.
@@ -93,8 +132,8 @@ def test_of_eight_answers_to_one_challenge_one_signs_in() -> None:
 
 def test_control_a_challenge_that_stays_is_answered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = "challenge, user_id, session_id, must_verify, expires_at"
-    kept = _passkeys._TAKE.replace("DELETE", f"SELECT {columns}").partition("RETURNING")[0]
-    monkeypatch.setattr(_passkeys, "_TAKE", kept)
+    kept = _ceremonies._TAKE.replace("DELETE", f"SELECT {columns}").partition("RETURNING")[0]
+    monkeypatch.setattr(_ceremonies, "_TAKE", kept)
     assert len(values_of(answer_one_challenge())) == CALLERS
 
 

@@ -28,7 +28,7 @@ class EntryListView(ApiListView):
     def get_queryset(self) -> "QuerySet[Any]":
         asked = _query(self.request)
         organization_id = asked.validated_data["organization"]
-        policies.access_journal(self.request.actor, organization_id, self.request.now)
+        policies.access_journal(self.request.actor, organization_id)
         return queries.list_entries(organization_id, asked.asked())
 
     @extend_schema(parameters=[EntryQuery], responses=EntrySerializer(many=True))

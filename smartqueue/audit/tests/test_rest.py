@@ -4,18 +4,19 @@ import csv
 import io
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import translation
 
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import User
-from smartqueue.audit import export, operations, ports, queries, wording
+from smartqueue.audit import export, operations, queries, wording
 from smartqueue.audit.models import Entry
 from smartqueue.business import operations as business_operations
-from smartqueue.business.models import Membership
+from smartqueue.business.models import Membership, SupportAccess
+from smartqueue.common import clock
 from smartqueue.common.db import unit_of_work
 from smartqueue.outbox.models import DomainEvent
 from smartqueue.queues import operations as queue_operations
@@ -32,6 +33,7 @@ from smartqueue.queues.tests.factories import (
 pytestmark = pytest.mark.django_db
 
 PATH = "/api/audit/entries/"
+HOUR = timedelta(hours=1)
 
 
 def browser(actor: Any) -> Client:
@@ -140,22 +142,43 @@ def test_an_owner_sees_nothing_of_another_organization(place):
     assert ask(place.owner, other).status_code == 404
 
 
-def test_platform_staff_needs_open_support_access(place, monkeypatch):
-    admin = make_actor(make_user(is_superuser=True))
-
+def test_platform_staff_needs_open_support_access(place):
+    admin, other = (make_actor(make_user(is_superuser=True)) for _ in range(2))
     refused = ask(admin, place)
     assert (refused.status_code, refused.json()["code"]) == (403, "support_access_needed")
 
-    monkeypatch.setattr(ports, "_has_support_access", lambda user, org, now: True)
+    opened = open_access(admin, place)
+
     assert ask(admin, place).status_code == 200
+    assert ask(admin, make_place()).status_code == 403
+    assert ask(other, place).status_code == 403
+    business_operations.close_support_access(actor=admin, access_id=opened.pk, now=NOW)
+    assert ask(admin, place).status_code == 403
 
 
-def test_the_port_of_support_access_is_filled_once(monkeypatch):
-    monkeypatch.setattr(ports, "_has_support_access", ports._nobody)
-    ports.register_support_access(lambda user, org, now: user == org)
-    one = uuid4()
-    assert ports.has_support_access(one, one, NOW)
-    assert not ports.has_support_access(one, uuid4(), NOW)
+def test_support_access_that_ran_out_opens_no_journal_nor_its_copy(place):
+    admin = make_actor(make_user(is_superuser=True))
+    opened = open_access(admin, place)
+    assert ask(admin, place, PATH + "export/").status_code == 200
+
+    rows = SupportAccess.objects.with_scopes_disabled().filter(pk=opened.pk)
+    rows.update(opened_at=F("opened_at") - HOUR, expires_at=F("opened_at") - HOUR / 2)
+
+    copies = DomainEvent.objects.filter(type__startswith="audit.")
+    before = copies.count()
+    assert ask(admin, place).status_code == 403
+    assert ask(admin, place, PATH + "export/").status_code == 403
+    assert copies.count() == before
+
+
+def open_access(admin, place):
+    return business_operations.open_support_access(
+        actor=admin,
+        organization_id=place.organization.pk,
+        reason="The kiosk prints nothing",
+        minutes=30,
+        now=clock.now(),
+    )
 
 
 @pytest.mark.parametrize(

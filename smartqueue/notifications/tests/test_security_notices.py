@@ -11,10 +11,13 @@ from django.utils import timezone
 from smartqueue.accounts import entrance
 from smartqueue.accounts.device import Device
 from smartqueue.accounts.enums import Channel, Voucher
-from smartqueue.accounts.errors import TokenReused
+from smartqueue.accounts.errors import MfaRequired, TokenReused
 from smartqueue.accounts.models import User
 from smartqueue.accounts.operations import (
+    authenticate,
     change_password,
+    confirm_second_factor,
+    issue_factor_reset,
     open_account_access,
     refresh_tokens,
     sign_in,
@@ -23,6 +26,8 @@ from smartqueue.accounts.operations import (
 )
 from smartqueue.accounts.tests.factories import (
     PASSWORD,
+    give_passkey,
+    let_wait_pass,
     make_signed_in,
     make_user,
     new_email,
@@ -162,3 +167,20 @@ def test_events_hold_nothing_of_the_person(user: User) -> None:
     for mark in (user.email, user.phone, wanted, PASSWORD, NEW):
         assert mark is not None
         assert mark not in payloads
+
+
+def test_a_code_for_lost_factors_is_told_on_every_channel(user: User) -> None:
+    admin = make_user(is_superuser=True)
+    give_passkey(admin, user)
+    reason = "I called the number that we had"
+    given = issue_factor_reset(actor=make_signed_in(admin), whose=user.pk, reason=reason, now=now())
+    where = [user.email, user.phone]
+    assert told(user) == (["factor_reset_issued"], [("factor_reset_issued", to) for to in where])
+    assert Notification.objects.get(user=user).data == {"reason": reason, "hours": "24"}
+    let_wait_pass(given.reset)
+    with pytest.raises(MfaRequired) as asked:
+        authenticate(identifier=str(user.email), password=PASSWORD, now=now())
+    token = asked.value.extra["mfa"]["token"]
+    confirm_second_factor(token=token, method="reset_code", code=given.code, now=now())
+    assert told(user)[0][-1] == "factors_reset"
+    assert told(user)[1][2:] == [("factors_reset", to) for to in where]

@@ -74,7 +74,7 @@ def test_a_wrong_code_is_refused(client: Client, form: Form) -> None:
 def test_signing_in_and_out(client: Client, form: Form) -> None:
     client.post("/register/", form)
     client.post("/verify/", {"identifier": form["identifier"], "code": _code(client)})
-    client.post("/sign-out/")
+    assert client.post("/sign-out/").headers["Clear-Site-Data"] == '"cache"'
     assert 'data-testid="sign-in-link"' in client.get("/").content.decode()
     login = {"identifier": form["identifier"], "password": PASSWORD}
     wrong = client.post("/sign-in/", login | {"password": "x"})

@@ -9,8 +9,15 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.test import Client
 from django.utils import timezone
 
-from smartqueue.accounts.models import Passkey, Session, User
-from smartqueue.accounts.tests.factories import make_user
+from smartqueue.accounts.models import FactorReset, Passkey, Session, User
+from smartqueue.accounts.tests.factories import (
+    PASSWORD,
+    give_passkey,
+    let_wait_pass,
+    make_user,
+)
+from smartqueue.business.models import Membership
+from smartqueue.queues.tests import factories
 from smartqueue.web.tests.pages import Page
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +131,60 @@ def test_rubbish_instead_of_a_passkey_is_refused(client: Client, credential: str
         response = client.post(path, body)
         assert response.status_code == 400
         assert 'data-code="passkey_refused"' in response.content.decode()
+
+
+def member_row(person: User) -> Membership:
+    found: Membership = Membership.objects.with_scopes_disabled().get(user=person)
+    return found
+
+
+def test_an_owner_vouches_and_the_person_signs_in_by_the_code(place: factories.Place) -> None:
+    owner = User.objects.get(pk=place.owner.user_id)
+    agent = User.objects.get(pk=place.agent.user_id)
+    give_passkey(owner, agent)
+    path = f"/manage/{place.organization.pk}/members/{member_row(agent).pk}/lost-factors/"
+    pages = Client()
+    pages.force_login(owner)
+    assert "lost-factors" in pages.get(f"/manage/{place.organization.pk}/members/").content.decode()
+    assert Page(pages.get(path).content.decode()).inline == []
+    assert pages.post(path, {"reason": "short"}).status_code == 400
+
+    shown = pages.post(path, {"reason": "I met her at the counter"}).content.decode()
+
+    code = re.search(r'data-testid="reset-code">([^<]+)<', shown)
+    assert code
+    assert "reset-code" not in pages.get(path).content.decode()
+    let_wait_pass(FactorReset.objects.get())
+    agent.set_password(PASSWORD)
+    agent.save()
+    theirs = Client()
+    theirs.post("/sign-in/", {"identifier": agent.email, "password": PASSWORD})
+    assert 'value="reset_code"' in theirs.get("/sign-in/confirm/").content.decode()
+    entered = theirs.post("/sign-in/confirm/", {"method": "reset_code", "code": code[1]})
+    assert entered.headers["Location"] == SECURITY
+    assert not Passkey.objects.filter(user=agent).exists()
+
+
+def test_the_person_and_the_owner_withdraw_it(place: factories.Place) -> None:
+    owner = User.objects.get(pk=place.owner.user_id)
+    agent = User.objects.get(pk=place.agent.user_id)
+    give_passkey(owner, agent)
+    path = f"/manage/{place.organization.pk}/members/{member_row(agent).pk}/lost-factors/"
+    pages, theirs = Client(), Client()
+    pages.force_login(owner)
+    theirs.force_login(agent)
+    pages.post(path, {"reason": "I met her at the counter"})
+    page = theirs.get(SECURITY).content.decode()
+    assert "I met her at the counter" in page
+    action = re.search(rf'action="({SECURITY}withdraw/[^"]+)"', page)
+    assert action
+    assert Client().post(action[1]).status_code == 302
+    assert FactorReset.objects.get().cancelled_at is None
+
+    assert theirs.post(action[1]).headers["Location"] == SECURITY
+
+    assert FactorReset.objects.get().cancelled_at is not None
+    pages.post(path, {"reason": "I met her at the counter"})
+    assert pages.post(path, {"withdraw": "1"}).headers["Location"] == path
+    assert not FactorReset.objects.filter(cancelled_at=None).exists()
+    assert theirs.get(path).status_code == 404

@@ -297,7 +297,9 @@ def _go_on(request: HttpRequest, asked: dict[str, Any], **given: Any) -> HttpRes
             response = _to_new_password(request, grant)
         case _:
             user = operations.confirm_second_factor(**answer)
-            response = let_in(request, user, asked["back"])
+            is_reset = given["method"] == Method.RESET
+            back = reverse("web:account-security") if is_reset else asked["back"]
+            response = let_in(request, user, back)
     request.session.pop(MFA, None)
     return response
 
@@ -368,9 +370,9 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End this session."""
+    """End this session; the browser forgets the pages that it could still go back to."""
     auth.logout(request)
-    return HttpResponseRedirect("/")
+    return HttpResponseRedirect("/", headers={"Clear-Site-Data": '"cache"'})
 
 
 def remember_language(response: HttpResponse, language: str) -> None:

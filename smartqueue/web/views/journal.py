@@ -25,7 +25,7 @@ from smartqueue.web.views.kit import actor_of, language_of, now_of, page, signed
 @require_safe
 def journal(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """Show a page of the journal, filtered, newest first."""
-    access_journal(actor_of(request), organization_id, now_of(request))
+    access_journal(actor_of(request), organization_id)
     organization = get_organization(organization_id)
     branches = list_all_branches()
     zone = zone_of(branches)
@@ -51,7 +51,7 @@ def export(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """Send a copy of what the filters match; the journal says who took it."""
     now = now_of(request)
     operations.export_journal(actor=actor_of(request), organization_id=organization_id, now=now)
-    access_journal(actor_of(request), organization_id, now)
+    access_journal(actor_of(request), organization_id)
     asked = Filters.of(request.GET).asked(zone_of(list_all_branches()))
     copy = StreamingHttpResponse(
         csv_lines(organization_id, asked, language_of(request)),

@@ -38,7 +38,8 @@ _ANSWERABLE = (PasskeyRefused, PasskeyKnown, TooManyPasskeys, InvalidInput)
 def _overview(request: HttpRequest, problem: Problem | None = None) -> HttpResponse:
     actor = actor_of(request)
     factors = queries.factors_of(actor.require_user(), is_required=actor.needs_second_factor)
-    context: dict[str, Any] = {"factors": factors}
+    reset = queries.open_factor_resets(actor.require_user()).first()
+    context: dict[str, Any] = {"factors": factors, "reset": reset}
     if problem is None:
         return page(request, "security.html", context)
     return page(request, "security.html", context | {"problem": failure(problem)}, problem.status)
