@@ -387,6 +387,8 @@ DATA_LOCATION = env.str("DATA_LOCATION", default="")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="SmartQueue <no-reply@localhost>")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
+# Where a mail server is named, mails go there even where there is a development mailbox.
+EMAIL_IS_SET = "EMAIL_URL" in env
 
 # --- Background work ----------------------------------------------------------------------------
 

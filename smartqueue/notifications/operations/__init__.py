@@ -2,6 +2,7 @@
 
 from smartqueue.notifications.operations.erasing import erase_person
 from smartqueue.notifications.operations.inbox import notify, read_notification
+from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
 from smartqueue.notifications.operations.sending import (
     MESSAGE_LIFE,
     ClaimedMessage,
@@ -21,8 +22,11 @@ __all__ = [
     "can_send",
     "claim_message",
     "erase_person",
+    "has_opted_out",
     "list_due_messages",
     "notify",
+    "opt_in",
+    "opt_out",
     "read_notification",
     "record_failure",
     "record_sent",

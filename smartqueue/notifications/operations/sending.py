@@ -1,12 +1,15 @@
-"""Messages that leave the application."""
+"""Messages that leave the application: what is queued, and into what."""
 
-from collections.abc import Mapping
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -17,10 +20,18 @@ from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
 from smartqueue.common.phones import is_textable
 from smartqueue.notifications import queries, texts
-from smartqueue.notifications.enums import Channel, MessageState
+from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.events import MessageQueued
 from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.operations.optouts import has_opted_out
+from smartqueue.notifications.providers.base import Attachment, providers_of
+from smartqueue.notifications.segments import measure
 from smartqueue.outbox import operations as outbox
+
+MAILBOX_CHANNELS: Final = frozenset({Channel.EMAIL, Channel.SMS})
+SUBJECT_LENGTH: Final = 200
+OPTED_OUT: Final = "opted_out"
+BUDGET_SPENT: Final = "budget_spent"
 
 MAX_ATTEMPTS = 8
 FIRST_RETRY = timedelta(seconds=30)
@@ -29,8 +40,34 @@ MESSAGE_LIFE = timedelta(days=30)
 
 
 def can_send(channel: Channel) -> bool:
-    """Whether messages leave on this channel: text messages have no provider yet."""
-    return channel == Channel.EMAIL or (channel == Channel.SMS and settings.DEVELOPMENT_MAILBOX)
+    """Whether messages leave on this channel: by a provider, or into the development mailbox."""
+    return bool(providers_of(channel)) or is_mailbox(channel)
+
+
+def is_mailbox(channel: Channel) -> bool:
+    """Whether messages of a channel stay in the development mailbox: nobody carries them further."""
+    return (
+        settings.DEVELOPMENT_MAILBOX and channel in MAILBOX_CHANNELS and not providers_of(channel)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A message as it is sent; `body` is plain text, `html` may be empty."""
+
+    subject: str
+    body: str
+    html: str = ""
+
+
+def render(channel: Channel, template: str, context: Mapping[str, Any], language: str) -> Words:
+    """
+    Return the words of a message.
+
+    :raises UnknownText: no words under this template
+    :raises KeyError: the words name something that the context lacks
+    """
+    return Words(*texts.render(template, context, language))
 
 
 @operation
@@ -45,12 +82,23 @@ def send_message(
     now: datetime,
     user_id: UUID | None = None,
     expires_at: datetime | None = None,
+    organization_id: UUID | None = None,
+    importance: Importance = Importance.NORMAL,
+    not_before: datetime | None = None,
+    link: str = "",
+    topic: str = "",
+    attachments: Sequence[Attachment] = (),
+    batch_id: UUID | None = None,
+    fallbacks: Sequence[tuple[Channel, str]] = (),
 ) -> OutgoingMessage | None:
     """
-    Queue a message once: the same `dedupe_key` again sends nothing and returns None.
+    Queue a message once: the same `dedupe_key`, channel and recipient again sends nothing and
+    returns None.
 
-    It leaves after the commit, and not after `expires_at`. With the development mailbox it is
-    delivered there at once. `user_id` is whose data it is, for erasure.
+    It leaves after the commit, not before `not_before` and not after `expires_at`. `fallbacks` are
+    tried in turn when it ends undelivered and is still in time. `user_id` is whose data it is, for
+    erasure; `organization_id` whose name it bears and who pays. Who opted out of text messages, and
+    an organization whose budget is spent, gets a message that has ended already, with the reason.
 
     :raises UnknownText: no words under this template
     :raises ChannelUnavailable: nothing sends on this channel, or no text message to this number
@@ -59,35 +107,129 @@ def send_message(
         raise ChannelUnavailable
     if channel == Channel.SMS and not is_textable(recipient):
         raise ChannelUnavailable
-    subject, body = texts.render(template, context, language)
-    is_delivered = settings.DEVELOPMENT_MAILBOX
+    words = render(channel, template, context, language)
+    return _queue(
+        _Order(
+            channel=channel,
+            recipient=recipient,
+            template=template,
+            language=language,
+            dedupe_key=dedupe_key,
+            words=words,
+            rest=_rest(words, context, link, topic, attachments, fallbacks),
+            user_id=user_id,
+            expires_at=expires_at,
+            organization_id=organization_id,
+            importance=importance,
+            not_before=not_before,
+            batch_id=batch_id,
+        ),
+        now,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What is to be sent, rendered."""
+
+    channel: Channel
+    recipient: str
+    template: str
+    language: str
+    dedupe_key: str
+    words: Words
+    rest: dict[str, Any]
+    user_id: UUID | None
+    expires_at: datetime | None
+    organization_id: UUID | None
+    importance: Importance
+    not_before: datetime | None
+    batch_id: UUID | None
+    fallback_of_id: UUID | None = None
+
+
+def _rest(
+    words: Words,
+    context: Mapping[str, Any],
+    link: str,
+    topic: str,
+    attachments: Sequence[Attachment],
+    fallbacks: Sequence[tuple[Channel, str]],
+) -> dict[str, Any]:
+    """Return what besides the body is needed to send, or to send otherwise; without what is empty."""
+    files = [[a.name, a.content_type, b64encode(a.content).decode()] for a in attachments]
+    found = {
+        "html": words.html,
+        "link": link,
+        "topic": topic,
+        "attachments": files,
+        "fallbacks": [[str(channel), recipient] for channel, recipient in fallbacks],
+        # Other channels have other words for the same facts.
+        "context": dict(context) if fallbacks else {},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _queue(order: _Order, now: datetime) -> OutgoingMessage | None:
+    is_kept = is_mailbox(order.channel)
+    refusal = "" if is_kept else _refusal(order)
+    state, ended_at = MessageState.QUEUED, None
+    if is_kept or refusal:
+        state, ended_at = (MessageState.FAILED if refusal else MessageState.SENT), now
+    sealed_rest = json.dumps(order.rest, cls=DjangoJSONEncoder) if order.rest else ""
     message = OutgoingMessage(
         id=new_id(),
-        channel=channel,
-        recipient=recipient,
-        user_id=user_id,
-        template=template,
-        subject=subject,
-        sealed_body=encrypt(body, queries.BODY_PURPOSE),
-        state=MessageState.SENT if is_delivered else MessageState.QUEUED,
-        dedupe_key=dedupe_key,
+        channel=order.channel,
+        recipient=order.recipient,
+        user_id=order.user_id,
+        organization_id=order.organization_id,
+        batch_id=order.batch_id,
+        importance=order.importance,
+        template=order.template,
+        language=order.language,
+        subject=order.words.subject[:SUBJECT_LENGTH],
+        sealed_body="" if refusal else encrypt(order.words.body, queries.BODY_PURPOSE),
+        sealed_rest="" if is_kept or refusal else _sealed(sealed_rest),
+        segments=measure(order.words.body).segments if order.channel == Channel.SMS else 1,
+        state=state,
+        last_error=refusal,
+        dedupe_key=order.dedupe_key,
+        fallback_of_id=order.fallback_of_id,
         created_at=now,
-        expires_at=expires_at,
-        sent_at=now if is_delivered else None,
+        next_attempt_at=Now() + max(order.not_before - now, timedelta())
+        if order.not_before
+        else Now(),
+        expires_at=order.expires_at,
+        sent_at=now if is_kept else None,
+        ended_at=ended_at,
     )
     OutgoingMessage.objects.bulk_create([message], ignore_conflicts=True)
     if not OutgoingMessage.objects.filter(pk=message.pk).exists():
         return None
-    if not is_delivered:
+    if state == MessageState.QUEUED and order.not_before is None:
         outbox.publish(
             MessageQueued(
                 message_id=message.pk,
-                channel=str(channel),
+                channel=str(order.channel),
+                organization_id=order.organization_id,
                 occurred_at=now,
                 actor=SYSTEM.label,
             )
         )
     return message
+
+
+def _sealed(text: str) -> str:
+    return encrypt(text, queries.BODY_PURPOSE) if text else ""
+
+
+def _refusal(order: _Order) -> str:
+    """Return why a message need not even be tried; empty when it may be."""
+    if order.channel != Channel.SMS or order.importance == Importance.VITAL:
+        return ""
+    if has_opted_out(order.recipient):
+        return OPTED_OUT
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,16 @@ engine does, by what the adapter tells it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.notifications.enums import Channel
+
+if TYPE_CHECKING:
+    from smartqueue.notifications.ports import UssdAnswer, UssdStep
 
 
 class ProviderError(Exception):
@@ -51,6 +54,10 @@ class OutcomeUnknown(ProviderError):
 
     def __init__(self, code: str) -> None:
         super().__init__(code, retryable=False)
+
+
+NOT_TAKEN: Final = "not_taken"
+"""The code of a FAILED receipt of `look_up` where the provider is sure that it never took the message."""
 
 
 class Delivery(models.TextChoices):
@@ -171,6 +178,28 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    By what a provider is chosen among several: hints of the operator, for numbers move between networks.
+
+    `prefixes` are beginnings of numbers (`+22177`) that it serves best, `countries` the regions (`SN`)
+    that it reaches; none means any. `price_minor` is what one segment costs in minor units of
+    `currency`; None where nobody said.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    price_minor: int | None = None
+    currency: str = "XOF"
+
+
+def terms_of(provider: Provider) -> Terms:
+    """Return by what a provider is chosen; that of one without terms says nothing."""
+    terms: Terms = getattr(provider, "terms", Terms())
+    return terms
+
+
 # --- What providers call us with ----------------------------------------------------------------
 
 
@@ -204,15 +233,44 @@ class InboundText:
 
 
 @dataclass(frozen=True, slots=True)
+class Ringing:
+    """
+    Somebody rings one of our numbers. `event_id` is the provider's id of the call, which comes more
+    than once; `is_over` tells the last of them.
+    """
+
+    event_id: str
+    caller: str
+    called: str
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The body that a provider wants as the answer to its call."""
+
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """
     How one provider's calls are understood. Each function proves the caller by what the provider
     offers (a signature; otherwise the secret of the address, which the engine has compared already)
     and raises BadCallback; None where the provider has no such call.
+
+    `said_to_ussd` puts an answer to a USSD step in the provider's form, `said_to_text` is the answer
+    to an inbound text that sends nothing back, and `said_to_ringing` the one that does not lift off.
     """
 
     receipts: Callable[[Callback], list[Receipt]] | None = None
     inbound: Callable[[Callback], list[InboundText]] | None = None
+    ussd: Callable[[Callback], "UssdStep"] | None = None
+    ringing: Callable[[Callback], Ringing] | None = None
+    said_to_text: Said = Said("")
+    said_to_ussd: Callable[["UssdAnswer"], Said] | None = None
+    said_to_ringing: Said = Said("")
 
 
 # --- Who is there -------------------------------------------------------------------------------
@@ -223,13 +281,32 @@ Factory = Callable[[], Provider | None]
 _factories: dict[str, Factory] = {}
 _made: dict[str, Provider] = {}
 _webhooks: dict[str, Webhook] = {}
+_secrets: dict[str, Callable[[], str]] = {}
 
 
-def register_provider(name: str, factory: Factory, webhook: Webhook | None = None) -> None:
-    """Make a provider known; each package of `providers` does when the app is ready."""
+def register_provider(
+    name: str,
+    factory: Factory,
+    webhook: Webhook | None = None,
+    *,
+    callback_secret: Callable[[], str] | None = None,
+) -> None:
+    """
+    Make a provider known; each package of `providers` does when the app is ready.
+
+    `callback_secret` reads from the settings what stands at the end of the addresses that it calls.
+    """
     _factories[name] = factory
     if webhook is not None:
         _webhooks[name] = webhook
+    if callback_secret is not None:
+        _secrets[name] = callback_secret
+
+
+def callback_secret_of(name: str) -> str:
+    """Return the secret of the addresses that a provider calls; "" opens none."""
+    read = _secrets.get(name)
+    return read() if read else ""
 
 
 def provider_named(name: str) -> Provider | None:
@@ -257,3 +334,35 @@ def webhook_of(name: str) -> Webhook | None:
 def forget_providers() -> None:
     """Make all of them anew upon the next question: the settings are others now."""
     _made.clear()
+
+
+# --- What comes over a bind, with no request of its own --------------------------------------------
+
+ReceiptSink = Callable[[str, Receipt], None]
+TextSink = Callable[[str, InboundText], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """
+    Where a process that keeps a connection open (`run_smpp`) hands over what arrives on it, with the
+    provider's name. Both have stored it when they return: the operator then forgets it. What they
+    raise makes the operator deliver it again.
+    """
+
+    receipt: ReceiptSink
+    text: TextSink
+
+
+_sinks: Sinks | None = None
+
+
+def register_sinks(sinks: Sinks) -> None:
+    """Fill the place of what takes receipts and texts; the engine does, when the app is ready."""
+    global _sinks
+    _sinks = sinks
+
+
+def sinks() -> Sinks | None:
+    """Return what takes receipts and texts; None where nothing does."""
+    return _sinks
