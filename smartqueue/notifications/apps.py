@@ -5,10 +5,13 @@ class NotificationsConfig(AppConfig):
     name = "smartqueue.notifications"
 
     def ready(self) -> None:
-        """Register handlers, and fill the port of accounts through which codes leave."""
+        """Register handlers and the mail server, and fill the ports of codes and of binds."""
         from smartqueue.accounts.ports import register_code_delivery  # noqa: PLC0415
         from smartqueue.notifications.handlers import MessageDelivery  # noqa: PLC0415
+        from smartqueue.notifications.operations import take_receipt, take_text  # noqa: PLC0415
+        from smartqueue.notifications.providers.base import Sinks, register_sinks  # noqa: PLC0415
         from smartqueue.notifications.providers.email import provider as email  # noqa: PLC0415
 
         register_code_delivery(MessageDelivery())
         email.register()
+        register_sinks(Sinks(receipt=take_receipt, text=take_text))

@@ -48,7 +48,7 @@ _OK, _KO, _UNKNOWN = MessageState.DELIVERED, MessageState.FAILED, MessageState.U
 _LATE, _STOPPED = MessageState.EXPIRED, MessageState.CANCELLED
 
 TRANSITIONS: Final[Mapping[MessageState, frozenset[MessageState]]] = {
-    _Q: frozenset({_S, _KO, _LATE, _STOPPED}),
+    _Q: frozenset({_S, _OK, _KO, _LATE, _STOPPED}),
     _S: frozenset({_Q, _SENT, _OK, _KO, _UNKNOWN, _LATE}),
     _SENT: frozenset({_Q, _OK, _KO, _LATE}),
     _UNKNOWN: frozenset({_Q, _SENT, _OK, _KO, _LATE}),

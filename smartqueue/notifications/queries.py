@@ -15,11 +15,21 @@ from smartqueue.common.crypto import decrypt
 from smartqueue.notifications import texts
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.models import Notification, OutgoingMessage
+from smartqueue.notifications.providers.base import callback_secret_of
 
 BODY_PURPOSE = "outgoing message"
 SNAPSHOT_SIZE = 20
 
 _CODE = re.compile(r"\b\d{6}\b")
+
+
+def callback_address(provider: str, kind: str) -> str:
+    """Return the address by which a provider calls the product; empty where it has no secret here."""
+    secret = callback_secret_of(provider)
+    if not secret:
+        return ""
+    path = f"/api/notifications/webhooks/{provider.replace('_', '-')}/{kind}/{secret}/"
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
 
 
 def topic_of(user_id: UUID) -> str:

@@ -111,8 +111,8 @@ class InboundMessage(IdModel):
         ]
 
 
-class OptOut(models.Model):
+class OptOut(IdModel):
     """A phone that wants no more text messages; the number cannot be read back from `digest`."""
 
-    digest = models.BinaryField(max_length=32, primary_key=True)
+    digest = models.BinaryField(max_length=32, unique=True)
     stopped_at = models.DateTimeField()

@@ -22,7 +22,7 @@ def _digest(phone: str) -> bytes:
 
 def has_opted_out(phone: str) -> bool:
     """Whether the owner of a number wrote STOP, and not START since."""
-    return OptOut.objects.filter(pk=_digest(phone)).exists()
+    return OptOut.objects.filter(digest=_digest(phone)).exists()
 
 
 @operation
@@ -34,7 +34,7 @@ def opt_out(*, phone: str, now: datetime) -> None:
 @operation
 def opt_in(*, phone: str, now: datetime) -> None:
     """Send a number again whatever concerns its owner."""
-    OptOut.objects.filter(pk=_digest(phone)).delete()
+    OptOut.objects.filter(digest=_digest(phone)).delete()
 
 
 def wish_in(text: str) -> bool | None:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from smartqueue.accounts.actor import SYSTEM
@@ -23,6 +22,7 @@ from smartqueue.notifications import queries, texts
 from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.events import MessageQueued
 from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.operations import budgets
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.providers.base import Attachment, providers_of
 from smartqueue.notifications.segments import measure
@@ -32,11 +32,7 @@ MAILBOX_CHANNELS: Final = frozenset({Channel.EMAIL, Channel.SMS})
 SUBJECT_LENGTH: Final = 200
 OPTED_OUT: Final = "opted_out"
 BUDGET_SPENT: Final = "budget_spent"
-
-MAX_ATTEMPTS = 8
-FIRST_RETRY = timedelta(seconds=30)
-CLAIM_LIFE = timedelta(minutes=5)
-MESSAGE_LIFE = timedelta(days=30)
+MESSAGE_LIFE: Final = timedelta(days=30)
 
 
 def can_send(channel: Channel) -> bool:
@@ -90,6 +86,7 @@ def send_message(
     attachments: Sequence[Attachment] = (),
     batch_id: UUID | None = None,
     fallbacks: Sequence[tuple[Channel, str]] = (),
+    is_announced: bool = True,
 ) -> OutgoingMessage | None:
     """
     Queue a message once: the same `dedupe_key`, channel and recipient again sends nothing and
@@ -99,6 +96,7 @@ def send_message(
     tried in turn when it ends undelivered and is still in time. `user_id` is whose data it is, for
     erasure; `organization_id` whose name it bears and who pays. Who opted out of text messages, and
     an organization whose budget is spent, gets a message that has ended already, with the reason.
+    Without `is_announced` no event calls a worker: the caller does.
 
     :raises UnknownText: no words under this template
     :raises ChannelUnavailable: nothing sends on this channel, or no text message to this number
@@ -123,6 +121,7 @@ def send_message(
             importance=importance,
             not_before=not_before,
             batch_id=batch_id,
+            is_announced=is_announced,
         ),
         now,
     )
@@ -146,6 +145,7 @@ class _Order:
     not_before: datetime | None
     batch_id: UUID | None
     fallback_of_id: UUID | None = None
+    is_announced: bool = True
 
 
 def _rest(
@@ -172,7 +172,7 @@ def _rest(
 
 def _queue(order: _Order, now: datetime) -> OutgoingMessage | None:
     is_kept = is_mailbox(order.channel)
-    refusal = "" if is_kept else _refusal(order)
+    refusal = "" if is_kept else _refusal(order, now)
     state, ended_at = MessageState.QUEUED, None
     if is_kept or refusal:
         state, ended_at = (MessageState.FAILED if refusal else MessageState.SENT), now
@@ -206,11 +206,16 @@ def _queue(order: _Order, now: datetime) -> OutgoingMessage | None:
     OutgoingMessage.objects.bulk_create([message], ignore_conflicts=True)
     if not OutgoingMessage.objects.filter(pk=message.pk).exists():
         return None
-    if state == MessageState.QUEUED and order.not_before is None:
+    if refusal:
+        message.sealed_rest = _sealed(sealed_rest)
+        fall_back(message, now)
+        message.sealed_rest = ""
+    if state == MessageState.QUEUED and order.not_before is None and order.is_announced:
         outbox.publish(
             MessageQueued(
                 message_id=message.pk,
                 channel=str(order.channel),
+                importance=str(order.importance),
                 organization_id=order.organization_id,
                 occurred_at=now,
                 actor=SYSTEM.label,
@@ -223,93 +228,69 @@ def _sealed(text: str) -> str:
     return encrypt(text, queries.BODY_PURPOSE) if text else ""
 
 
-def _refusal(order: _Order) -> str:
+def _refusal(order: _Order, now: datetime) -> str:
     """Return why a message need not even be tried; empty when it may be."""
     if order.channel != Channel.SMS or order.importance == Importance.VITAL:
         return ""
     if has_opted_out(order.recipient):
         return OPTED_OUT
-    return ""
+    return BUDGET_SPENT if budgets.is_spent(order.organization_id, now) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedMessage:
-    """A message that this worker, and no other, is to send now."""
-
-    id: UUID
-    channel: str
-    recipient: str
-    subject: str
-    body: str
+# --- After it ended undelivered ------------------------------------------------------------------
 
 
-@operation
-def claim_message(*, message_id: UUID) -> ClaimedMessage | None:
-    """Take a due message for sending; None when another worker has it or it need not go any more."""
-    due = OutgoingMessage.objects.filter(
-        pk=message_id, state=MessageState.QUEUED, next_attempt_at__lte=Now()
-    )
-    is_late = Q(expires_at__lte=Now())
-    due.filter(is_late).update(state=MessageState.FAILED, last_error="expired", sealed_body="")
-    is_claimed = due.update(
-        state=MessageState.SENDING, attempts=F("attempts") + 1, claimed_at=Now()
-    )
-    if not is_claimed:
-        return None
-    message = OutgoingMessage.objects.get(pk=message_id)
-    return ClaimedMessage(
-        id=message.pk,
-        channel=message.channel,
-        recipient=message.recipient,
-        subject=message.subject,
-        body=decrypt(message.sealed_body, queries.BODY_PURPOSE),
-    )
-
-
-@operation
-def record_sent(*, message_id: UUID) -> None:
-    """Note that a claimed message has left, and forget what it said."""
-    OutgoingMessage.objects.filter(pk=message_id, state=MessageState.SENDING).update(
-        state=MessageState.SENT, sent_at=Now(), sealed_body="", last_error=""
-    )
-
-
-@operation
-def record_failure(*, message_id: UUID, error: str, is_retryable: bool) -> None:
-    """Note that a claimed message did not leave; it is tried again later, up to eight times."""
-    message = (
-        OutgoingMessage.objects.select_for_update(of=("self",))
-        .filter(pk=message_id, state=MessageState.SENDING)
-        .first()
-    )
-    if message is None:
+def fall_back(message: OutgoingMessage, now: datetime) -> None:
+    """
+    Queue what a message says for the next channel of its fallbacks, if it is still in time; in the
+    transaction that ends it, before its words are removed.
+    """
+    rest = rest_of(message)
+    fallbacks = rest.get("fallbacks", [])
+    if message.expires_at is not None and message.expires_at <= now:
         return
-    message.last_error = error[:60]
-    if is_retryable and message.attempts < MAX_ATTEMPTS:
-        message.state = MessageState.QUEUED
-        message.next_attempt_at = Now() + FIRST_RETRY * 2 ** (message.attempts - 1)
-    else:
-        message.state = MessageState.FAILED
-        message.sealed_body = ""
-    message.save(update_fields=["state", "last_error", "next_attempt_at", "sealed_body"])
+    while fallbacks:
+        (name, recipient), fallbacks = fallbacks[0], fallbacks[1:]
+        channel = Channel(name)
+        is_reached = can_send(channel) and (channel != Channel.SMS or is_textable(recipient))
+        if is_reached:
+            _queue(_fallback_order(message, rest, channel, recipient, fallbacks), now)
+            return
 
 
-@operation
-def settle_abandoned_messages() -> int:
-    """
-    Note as unknown what a worker took and never reported on; return how many.
+def _fallback_order(
+    message: OutgoingMessage,
+    rest: Mapping[str, Any],
+    channel: Channel,
+    recipient: str,
+    further: list[list[str]],
+) -> _Order:
+    words = render(channel, message.template, rest.get("context", {}), message.language)
+    given = {**rest, "html": words.html, "fallbacks": further}
+    return _Order(
+        channel=channel,
+        recipient=recipient,
+        template=message.template,
+        language=message.language,
+        dedupe_key=message.dedupe_key,
+        words=words,
+        rest={name: value for name, value in given.items() if value},
+        user_id=message.user_id,
+        expires_at=message.expires_at,
+        organization_id=message.organization_id,
+        importance=Importance(message.importance),
+        not_before=None,
+        batch_id=message.batch_id,
+        fallback_of_id=message.pk,
+    )
 
-    Not sent again: it may have arrived, and e-mail cannot be asked.
-    """
-    return OutgoingMessage.objects.filter(
-        state=MessageState.SENDING, claimed_at__lt=Now() - CLAIM_LIFE
-    ).update(state=MessageState.UNKNOWN, sealed_body="")
 
-
-def list_due_messages(limit: int) -> list[UUID]:
-    """Return messages that wait to be sent and whose time has come, oldest first."""
-    due = OutgoingMessage.objects.filter(state=MessageState.QUEUED, next_attempt_at__lte=Now())
-    return list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+def rest_of(message: OutgoingMessage) -> dict[str, Any]:
+    """Return what besides the body is needed to send a message."""
+    if not message.sealed_rest:
+        return {}
+    found: dict[str, Any] = json.loads(decrypt(message.sealed_rest, queries.BODY_PURPOSE))
+    return found
 
 
 @operation
