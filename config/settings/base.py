@@ -244,6 +244,7 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "book": {"account": "30/hour; 60/day", "device": "30/hour", "address": "300/10 minutes"},
     "feed": {"token": "60/hour", "address": "6000/hour"},
+    "message": {"account": "60/hour", "organization": "1000/day"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
 }

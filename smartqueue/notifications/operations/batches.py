@@ -122,6 +122,7 @@ def send_to_many(
     Have a text of staff sent to several of their organization's people.
 
     :raises NotFound: not an organization that the actor manages
+    :raises TooManyRequests: the actor or the organization wrote as much as it may
     :raises InvalidInput: no text, nobody, or more than 500 numbers
     :raises TextTooLong: more than four segments
     :raises NumberNotTextable: one of them is no mobile number of a country that is texted
@@ -130,6 +131,7 @@ def send_to_many(
     :raises ChannelUnavailable: no provider carries text messages
     """
     policies.access_messages(actor, organization_id)
+    by_hand.count_message(actor, organization_id)
     by_hand.check_text(text)
     if len(phones) > MOST_BY_HAND:
         raise InvalidInput.on("phones", _("At most 500 numbers."), "count")

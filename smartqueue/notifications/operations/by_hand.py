@@ -13,6 +13,7 @@ from smartqueue.accounts.models import User
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
 from smartqueue.common.phones import is_textable
+from smartqueue.limits import operations as limits
 from smartqueue.notifications import policies, ports, segments
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.errors import (
@@ -38,6 +39,7 @@ def send_sms(
     Queue a text message of staff to one of their organization's people. `key` tells the same again.
 
     :raises NotFound: not an organization that the actor manages
+    :raises TooManyRequests: the actor or the organization wrote as much as it may
     :raises InvalidInput: there is no text
     :raises NumberNotTextable: not a mobile number of a country that is texted
     :raises TextTooLong: more than four segments
@@ -47,6 +49,7 @@ def send_sms(
     :raises ChannelUnavailable: no provider carries text messages
     """
     policies.access_messages(actor, organization_id)
+    count_message(actor, organization_id)
     check_text(text)
     if not is_textable(phone):
         raise NumberNotTextable
@@ -59,6 +62,17 @@ def send_sms(
     if budgets.is_spent(organization_id, now):
         raise BudgetSpent
     return _send(_Letter(Channel.SMS, organization_id, user, phone, "", text, key), now)
+
+
+def count_message(actor: Actor, organization_id: UUID, cost: int = 1) -> None:
+    """
+    Count messages that staff write by hand.
+
+    :raises TooManyRequests: the actor or the organization wrote as much as it may
+    """
+    limits.check(
+        "message", account=str(actor.user_id), organization=str(organization_id), cost=cost
+    )
 
 
 def check_text(text: str) -> None:
@@ -90,11 +104,13 @@ def send_email(
     Queue an e-mail of staff to one of their organization's people. `key` tells the same again.
 
     :raises NotFound: not an organization that the actor manages
+    :raises TooManyRequests: the actor or the organization wrote as much as it may
     :raises InvalidInput: there is no subject or text, or too much of it
     :raises NotOwnPerson: the address has nothing to do with the organization
     :raises ChannelUnavailable: nothing carries e-mails
     """
     policies.access_messages(actor, organization_id)
+    count_message(actor, organization_id)
     for field, value, most in (("subject", subject, 150), ("text", text, MOST_LETTERS)):
         if not value.strip():
             raise InvalidInput.on(field, _("Write something here."), "required")

@@ -33,8 +33,9 @@ from smartqueue.notifications.providers.base import (
     Ringing,
     webhook_of,
 )
+from smartqueue.notifications.queries import CALLBACK_PURPOSE
 
-PURPOSE: Final = "provider callback"
+PURPOSE: Final = CALLBACK_PURPOSE
 MAX_TRIES: Final = 5
 RETRY: Final = timedelta(seconds=30)
 CALLBACK_LIFE: Final = timedelta(days=7)

@@ -21,7 +21,7 @@ from smartqueue.common.phones import is_textable
 from smartqueue.notifications import queries, texts
 from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.events import MessageQueued
-from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.models import Batch, OutgoingMessage
 from smartqueue.notifications.operations import budgets
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.providers.base import Attachment, providers_of
@@ -295,6 +295,7 @@ def rest_of(message: OutgoingMessage) -> dict[str, Any]:
 
 @operation
 def remove_old_messages() -> int:
-    """Delete messages of more than 30 days; return how many."""
+    """Delete messages and batches of more than 30 days; return how many rows."""
     deleted, _ = OutgoingMessage.objects.filter(stored_at__lt=Now() - MESSAGE_LIFE).delete()
-    return deleted
+    old = Batch.objects.with_scopes_disabled().filter(created_at__lt=Now() - MESSAGE_LIFE)
+    return deleted + int(old.delete()[0])

@@ -20,15 +20,15 @@ from smartqueue.notifications.providers.base import (
     Delivery,
     Handed,
     InboundText,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     ProviderError,
     Receipt,
     Terms,
     Webhook,
 )
 
-SECRET = "carrier-secret"  # noqa: S105  # opens nothing but a test
+SECRET = "carrier-secret"  # opens nothing but a test
 
 
 class _Server(ThreadingHTTPServer):
@@ -153,9 +153,7 @@ class Line:
     def __init__(self, name: str, terms: Terms) -> None:
         self.server = _Server()
         self.carrier = Carrier(name, f"http://127.0.0.1:{self.server.server_port}/send", terms)
-        base.register_provider(
-            name, lambda: self.carrier, WEBHOOK, callback_secret=lambda: SECRET
-        )
+        base.register_provider(name, lambda: self.carrier, WEBHOOK, callback_secret=lambda: SECRET)
 
     @property
     def texts(self) -> Counter[str]:

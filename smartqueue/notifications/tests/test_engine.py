@@ -87,7 +87,8 @@ def told(provider: str, delivery: Delivery, message: OutgoingMessage, **more: An
 def test_a_text_goes_by_the_cheapest_and_ends_with_its_receipt(two: list[Line]) -> None:
     message = work(queued("Bonjour"))
     assert (message.state, message.provider, message.cost_minor) == ("sent", "cheap", 10)
-    assert message.sealed_body and message.ended_at is None
+    assert message.sealed_body
+    assert message.ended_at is None
     assert two[0].texts == {"Dear Bonjour": 1}
 
     assert told("cheap", Delivery.ON_THE_WAY, message)
@@ -112,18 +113,14 @@ def test_a_receipt_may_come_before_the_answer_is_recorded(two: list[Line]) -> No
     message = queued()
     choices = operations.choices_for(message.pk)
     assert choices is not None
-    claimed = operations.claim_message(
-        message_id=message.pk, choice=choices.found[0], now=now()
-    )
+    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
     assert claimed is not None
     handed = claimed.provider.send(claimed.outgoing)
     early = Receipt(Delivery.FAILED, reference=handed.reference, code="absent")
     assert operations.record_receipt(provider="cheap", receipt=early, now=now())
     assert ProviderReceipt.objects.get().attempt_id is None
 
-    operations.record_handed(
-        attempt_id=claimed.attempt_id, handed=handed, seconds=0.1, now=now()
-    )
+    operations.record_handed(attempt_id=claimed.attempt_id, handed=handed, seconds=0.1, now=now())
     message.refresh_from_db()
     assert (message.state, message.last_error) == ("failed", "absent")
     assert ProviderReceipt.objects.get().attempt_id == claimed.attempt_id
@@ -210,9 +207,7 @@ def test_what_its_provider_never_took_is_sent_again(two: list[Line]) -> None:
     message = queued("again")
     choices = operations.choices_for(message.pk)
     assert choices is not None
-    assert operations.claim_message(
-        message_id=message.pk, choice=choices.found[0], now=now()
-    )
+    assert operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
     OutgoingMessage.objects.update(claimed_at=Now() - timedelta(minutes=5))
     tasks.send_due_messages_task()
     message.refresh_from_db()
