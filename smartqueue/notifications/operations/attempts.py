@@ -27,12 +27,19 @@ from smartqueue.notifications.enums import (
     TRANSITIONS,
     UNDELIVERED,
     AttemptState,
+    CallbackKind,
+    CallbackState,
     Channel,
     Importance,
     MessageState,
 )
 from smartqueue.notifications.events import MessageNotDelivered
-from smartqueue.notifications.models import DeliveryAttempt, OutgoingMessage, ProviderReceipt
+from smartqueue.notifications.models import (
+    DeliveryAttempt,
+    OutgoingMessage,
+    ProviderCallback,
+    ProviderReceipt,
+)
 from smartqueue.notifications.operations import budgets, health, routing, sending
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.operations.routing import Choice, Choices
@@ -531,8 +538,18 @@ def settle_message(
         OutgoingMessage.objects.filter(pk=message.pk).update(settle_at=wait)
     elif message.state == MessageState.SENT:
         _end(message, MessageState.SENT, "", now)
+    elif _has_unread_word(attempt.provider):
+        wait = now_of_database() + FIRST_LOOK
+        OutgoingMessage.objects.filter(pk=message.pk).update(settle_at=wait)
     else:
         _give_up(attempt, now)
+
+
+def _has_unread_word(provider: str) -> bool:
+    """Whether a provider's calls wait to be understood: one may tell of the message."""
+    return ProviderCallback.objects.filter(
+        provider=provider, kind=CallbackKind.RECEIPTS, state=CallbackState.STORED
+    ).exists()
 
 
 def now_of_database() -> datetime:

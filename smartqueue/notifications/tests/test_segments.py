@@ -1,6 +1,6 @@
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartqueue.notifications.segments import BASIC, EXTENSION, PART, SINGLE, Alphabet, measure
@@ -38,6 +38,7 @@ def test_the_letters_that_make_a_text_longer_are_named() -> None:
     assert measure("A" * 100 + "ê").left == 67 * 2 - 101
 
 
+@settings(max_examples=40)
 @given(GSM)
 def test_gsm_letters_stay_gsm(text: str) -> None:
     found = measure(text)
@@ -45,6 +46,7 @@ def test_gsm_letters_stay_gsm(text: str) -> None:
     assert found.units == len(text) + len(re.findall(r"[\f^{}\\\[~\]|€]", text))
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=400))
 def test_segments_hold_what_they_count(text: str) -> None:
     found = measure(text)
@@ -59,6 +61,7 @@ def test_segments_hold_what_they_count(text: str) -> None:
     assert found.segments == 1 or found.segments <= -(-least // (PART[found.alphabet] - 1))
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=200), st.text(max_size=50))
 def test_more_text_is_never_shorter(text: str, more: str) -> None:
     assert measure(text + more).segments >= measure(text).segments
