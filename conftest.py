@@ -8,7 +8,9 @@ from typing import Any
 
 import environ
 import pytest
+from django.core.signals import setting_changed
 from django.db import connection
+from django.dispatch import receiver
 from django.test import TransactionTestCase
 from django.utils import translation
 
@@ -119,6 +121,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_owners = isinstance(item, pytest.Function) and item.get_closest_marker("owner")
         if is_owners and _asks_as_web(item.path):
             item.fixturenames.insert(0, "_whole_test_as_owner")
+
+
+@receiver(setting_changed)
+def _make_providers_anew(**_: Any) -> None:
+    """Accounts at providers are read from the settings, once."""
+    from smartqueue.notifications.providers.base import forget_providers  # noqa: PLC0415
+
+    forget_providers()
 
 
 @pytest.fixture(autouse=True)

@@ -246,6 +246,7 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "book": {"account": "30/hour; 60/day", "device": "30/hour", "address": "300/10 minutes"},
     "feed": {"token": "60/hour", "address": "6000/hour"},
+    "message": {"account": "60/hour", "organization": "1000/day"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
 }
@@ -395,6 +396,18 @@ SMS_ACCOUNTS = sms_accounts()
 SMPP_ACCOUNTS = smpp_accounts()
 # Whether providers may be stand-ins on this machine: in development and tests only.
 ALLOW_LOCAL_PROVIDERS = False
+# Where a mail server is named, mails go there even where there is a development mailbox.
+EMAIL_IS_SET = "EMAIL_URL" in env
+# A worker that has not reported for so long is taken to be dead; for so long one waits for word of
+# a vital message that may have arrived (of another five times), and of one that was handed over.
+MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", default=120)
+MESSAGE_UNKNOWN_SECONDS = env.int("MESSAGE_UNKNOWN_SECONDS", default=90)
+MESSAGE_RECEIPT_SECONDS = env.int("MESSAGE_RECEIPT_SECONDS", default=86400)
+# Among so many processes a provider's limit is divided while Redis is away.
+MESSAGE_WORKERS = env.int("MESSAGE_WORKERS", default=2)
+# A provider's account with fewer messages or less money (in minor units) is nearly empty.
+LOW_BALANCE_UNITS = env.int("LOW_BALANCE_UNITS", default=500)
+LOW_BALANCE_MINOR = env.int("LOW_BALANCE_MINOR", default=10000)
 
 # --- Background work ----------------------------------------------------------------------------
 
@@ -406,7 +419,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "queue_order_strategy": "priority",
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 CHANNEL_LAYERS: dict[str, Any] = {}

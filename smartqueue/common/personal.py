@@ -124,12 +124,19 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         fields=("data",), people=("user_id",), sealed_for="user_id", innocent=("dedupe_key",)
     ),
     "notifications.OutgoingMessage": Personal(
-        fields=("recipient", "subject", "sealed_body"),
+        fields=("recipient", "subject", "sealed_body", "sealed_rest"),
         people=("user_id",),
         identifiers=("recipient",),
         sealed_for="user_id",
         innocent=("dedupe_key", "last_error"),
     ),
+    "notifications.DeliveryAttempt": Personal(innocent=("error_code",)),
+    # What somebody wrote, or a provider said of a number: sealed, and emptied once it is understood.
+    "notifications.ProviderCallback": Personal(fields=("sealed",), innocent=("error_code",)),
+    "notifications.InboundMessage": Personal(fields=("sealed",), innocent=("error_code",)),
+    "notifications.SmsAccount": Personal(innocent=("sender_name",)),
+    "notifications.Batch": Personal(people=("created_by_id",)),
+    "notifications.BatchChunk": Personal(fields=("sealed",)),
     "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
     # --- Organizations: what they say of themselves is public ------------------------------------
     "business.Organization": Personal(

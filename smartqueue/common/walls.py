@@ -185,7 +185,8 @@ class RaiseWalls(Operation):
     `personal` the column by which a person reads their own rows: {"Ticket": "customer"}. A row
     without an organization is open to every key alone, in the models that `platform` names to the
     platform's own (`tenancy.enter_platform`) as well. They say what the models' `anybody_reads`,
-    `person` and `of_platform` say.
+    `person` and `of_platform` say. `but` names models that name an organization and are not kept
+    in it; `tests/contracts/test_walls.py` has the reasons.
 
     Put it last in a migration. It looks at the app's models as they are then, leaves alone what
     stands, and is reversible; after new models or relations, a later migration calls it again with
@@ -201,10 +202,12 @@ class RaiseWalls(Operation):
         public: Iterable[str] = (),
         personal: Mapping[str, str] | None = None,
         platform: Iterable[str] = (),
+        but: Iterable[str] = (),
     ) -> None:
         self.public = tuple(public)
         self.personal = dict(personal or {})
         self.platform = tuple(platform)
+        self.but = frozenset(but)
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Change nothing: models know the relation, not how it is checked."""
@@ -218,7 +221,7 @@ class RaiseWalls(Operation):
     ) -> None:
         """Raise the walls after the constraints that the migration has yet to add."""
         later = schema_editor.deferred_sql
-        for model in _models(app_label, to_state):
+        for model in self._models(app_label, to_state):
             table = model._meta.db_table
             if names_organization(model):
                 for field in tenant_relations(model):
@@ -244,7 +247,7 @@ class RaiseWalls(Operation):
     ) -> None:
         """Put the simple constraints back; tables of other apps keep the name they got."""
         run = schema_editor.execute
-        models = list(_models(app_label, from_state))
+        models = self._models(app_label, from_state)
         for model in models:
             if names_organization(model) or parents(model):
                 run(_NO_POLICIES.format(table=model._meta.db_table))
@@ -260,6 +263,10 @@ class RaiseWalls(Operation):
         for model in filter(names_organization, models):
             run(_DROP_KEY.format(table=model._meta.db_table))
             run(_DROP_OWN.format(table=model._meta.db_table))
+
+    def _models(self, app_label: str, state: ProjectState) -> list[Model]:
+        models = _models(app_label, state)
+        return [model for model in models if model._meta.object_name not in self.but]
 
     def describe(self) -> str:
         """Return what `sqlmigrate` and `makemigrations` show."""

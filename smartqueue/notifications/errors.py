@@ -1,5 +1,53 @@
 """What can go wrong with messages; a channel without a provider is `accounts.errors.ChannelUnavailable`."""
 
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.common.errors import Conflict, InvalidInput, Problem
+
 
 class UnknownText(LookupError):
     """No app has registered a text under this code: a mistake of the caller's."""
+
+
+class NotOwnPerson(Problem):
+    status = 403
+    code = "not_own_person"
+    title = _("You can write only to people who have to do with your organization.")
+
+
+class NumberNotTextable(Problem):
+    status = 422
+    code = "number_not_textable"
+    title = _("Text messages go to Senegalese mobile numbers only.")
+
+
+class TextTooLong(Problem):
+    """`segments` is how many the text takes, `most` how many it may."""
+
+    status = 422
+    code = "text_too_long"
+    title = _("This text is too long for a text message.")
+
+
+class OptedOut(Conflict):
+    code = "opted_out"
+    title = _("This person wants no more text messages.")
+
+
+class BudgetSpent(Conflict):
+    code = "budget_spent"
+    title = _("The budget of text messages of this month is spent.")
+
+
+class BatchOver(Conflict):
+    code = "batch_over"
+    title = _("Nothing of this is left to be stopped.")
+
+
+def bad_sender_name() -> InvalidInput:
+    """Return the failure of a name that phones do not show."""
+    return InvalidInput.on(
+        "sender_name",
+        _("Up to 11 Latin letters, digits and spaces; it begins with a letter."),
+        "sender_name",
+    )

@@ -18,6 +18,7 @@ class MessageQueued(Event):
     subject_version: int = 0
     message_id: UUID
     channel: str
+    importance: str = "normal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,82 @@ class NotificationCreated(Event):
     notification_id: UUID
     user_id: UUID
     code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageNotDelivered(Event):
+    """A message ended without reaching its person, or nobody knows; `code` says why."""
+
+    name: ClassVar[str] = "notifications.message.not_delivered"
+    subject: ClassVar[str] = "message"
+
+    organization_id: UUID | None = None
+    subject_version: int = 0
+    message_id: UUID
+    channel: str
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmsAccountChanged(Event):
+    """Somebody changed under which name an organization texts, or what it may spend."""
+
+    name: ClassVar[str] = "notifications.sms_account.changed"
+    subject: ClassVar[str] = "organization"
+
+    organization_id: UUID
+    subject_version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmsBudgetAlert(Event):
+    """The month's text messages cost nearly what they may, or as much; `level` says which."""
+
+    name: ClassVar[str] = "notifications.sms_budget.alert"
+    subject: ClassVar[str] = "organization"
+
+    organization_id: UUID
+    subject_version: int = 0
+    month: str
+    level: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderBalanceLow(Event):
+    """What a provider's prepaid account still has will not last long."""
+
+    name: ClassVar[str] = "notifications.provider.balance_low"
+    subject: ClassVar[str] = "alert"
+
+    organization_id: UUID | None = None
+    subject_version: int = 0
+    alert_id: UUID
+    provider: str
+    units: int | None = None
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchCreated(Event):
+    """Somebody had one text sent to many people."""
+
+    name: ClassVar[str] = "notifications.batch.created"
+    subject: ClassVar[str] = "batch"
+
+    organization_id: UUID
+    subject_version: int = 0
+    batch_id: UUID
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchCancelled(Event):
+    """What had not left of a batch stays; `stopped` is how many messages that were."""
+
+    name: ClassVar[str] = "notifications.batch.cancelled"
+    subject: ClassVar[str] = "batch"
+
+    organization_id: UUID
+    subject_version: int = 0
+    batch_id: UUID
+    stopped: int

@@ -24,8 +24,8 @@ from smartqueue.accounts.models import AccountAccess, FactorReset
 from smartqueue.accounts.ports import CodeMessage
 from smartqueue.accounts.queries import get_person
 from smartqueue.notifications import operations, tasks
-from smartqueue.notifications.enums import Channel
-from smartqueue.notifications.events import MessageQueued
+from smartqueue.notifications.enums import Channel, Importance
+from smartqueue.notifications.events import BatchCreated, MessageQueued
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.registry import subscribe
 
@@ -49,13 +49,20 @@ class MessageDelivery:
             now=now,
             user_id=message.user_id,
             expires_at=message.expires_at,
+            importance=Importance.VITAL,
         )
 
 
 @subscribe(MessageQueued, mode=HandlerMode.OUTSIDE)
 def on_message_queued_send(event: MessageQueued) -> None:
     """Hand the message to a worker."""
-    tasks.send_message_task.delay(str(event.message_id))
+    tasks.hand_to_worker(event.message_id, event.importance)
+
+
+@subscribe(BatchCreated, mode=HandlerMode.OUTSIDE)
+def on_batch_created_make(event: BatchCreated) -> None:
+    """Have a worker make the messages of a batch."""
+    tasks.make_batch_task.delay(str(event.batch_id))
 
 
 @subscribe(SessionRevoked)
@@ -120,6 +127,7 @@ def _warn(
                 dedupe_key=f"{key}:{channel}" if everywhere else key,
                 now=event.occurred_at,
                 user_id=user.pk,
+                importance=Importance.VITAL,
             )
 
 

@@ -1,10 +1,15 @@
-"""Who may read a notification: the person it was made for."""
+"""A notification is its person's; an organization's messages are seen and sent by who manages it."""
 
+from typing import Final
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.enums import Role
+from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound
-from smartqueue.notifications.models import Notification
+from smartqueue.notifications.models import Batch, Notification, OutgoingMessage
+
+MANAGING: Final = frozenset({Role.OWNER, Role.MANAGER})
 
 
 def access_notification(actor: Actor, notification_id: UUID) -> Notification:
@@ -19,3 +24,70 @@ def access_notification(actor: Actor, notification_id: UUID) -> Notification:
     if notification is None:
         raise NotFound
     return notification
+
+
+def managed_organizations(actor: Actor) -> list[UUID]:
+    """
+    Return the organizations that the actor manages as a whole.
+
+    :raises NotSignedIn: nobody is signed in
+    """
+    actor.require_user()
+    held = actor.memberships
+    return [m.organization_id for m in held if m.role in MANAGING and m.branch_ids is None]
+
+
+def access_messages(actor: Actor, organization_id: UUID) -> None:
+    """
+    Enter an organization whose messages the actor sees and sends.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: unknown, or not managed by the actor
+    """
+    actor.require_user()
+    if not actor.has_role(organization_id, MANAGING):
+        raise NotFound
+    tenancy.enter(organization_id)
+
+
+def access_message(actor: Actor, message_id: UUID) -> OutgoingMessage:
+    """
+    Return a message of an organization that the actor manages.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: unknown, or another's
+    """
+    actor.require_user()
+    message = OutgoingMessage.objects.filter(pk=message_id, organization_id__isnull=False).first()
+    if message is None or message.organization_id is None:
+        raise NotFound
+    access_messages(actor, message.organization_id)
+    return message
+
+
+def access_batch(actor: Actor, batch_id: UUID, *, lock: bool = False) -> Batch:
+    """
+    Return a batch of an organization that the actor manages.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: unknown, or another's
+    """
+    actor.require_user()
+    rows = Batch.objects.with_scopes_disabled().filter(pk=batch_id)
+    batch: Batch | None = (rows.select_for_update(of=("self",)) if lock else rows).first()
+    if batch is None:
+        raise NotFound
+    access_messages(actor, batch.organization_id)
+    return batch
+
+
+def access_providers(actor: Actor) -> None:
+    """
+    Let those see how providers are doing whose messages go through them.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: manages nothing
+    """
+    actor.require_user()
+    if not actor.is_platform_admin and not managed_organizations(actor):
+        raise NotFound

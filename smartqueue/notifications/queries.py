@@ -2,24 +2,55 @@
 
 import json
 import re
+from base64 import b64decode
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
 
 from smartqueue.common.crypto import decrypt
 from smartqueue.notifications import texts
-from smartqueue.notifications.enums import Channel
-from smartqueue.notifications.models import Notification, OutgoingMessage
+from smartqueue.notifications.enums import AttemptState, Channel, CircuitState
+from smartqueue.notifications.models import (
+    Batch,
+    DeliveryAttempt,
+    Notification,
+    OutgoingMessage,
+    ProviderHealth,
+)
+from smartqueue.notifications.providers.base import callback_secret_of, providers_of
 
 BODY_PURPOSE = "outgoing message"
+CALLBACK_PURPOSE = "provider callback"
 SNAPSHOT_SIZE = 20
 
 _CODE = re.compile(r"\b\d{6}\b")
+
+
+def callback_address(provider: str, kind: str) -> str:
+    """Return the address by which a provider calls the product; empty where it has no secret here."""
+    secret = callback_secret_of(provider)
+    if not secret:
+        return ""
+    path = f"/api/notifications/webhooks/{provider.replace('_', '-')}/{kind}/{secret}/"
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
+
+
+def opened_callback(sealed: str) -> str:
+    """Return as text what a provider's call or an incoming message says; empty if it cannot be read."""
+    try:
+        told: dict[str, Any] = json.loads(decrypt(sealed, CALLBACK_PURPOSE))
+    except ValueError:
+        return ""
+    body = b64decode(told.pop("body", "")).decode(errors="replace")
+    return f"{json.dumps(told, ensure_ascii=False)} {body} {unquote_plus(body)}"
 
 
 def topic_of(user_id: UUID) -> str:
@@ -129,4 +160,105 @@ def _mailbox_message(row: OutgoingMessage) -> MailboxMessage:
         body=body,
         code=code.group() if code else "",
         created_at=row.created_at,
+    )
+
+
+# --- What staff see of messages -----------------------------------------------------------------
+
+
+def messages_of(organization_ids: Iterable[UUID]) -> "QuerySet[OutgoingMessage]":
+    """Return the messages that some organizations sent, newest first."""
+    rows = OutgoingMessage.objects.filter(organization_id__in=list(organization_ids))
+    return rows.order_by("-id")
+
+
+def attempts_of(message: OutgoingMessage) -> "QuerySet[DeliveryAttempt]":
+    """Return what was tried for a message, oldest first."""
+    return message.deliveries.order_by("id")
+
+
+def batches_of(organization_ids: Iterable[UUID]) -> "QuerySet[Batch]":
+    """Return the batches of some organizations, newest first."""
+    rows = Batch.objects.with_scopes_disabled().filter(organization_id__in=list(organization_ids))
+    found: QuerySet[Batch] = rows.order_by("-id")
+    return found
+
+
+def counts_of(batch_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
+    """Return how many messages of each batch are in which state."""
+    rows = (
+        OutgoingMessage.objects.filter(batch_id__in=list(batch_ids), fallback_of=None)
+        .order_by()
+        .values_list("batch_id", "state")
+        .annotate(count=Count("pk"))
+    )
+    found: dict[UUID, dict[str, int]] = {}
+    for batch_id, state, count in rows:
+        if batch_id is not None:
+            found.setdefault(batch_id, {})[state] = count
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """
+    How a provider is doing: `delivery_rate` is the part of the last day's messages with a known
+    outcome that arrived, None without any.
+    """
+
+    name: str
+    state: str
+    balance_units: int | None
+    balance_minor: int | None
+    currency: str
+    balance_at: datetime | None
+    is_balance_low: bool
+    sent: int
+    delivered: int
+    failed: int
+    delivery_rate: float | None
+
+
+def list_sms_providers() -> list[ProviderView]:
+    """Return the providers of text messages that have an account here, as they are doing now."""
+    names = [provider.name for provider in providers_of(Channel.SMS)]
+    health = {row.provider: row for row in ProviderHealth.objects.filter(pk__in=names)}
+    counted = _outcomes_of_a_day(names)
+    return [_provider_view(name, health.get(name), counted.get(name, {})) for name in names]
+
+
+def _outcomes_of_a_day(names: list[str]) -> dict[str, dict[str, int]]:
+    rows = (
+        DeliveryAttempt.objects.filter(
+            provider__in=names, started_at__gte=Now() - timedelta(days=1)
+        )
+        .order_by()
+        .values_list("provider", "state")
+        .annotate(count=Count("pk"))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for name, state, count in rows:
+        found.setdefault(name, {})[state] = count
+    return found
+
+
+def _provider_view(
+    name: str, health: ProviderHealth | None, counts: dict[str, int]
+) -> ProviderView:
+    delivered = counts.get(AttemptState.DELIVERED, 0)
+    failed = sum(counts.get(s, 0) for s in (AttemptState.FAILED, AttemptState.EXPIRED))
+    known = delivered + failed
+    row = health or ProviderHealth(provider=name)
+    return ProviderView(
+        name=name,
+        state="in_use" if row.circuit == CircuitState.CLOSED else "left_alone",
+        balance_units=row.units,
+        balance_minor=row.amount_minor,
+        currency=row.currency,
+        balance_at=row.balance_at,
+        is_balance_low=row.is_low,
+        sent=sum(counts.values()),
+        delivered=delivered,
+        failed=failed,
+        delivery_rate=round(delivered / known, 3) if known else None,
     )

@@ -1,55 +1,248 @@
 import logging
+import random
+import time
+from collections.abc import Iterable
+from typing import Final
 from uuid import UUID
 
 from celery import shared_task
 
+from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
 from smartqueue.notifications import operations
-from smartqueue.notifications.providers.base import ProviderError
-from smartqueue.notifications.providers.email import client as email
+from smartqueue.notifications.enums import Importance
+from smartqueue.notifications.providers.base import (
+    OutcomeUnknown,
+    Provider,
+    ProviderError,
+    Receipt,
+    provider_named,
+)
 
-SWEEP_SIZE = 100
+SWEEP_SIZE: Final = 200
+HAND_SIZE: Final = 20
+PATIENCE_SECONDS: Final = 2.0
+"""For so long a worker waits for a place in a provider's second; longer, and the message waits alone."""
+AT_ONCE: Final = 4
+"""So many providers are asked for one message in a row."""
+
+# The broker takes low numbers first.
+PRIORITY: Final = {Importance.VITAL: 0, Importance.NORMAL: 3, Importance.LOW: 6}
 
 logger = logging.getLogger(__name__)
 
 
+# --- Sending ------------------------------------------------------------------------------------
+
+
 @shared_task
 def send_message_task(message_id: str) -> None:
-    """Send one message in three steps: claimed in a transaction, sent outside of any, recorded."""
+    """Send one message, by another provider where the first does not take it."""
     _send(UUID(message_id))
 
 
+@shared_task
+def send_messages_task(message_ids: list[str]) -> None:
+    """Send some messages, one after the other; what is urgent comes between two such tasks."""
+    for message_id in message_ids:
+        _send(UUID(message_id))
+
+
 def _send(message_id: UUID) -> None:
-    message = operations.claim_message(message_id=message_id)
-    if message is None:
-        return
+    for _ in range(AT_ONCE):
+        if not _send_once(message_id):
+            return
+
+
+def _send_once(message_id: UUID) -> bool:
+    """Hand a message to one provider; whether there may be another that can be asked at once."""
     try:
-        email.send(
-            recipient=message.recipient,
-            subject=message.subject,
-            body=message.body,
-            reference=str(message.id),
+        claimed = _claim(message_id)
+    except Exception as error:
+        logger.exception("a message failed", extra={"message_id": str(message_id)})
+        operations.record_poison(message_id=message_id, error=type(error).__name__, now=clock.now())
+        return False
+    return claimed is not None and _hand_over(claimed)
+
+
+def _claim(message_id: UUID) -> operations.ClaimedMessage | None:
+    choices = operations.choices_for(message_id)
+    if choices is None:
+        return None
+    longest = None if choices.wait_until is None else _seconds_until(choices)
+    for choice in choices.found:
+        wait = operations.take_place(
+            choice.provider.name, choice.provider.per_second, PATIENCE_SECONDS
         )
+        if wait < 0:
+            longest = -wait
+            if choices.is_vital:
+                continue
+            break
+        if choice.is_probe and not operations.take_probe(provider=choice.provider.name):
+            continue
+        time.sleep(wait)
+        return operations.claim_message(message_id=message_id, choice=choice, now=clock.now())
+    # Those that wait together do not come back together.
+    seconds = None if longest is None else longest * random.uniform(0.5, 1.0)  # noqa: S311
+    operations.postpone_message(message_id=message_id, seconds=seconds, now=clock.now())
+    return None
+
+
+def _seconds_until(choices: operations.Choices) -> float:
+    until = choices.wait_until
+    if until is None:
+        return 0.0
+    return max(1.0, (until - operations.now_of_database()).total_seconds())
+
+
+def _hand_over(claimed: operations.ClaimedMessage) -> bool:
+    attempt_id, ids = claimed.attempt_id, {"attempt": str(claimed.attempt_id)}
+    started = time.monotonic()
+    try:
+        handed = claimed.provider.send(claimed.outgoing)
     except ProviderError as error:
-        logger.warning(
-            "Message not sent", extra={"message_id": str(message_id), "error": error.code}
-        )
-        operations.record_failure(
-            message_id=message_id, error=error.code, is_retryable=error.retryable
-        )
-    else:
-        operations.record_sent(message_id=message_id)
+        logger.warning("a message was not taken", extra=ids | {"error": error.code})
+        operations.record_refusal(attempt_id=attempt_id, error=error, now=clock.now())
+        return error.retryable
+    except Exception as error:
+        # It may have left before the adapter failed.
+        logger.exception("an adapter failed", extra=ids)
+        unknown = OutcomeUnknown(f"adapter:{type(error).__name__}")
+        operations.record_refusal(attempt_id=attempt_id, error=unknown, now=clock.now())
+        return False
+    operations.record_handed(
+        attempt_id=attempt_id,
+        handed=handed,
+        seconds=time.monotonic() - started,
+        now=clock.now(),
+    )
+    return False
 
 
-@periodic(every_seconds=15, lease_seconds=300)
+def hand_to_worker(message_id: UUID, importance: str = Importance.NORMAL) -> None:
+    """Have a worker send a message, those that are vital first."""
+    send_message_task.apply_async((str(message_id),), priority=PRIORITY[Importance(importance)])
+
+
+def _hand_to_workers(message_ids: Iterable[UUID]) -> None:
+    ids = [str(pk) for pk in message_ids]
+    for start in range(0, len(ids), HAND_SIZE):
+        send_messages_task.apply_async(
+            (ids[start : start + HAND_SIZE],), priority=PRIORITY[Importance.LOW]
+        )
+
+
+@periodic(every_seconds=5, lease_seconds=300)
 def send_due_messages_task() -> None:
     """Send what is due again, or whose hint was lost; note what a dead worker left."""
-    operations.settle_abandoned_messages()
+    operations.settle_abandoned_messages(now=clock.now())
+    # As long as the next tick is away: the other workers take what is left.
+    ends = time.monotonic() + 5
     for message_id in operations.list_due_messages(SWEEP_SIZE):
         _send(message_id)
+        if time.monotonic() > ends:
+            return
+
+
+# --- What became of them ------------------------------------------------------------------------
+
+
+@periodic(every_seconds=10, lease_seconds=300)
+def settle_messages_task() -> None:
+    """Ask what became of messages that may have arrived, and give up those that nobody tells of."""
+    for unsettled in operations.list_unsettled_messages(SWEEP_SIZE):
+        receipt, is_asked = _look_up(unsettled)
+        operations.settle_message(
+            message_id=unsettled.message_id, receipt=receipt, is_asked=is_asked, now=clock.now()
+        )
+
+
+def _look_up(unsettled: operations.Unsettled) -> tuple[Receipt | None, bool]:
+    provider = provider_named(unsettled.provider)
+    if provider is None:
+        return None, True
+    try:
+        return provider.look_up(unsettled.reference, unsettled.own_reference), True
+    except ProviderError as error:
+        extra = {"attempt": unsettled.own_reference, "error": error.code}
+        logger.warning("a provider was not to be asked", extra=extra)
+    except Exception:
+        logger.exception("an adapter failed", extra={"attempt": unsettled.own_reference})
+    return None, False
+
+
+@shared_task
+def process_callback_task(callback_id: str) -> None:
+    """Understand what a provider called with, and answer who wrote."""
+    _process(UUID(callback_id))
+
+
+def _process(callback_id: UUID) -> None:
+    for inbound_id in operations.process_callback(callback_id=callback_id, now=clock.now()):
+        operations.answer_inbound(inbound_id=inbound_id, now=clock.now())
+
+
+@shared_task
+def answer_inbound_task(inbound_id: str) -> None:
+    """Answer somebody who wrote or rang."""
+    operations.answer_inbound(inbound_id=UUID(inbound_id), now=clock.now())
+
+
+@periodic(every_seconds=5, lease_seconds=300)
+def process_callbacks_task() -> None:
+    """Understand and answer what no worker was told of."""
+    for callback_id in operations.list_stored_callbacks(SWEEP_SIZE):
+        _process(callback_id)
+    for inbound_id in operations.list_unanswered_messages(SWEEP_SIZE):
+        operations.answer_inbound(inbound_id=inbound_id, now=clock.now())
+
+
+# --- Batches, balances, old rows ----------------------------------------------------------------
+
+
+@shared_task
+def make_batch_task(batch_id: str) -> None:
+    """Queue the messages of a batch, a part at a time, and hand each part to workers."""
+    _make_batch(UUID(batch_id))
+
+
+def _make_batch(batch_id: UUID) -> None:
+    while True:
+        made = operations.make_next_chunk(batch_id=batch_id, now=clock.now())
+        if made is None:
+            return
+        _hand_to_workers(made)
+
+
+@periodic(every_seconds=30, lease_seconds=600)
+def look_after_batches_task() -> None:
+    """Go on with batches whose worker died, and note those that are done."""
+    for batch_id in operations.list_unmade_batches(20):
+        _make_batch(batch_id)
+    operations.finish_batches()
+
+
+@periodic(every_seconds=900)
+def watch_balances_task() -> None:
+    """Ask providers what their accounts still have, and warn where that is little."""
+    for provider in operations.all_providers():
+        _watch_balance(provider)
+
+
+def _watch_balance(provider: Provider) -> None:
+    try:
+        balance = provider.balance()
+    except ProviderError as error:
+        extra = {"provider": provider.name, "error": error.code}
+        logger.warning("a balance was not told", extra=extra)
+        return
+    if balance is not None:
+        operations.record_balance(provider=provider.name, balance=balance, now=clock.now())
 
 
 @periodic(every_seconds=3600)
 def remove_old_messages_task() -> None:
-    """Delete messages of more than 30 days."""
+    """Delete messages of more than 30 days, and what providers said of them."""
     operations.remove_old_messages()
+    operations.remove_old_callbacks()

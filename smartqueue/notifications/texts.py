@@ -186,3 +186,15 @@ register_text(
         "and was refused. Remove that passkey under Security and add a new one."
     ),
 )
+register_text("by_hand", subject="%(subject)s", body="%(text)s")
+register_text("reply", subject="", body="%(text)s")
+register_text(
+    "texts_stopped",
+    subject=_("No more messages"),
+    body=_("You get no more messages from SmartQueue, but your turn and codes. START undoes this."),
+)
+register_text(
+    "texts_started",
+    subject=_("Messages again"),
+    body=_("You get messages from SmartQueue again. STOP ends them."),
+)

@@ -21,6 +21,7 @@ from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.errors import Text
 from smartqueue.common.personal import Personal, personal_in
 from smartqueue.idempotency.models import IdempotencyKey
+from smartqueue.notifications import queries as notification_queries
 from smartqueue.outbox.enums import DeliveryState
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.subject import Subject
@@ -199,6 +200,17 @@ def _topics(subject: Subject) -> Q:
 def _messages(subject: Subject) -> Q:
     """What was told to the account, and to their address or phone before it was an account's."""
     return _user("user_id")(subject) | Q(user_id=None, recipient__in=subject.contacts)
+
+
+def _sealed_telling(label: str, opened: Callable[[str], str]) -> Finder:
+    """Find rows whose sealed text tells of a person: few, for they are emptied within moments."""
+
+    def find(subject: Subject) -> Q:
+        rows = apps.get_model(label)._base_manager.exclude(sealed="")
+        kept = rows.values_list("pk", "sealed").iterator(chunk_size=1000)
+        return Q(pk__in=[pk for pk, sealed in kept if subject.is_told_by(opened(sealed))])
+
+    return find
 
 
 def _log_entries(subject: Subject) -> Q:
@@ -531,20 +543,93 @@ PLACES: Final[tuple[Place, ...]] = (
         kind="message",
         fate=Fate.DELETED,
         shown=("channel", "recipient", "template", "subject", "state", "created_at", "sent_at"),
-        withheld={"sealed_body": SECRET}
+        withheld={"sealed_body": SECRET, "sealed_rest": SECRET}
         | _all(
             INNER,
             "id",
             "user_id",
+            "organization_id",
+            "batch_id",
+            "importance",
+            "language",
+            "segments",
             "attempts",
+            "failures",
+            "provider",
+            "cost_minor",
             "dedupe_key",
+            "fallback_of_id",
             "stored_at",
             "next_attempt_at",
             "claimed_at",
             "expires_at",
+            "settle_at",
+            "ended_at",
             "last_error",
         ),
         find=_messages,
+    ),
+    Place(
+        label="notifications.ProviderCallback",
+        title=_("What providers told of messages to you, until it is understood"),
+        kind="message",
+        fate=Fate.DELETED,
+        withheld=_all(
+            REPEATED,
+            "id",
+            "provider",
+            "kind",
+            "sealed",
+            "state",
+            "tries",
+            "error_code",
+            "received_at",
+            "next_try_at",
+        ),
+        find=_sealed_telling(
+            "notifications.ProviderCallback", notification_queries.opened_callback
+        ),
+    ),
+    Place(
+        label="notifications.InboundMessage",
+        title=_("What you wrote to us, until it is answered"),
+        kind="message",
+        fate=Fate.DELETED,
+        withheld=_all(
+            INNER,
+            "id",
+            "provider",
+            "event_id",
+            "sealed",
+            "tries",
+            "error_code",
+            "received_at",
+            "next_try_at",
+            "answered_at",
+            "stored_at",
+        ),
+        find=_sealed_telling("notifications.InboundMessage", notification_queries.opened_callback),
+    ),
+    Place(
+        label="notifications.Batch",
+        title=_("Messages to many people that you sent off"),
+        kind="message",
+        fate=Fate.KEPT,
+        shown=("organization_id", "channel", "total", "state", "created_at", "cancelled_at"),
+        withheld=_all(INNER, "id", "template", "created_by_id", "expires_at"),
+        find=_user("created_by_id"),
+        loosened=("created_by_id",),
+        kept_because=_("The organization's messages stay, without who sent them off."),
+    ),
+    Place(
+        label="notifications.BatchChunk",
+        title=_("Messages to many people that are about to be made"),
+        kind="message",
+        fate=Fate.KEPT,
+        withheld=_all(INNER, "id", "organization_id", "batch_id", "number", "sealed", "made_at"),
+        find=lambda _: Q(pk__in=()),
+        keeps=("sealed",),
+        kept_because=_("It is sealed, and emptied within moments, when the messages are made."),
     ),
     Place(
         label="business.Membership",

@@ -22,6 +22,8 @@ from smartqueue.common.walls import (
 NOT_KEPT = {
     "outbox.DomainEvent": "walls of its own, test_walls_hold.py: read under its key, never changed",
     "notifications.Notification": "belongs to its person; the organization says who sent it",
+    "notifications.OutgoingMessage": "belongs to its person and to the workers that send it; the"
+    " organization says who pays, and reads its own through `queries.messages_of` alone",
 }
 
 # Rows of these belong to an organization or, without one, to those named here.
@@ -166,6 +168,7 @@ def raise_all() -> None:
                 public=[m.__name__ for m in own if getattr(m, "anybody_reads", False)],
                 personal={m.__name__: person_of(m) for m in own if person_of(m)},
                 platform=[m.__name__ for m in own if getattr(m, "of_platform", False)],
+                but=[name.split(".")[1] for name in NOT_KEPT if name.startswith(f"{label}.")],
             )
             operation.database_forwards(label, editor, state, state)
 

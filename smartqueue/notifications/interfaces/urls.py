@@ -1,6 +1,6 @@
 from django.urls import path
 
-from smartqueue.notifications.interfaces import rest
+from smartqueue.notifications.interfaces import callbacks, messages, rest
 
 urlpatterns = [
     path("notifications/", rest.NotificationListView.as_view(), name="notification-list"),
@@ -8,5 +8,23 @@ urlpatterns = [
         "notifications/<uuid:notification_id>/read/",
         rest.ReadView.as_view(),
         name="notification-read",
+    ),
+    path("send-sms/", messages.SendSmsView.as_view(), name="send-sms"),
+    path("send-email/", messages.SendEmailView.as_view(), name="send-email"),
+    path("sms-providers/", messages.SmsProvidersView.as_view(), name="sms-providers"),
+    path("sms-account/", messages.SmsAccountView.as_view(), name="sms-account"),
+    path("messages/", messages.MessageListView.as_view(), name="message-list"),
+    path("messages/<uuid:message_id>/", messages.MessageView.as_view(), name="message"),
+    path("batches/", messages.BatchListView.as_view(), name="batch-list"),
+    path("batches/<uuid:batch_id>/", messages.BatchView.as_view(), name="batch"),
+    path(
+        "batches/<uuid:batch_id>/cancel/",
+        messages.CancelBatchView.as_view(),
+        name="batch-cancel",
+    ),
+    path(
+        "webhooks/<slug:provider>/<slug:kind>/<str:secret>/",
+        callbacks.provider_calls,
+        name="provider-calls",
     ),
 ]

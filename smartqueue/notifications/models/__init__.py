@@ -1,3 +1,31 @@
-from smartqueue.notifications.models.messages import Inbox, Notification, OutgoingMessage
+from smartqueue.notifications.models.batches import Batch, BatchChunk
+from smartqueue.notifications.models.budgets import SmsAccount, SmsSpend
+from smartqueue.notifications.models.messages import (
+    DeliveryAttempt,
+    Inbox,
+    Notification,
+    OutgoingMessage,
+)
+from smartqueue.notifications.models.providers import (
+    InboundMessage,
+    OptOut,
+    ProviderCallback,
+    ProviderHealth,
+    ProviderReceipt,
+)
 
-__all__ = ["Inbox", "Notification", "OutgoingMessage"]
+__all__ = [
+    "Batch",
+    "BatchChunk",
+    "DeliveryAttempt",
+    "InboundMessage",
+    "Inbox",
+    "Notification",
+    "OptOut",
+    "OutgoingMessage",
+    "ProviderCallback",
+    "ProviderHealth",
+    "ProviderReceipt",
+    "SmsAccount",
+    "SmsSpend",
+]

@@ -1,32 +1,107 @@
 """Telling people: notifications in the application, and messages that leave it."""
 
-from smartqueue.notifications.operations.erasing import erase_person
-from smartqueue.notifications.operations.inbox import notify, read_notification
-from smartqueue.notifications.operations.sending import (
-    MESSAGE_LIFE,
+from smartqueue.notifications.operations.attempts import (
     ClaimedMessage,
-    can_send,
+    Unsettled,
+    choices_for,
     claim_message,
     list_due_messages,
-    record_failure,
-    record_sent,
+    list_unsettled_messages,
+    now_of_database,
+    postpone_message,
+    record_handed,
+    record_poison,
+    record_receipt,
+    record_refusal,
+    settle_abandoned_messages,
+    settle_message,
+)
+from smartqueue.notifications.operations.balances import all_providers, record_balance
+from smartqueue.notifications.operations.batches import (
+    BatchRecipient,
+    cancel_batch,
+    create_batch,
+    finish_batches,
+    list_unmade_batches,
+    make_next_chunk,
+    send_to_many,
+)
+from smartqueue.notifications.operations.budgets import set_sms_account
+from smartqueue.notifications.operations.by_hand import send_email, send_sms
+from smartqueue.notifications.operations.callbacks import (
+    answer_inbound,
+    list_stored_callbacks,
+    list_unanswered_messages,
+    process_callback,
+    remove_old_callbacks,
+    store_callback,
+    store_ringing,
+    store_text,
+    take_receipt,
+    take_text,
+)
+from smartqueue.notifications.operations.erasing import erase_person
+from smartqueue.notifications.operations.health import take_probe
+from smartqueue.notifications.operations.inbox import notify, read_notification
+from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
+from smartqueue.notifications.operations.pace import take_place
+from smartqueue.notifications.operations.routing import Choice, Choices
+from smartqueue.notifications.operations.sending import (
+    MESSAGE_LIFE,
+    can_send,
     remove_old_messages,
     send_message,
-    settle_abandoned_messages,
 )
 
 __all__ = [
     "MESSAGE_LIFE",
+    "BatchRecipient",
+    "Choice",
+    "Choices",
     "ClaimedMessage",
+    "Unsettled",
+    "all_providers",
+    "answer_inbound",
     "can_send",
+    "cancel_batch",
+    "choices_for",
     "claim_message",
+    "create_batch",
     "erase_person",
+    "finish_batches",
+    "has_opted_out",
     "list_due_messages",
+    "list_stored_callbacks",
+    "list_unanswered_messages",
+    "list_unmade_batches",
+    "list_unsettled_messages",
+    "make_next_chunk",
     "notify",
+    "now_of_database",
+    "opt_in",
+    "opt_out",
+    "postpone_message",
+    "process_callback",
     "read_notification",
-    "record_failure",
-    "record_sent",
+    "record_balance",
+    "record_handed",
+    "record_poison",
+    "record_receipt",
+    "record_refusal",
+    "remove_old_callbacks",
     "remove_old_messages",
+    "send_email",
     "send_message",
+    "send_sms",
+    "send_to_many",
+    "set_sms_account",
     "settle_abandoned_messages",
+    "settle_message",
+    "store_callback",
+    "store_ringing",
+    "store_text",
+    "take_place",
+    "take_probe",
+    "take_receipt",
+    "take_text",
 ]

@@ -9,7 +9,7 @@ engine does, by what the adapter tells it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 from django.db import models
@@ -54,6 +54,10 @@ class OutcomeUnknown(ProviderError):
 
     def __init__(self, code: str) -> None:
         super().__init__(code, retryable=False)
+
+
+NOT_TAKEN: Final = "not_taken"
+"""The code of a FAILED receipt of `look_up` where the provider is sure that it never took the message."""
 
 
 class Delivery(models.TextChoices):

@@ -19,7 +19,8 @@ from smartqueue.notifications import handlers, operations, queries, tasks
 from smartqueue.notifications.enums import Channel, MessageState
 from smartqueue.notifications.errors import UnknownText
 from smartqueue.notifications.events import MessageQueued
-from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.models import OutgoingMessage, ProviderHealth
+from smartqueue.notifications.providers.base import ProviderError
 from smartqueue.notifications.tests.conftest import CODE
 from smartqueue.outbox.models import DomainEvent
 
@@ -128,7 +129,11 @@ def test_a_body_is_sealed_and_forgotten_once_sent(smtp: Any) -> None:
     assert "Awa" not in message.sealed_body
     assert crypto.decrypt(message.sealed_body, queries.BODY_PURPOSE) == "Dear Awa"
     event = DomainEvent.objects.get()
-    assert event.payload == {"message_id": str(message.pk), "channel": "email"}
+    assert event.payload == {
+        "message_id": str(message.pk),
+        "channel": "email",
+        "importance": "normal",
+    }
     handlers.on_message_queued_send(
         MessageQueued(message_id=message.pk, channel="email", occurred_at=now(), actor="system")
     )
@@ -173,6 +178,7 @@ def test_patience_ends_after_eight_tries(smtp: Any) -> None:
     message = queued()
     for _ in range(9):
         OutgoingMessage.objects.update(next_attempt_at=Now())
+        ProviderHealth.objects.update(probe_at=Now())
         work(message)
     assert (message.state, message.attempts, message.sealed_body) == ("failed", 8, "")
 
@@ -194,30 +200,43 @@ def test_an_answer_decides_whether_to_try_again(
     assert (message.state, message.last_error) == (state, error)
 
 
+def claim(message: OutgoingMessage) -> operations.ClaimedMessage | None:
+    choices = operations.choices_for(message.pk)
+    if choices is None:
+        return None
+    return operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
+
+
 def test_what_a_dead_worker_took_is_unknown_and_not_sent_again(smtp: Any) -> None:
     message = queued()
-    assert operations.claim_message(message_id=message.pk) is not None
-    assert operations.claim_message(message_id=message.pk) is None
+    assert claim(message) is not None
+    assert claim(message) is None
     tasks.send_due_messages_task()
     message.refresh_from_db()
     assert message.state == "sending"
     OutgoingMessage.objects.update(claimed_at=Now() - timedelta(minutes=6))
     tasks.send_due_messages_task()
+    OutgoingMessage.objects.update(settle_at=Now())
+    tasks.settle_messages_task()
+    tasks.send_due_messages_task()
     message.refresh_from_db()
     assert (message.state, message.sealed_body) == ("unknown", "")
+    assert message.ended_at is not None
     assert not mail.outbox
 
 
 def test_a_late_answer_does_not_undo_an_outcome(smtp: Any) -> None:
     message = work(queued())
-    operations.record_failure(message_id=message.pk, error="late", is_retryable=True)
+    late = ProviderError("late", retryable=True)
+    attempt = message.deliveries.get()
+    operations.record_refusal(attempt_id=attempt.pk, error=late, now=now())
     message.refresh_from_db()
     assert message.state == "sent"
 
 
 def test_a_code_that_is_over_does_not_leave(smtp: Any) -> None:
     message = work(queued(expires_at=timezone.now() - timedelta(seconds=1)))
-    assert (message.state, message.last_error, message.sealed_body) == ("failed", "expired", "")
+    assert (message.state, message.last_error, message.sealed_body) == ("expired", "expired", "")
     assert not mail.outbox
 
 

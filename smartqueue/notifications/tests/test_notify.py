@@ -21,6 +21,7 @@ from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.notifications import handlers, operations, queries
 from smartqueue.notifications.errors import UnknownText
 from smartqueue.notifications.models import Inbox, Notification
+from smartqueue.notifications.operations import inbox
 from smartqueue.notifications.tests.conftest import CODE
 from smartqueue.outbox.models import DomainEvent
 from smartqueue.realtime import registry
@@ -227,7 +228,7 @@ def test_control_without_the_inbox_lock_callers_collide(monkeypatch: pytest.Monk
     user = make_user()
     tell(user)
     monkeypatch.setattr(
-        operations,
+        inbox,
         "_LOCK_INBOX",
         "SELECT version FROM notifications_inbox WHERE user_id = %s AND pg_sleep(0.2) IS NOT NULL",
     )
