@@ -9,7 +9,7 @@ from typing import Any
 import environ
 import pytest
 from django.core.signals import setting_changed
-from django.db import connection
+from django.db import connection, transaction
 from django.dispatch import receiver
 from django.test import TransactionTestCase
 from django.utils import translation
@@ -19,6 +19,38 @@ from smartqueue.common import tenancy
 AS_WEB = os.environ.get("TEST_ROLE") == "web"
 # What is asked here is asked as the role that serves, whom row policies hold.
 BY_WEB = tuple(Path(__file__).parent / "tests" / name for name in ("contracts", "concurrency"))
+
+
+# What a migration leaves, and an empty database has as well.
+KEPT_TABLES = {"auth_permission", "django_content_type"}
+
+
+def _empty_touched(self: Any) -> None:
+    """
+    Take away the rows that a test on real connections has committed.
+
+    Django's own way truncates every table and makes permissions and triggers anew, which takes
+    longer than most of these tests; rows are few, and in few tables.
+    """
+    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    asked = " UNION ALL ".join(
+        f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")"  # noqa: S608  # names from the models
+        for table in set(tables) - KEPT_TABLES
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(asked)
+        touched = [row[0] for row in cursor.fetchall()]
+        for table in touched:
+            cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        for table in touched:
+            cursor.execute(f'DELETE FROM "{table}"')  # noqa: S608  # names from the models
+        # Keys are checked once all rows are gone, and before the triggers come back.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in touched:
+            cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
+
+
+TransactionTestCase._fixture_teardown = _empty_touched
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,9 +147,19 @@ def _whole_test_as_owner(as_owner: AsOwner) -> Iterator[None]:
         yield
 
 
+# Ahead of xdist, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sign in as the owner ahead of everything that a test marked so asks for."""
+    """
+    Sign in as the owner ahead of everything that a test marked so asks for.
+
+    Each file is a group for --dist loadgroup; all that use the running site are one, so that it is
+    started once.
+    """
     for item in items:
+        used = getattr(item, "fixturenames", ())
+        group = "site" if "site" in used else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
         is_owners = isinstance(item, pytest.Function) and item.get_closest_marker("owner")
         if is_owners and _asks_as_web(item.path):
             item.fixturenames.insert(0, "_whole_test_as_owner")

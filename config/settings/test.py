@@ -18,7 +18,11 @@ ADMINS_NEED_SECOND_FACTOR = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["OPTIONS"].pop("pool")
 # Colleagues' runs on one cluster keep apart by this suffix.
-DATABASES["default"]["TEST"] = {"NAME": "test_smartqueue" + os.environ.get("TEST_SUFFIX", "")}
+DATABASES["default"]["TEST"] = {
+    "NAME": "test_smartqueue" + os.environ.get("TEST_SUFFIX", ""),
+    # A migrated database, which script/test makes once and every process copies.
+    "TEMPLATE": os.environ.get("TEST_TEMPLATE"),
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "exports": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

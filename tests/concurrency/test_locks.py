@@ -198,6 +198,7 @@ def short_lock_timeout() -> Iterator[None]:
         cursor.execute("RESET lock_timeout")
 
 
+@pytest.mark.alone
 def test_a_lock_that_is_not_free_in_time_answers_busy_and_changes_nothing(short_lock_timeout):
     place = make_place()
     body = {"queue": str(place.queue.pk)}

@@ -8,6 +8,7 @@ number of rows of a list, and a star where something was written. A refusal writ
 
 import csv
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.errors import Problem
 from smartqueue.realtime import registry
 from tests.contracts.places import COLUMNS, Caller, World, ask, make_world, requests, topics
+from tests.contracts.writes import Watch
 
 TABLE = Path(__file__).with_name("access.csv")
 APPS = (
@@ -56,17 +58,25 @@ def cell_of(response: Any) -> str:
     return str(response.status_code)
 
 
-def everything() -> list[tuple[Any, ...]]:
-    """Return a digest of every row that a refused request must leave alone."""
+def digests(tables: Collection[str]) -> dict[str, list[Any]]:
+    """Return the number of rows of tables, and a digest of them all."""
     parts = [
-        f"SELECT '{model._meta.db_table}', count(*), sum(hashtextextended(r::text, 0)::numeric)"  # noqa: S608  # names from the models
-        f' FROM "{model._meta.db_table}" AS r'
-        for label in APPS
-        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+        f"SELECT '{table}', count(*), sum(hashtextextended(r::text, 0)::numeric) FROM \"{table}\" AS r"  # noqa: S608  # names from the models
+        for table in tables
     ]
     with tenancy.with_keys(tenancy.EVERY_KEY), connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts))
-        return list(cursor.fetchall())
+        return {table: rest for table, *rest in cursor.fetchall()}
+
+
+def watched() -> Watch:
+    """Return a watch over every row that a refused request must leave alone."""
+    tables = [
+        model._meta.db_table
+        for label in APPS
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+    ]
+    return Watch(tables, digests)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +90,13 @@ class Asked:
 
     world: World
     callers: list[Caller]
-    before: list[tuple[Any, ...]]
+    watch: Watch
 
 
 @pytest.fixture
 def asked(db: None) -> Asked:
     world = make_world()
-    return Asked(world, [Caller.of(name, world) for name in COLUMNS], everything())
+    return Asked(world, [Caller.of(name, world) for name in COLUMNS], watched())
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +111,7 @@ def verdicts(asked: Asked, method: str, path: str) -> tuple[dict[str, str], list
     for caller in asked.callers:
         with transaction.atomic():
             response = ask(caller, method, path)
-            has_written = everything() != asked.before
+            has_written = bool(asked.watch.changed())
             cells[caller.name] = cell_of(response) + (" *" if has_written else "")
             if has_written and response.status_code >= 400:
                 changed.append(caller.name)
@@ -173,7 +183,7 @@ def test_everybody_follows_what_the_table_says(asked, rows, prefix):
 
     cells = {name: follow(actor_of(name, world), topics(world)[prefix]) for name in COLUMNS}
 
-    assert everything() == asked.before
+    assert asked.watch.changed() == {}
     if os.environ.get(REWRITE):
         with TABLE.open("a", newline="") as file:
             csv.writer(file).writerow(["FOLLOW", prefix, *cells.values()])

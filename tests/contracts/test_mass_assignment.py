@@ -10,7 +10,7 @@ import csv
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from smartqueue.queues.interfaces.serializers import PrioritySerializer, QueueSe
 from smartqueue.queues.operations import configuring
 from tests.contracts.places import UPLOADS, Caller, World, ask, body_for, make_world, requests
 from tests.contracts.test_access import TABLE
+from tests.contracts.writes import Watch
 
 MARK: Final = "smuggled"
 MARKED_ID: Final = "0bad0bad-0bad-4bad-8bad-0bad0bad0bad"
@@ -134,8 +135,6 @@ REFUSED: Final = frozenset(
     }
 )
 
-Row = tuple[str, str]
-
 
 def tables() -> list[str]:
     return sorted({model._meta.db_table for model in all_models()})
@@ -145,28 +144,31 @@ def all_models() -> list[type[models.Model]]:
     return [m for m in apps.get_models(include_auto_created=True) if m._meta.managed]
 
 
-def stored() -> Counter[Row]:
-    """Return every row of every table."""
+def stored(tables: Collection[str]) -> dict[str, Counter[str]]:
+    """Return every row of the tables."""
     parts = [
         f"SELECT '{table}', to_jsonb(r)::text FROM \"{table}\" AS r"  # noqa: S608  # names from the models
-        for table in tables()
+        for table in tables
     ]
+    found: dict[str, Counter[str]] = {table: Counter() for table in tables}
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts))
-        return Counter(cursor.fetchall())
+        for table, row in cursor.fetchall():
+            found[table][row] += 1
+    return found
 
 
 Written = dict[str, list[dict[str, Any]]]
 
 
-def written(before: Counter[Row]) -> Written:
+def written(watch: Watch) -> Written:
     """Return the rows that came, and those that went, by table."""
-    after = stored()
-    found: Written = defaultdict(list)
-    for sign, rows in (("+", after - before), ("-", before - after)):
-        for table, row in rows.elements():
-            found[sign + table].append(json.loads(row))
-    return dict(found)
+    found: Written = {}
+    for table, (before, after) in watch.changed().items():
+        for sign, rows in (("+", after - before), ("-", before - after)):
+            if rows:
+                found[sign + table] = [json.loads(row) for row in rows.elements()]
+    return found
 
 
 def column(rows: list[dict[str, Any]], name: str) -> list[str]:
@@ -258,9 +260,8 @@ def foreign_keys(world: World) -> dict[type[models.Model], list[str]]:
     return found
 
 
-def columns(world: World, likely: set[str]) -> dict[str, list[Any]]:
+def columns(foreign: dict[type[models.Model], list[str]], likely: set[str]) -> dict[str, list[Any]]:
     """Return values for the name of every column, those of the tables that are written first."""
-    foreign = foreign_keys(world)
     found: dict[str, list[Any]] = defaultdict(list)
     for model in sorted(all_models(), key=lambda m: m._meta.db_table not in likely):
         for one in [*model._meta.concrete_fields, *model._meta.local_many_to_many]:
@@ -368,7 +369,8 @@ class Asked:
     world: World
     callers: dict[str, Caller]
     bodies: dict[str, dict[str, Any]]
-    before: Counter[Row]
+    watch: Watch
+    foreign: dict[type[models.Model], list[str]]
 
     def body(self, method: str, path: str) -> dict[str, Any]:
         return dict(self.bodies.get(path) or body_for(self.world, method, path))
@@ -379,7 +381,7 @@ class Asked:
         """Ask, see what came and went, and take it back."""
         with transaction.atomic():
             response = ask(self.callers[name], method, path, body)
-            found = written(self.before)
+            found = written(self.watch)
             transaction.set_rollback(True)
         return response.status_code, found
 
@@ -393,7 +395,8 @@ def asked(db: None, monkeypatch: Any, settings: Any) -> Asked:
     }
     world = make_world()
     bodies = working_bodies(world)
-    return Asked(world, {name: Caller.of(name, world) for name in ASKING}, bodies, stored())
+    callers = {name: Caller.of(name, world) for name in ASKING}
+    return Asked(world, callers, bodies, Watch(tables(), stored), foreign_keys(world))
 
 
 def writing_paths() -> Iterator[tuple[str, str, str]]:
@@ -441,7 +444,7 @@ def smuggle(asked: Asked, declared: Declared, name: str, method: str, path: str)
     if status != again:
         found.let_through.append(f"the same request was answered {status}, then {again}")
     loose = changing(plain, other)
-    names = columns(asked.world, {table[1:] for table in plain})
+    names = columns(asked.foreign, {table[1:] for table in plain})
     for turn in range(ROUNDS):
         inner = next(extras(names, turn, declared.inside, ""))
         known = declared.top | asked.body(method, path).keys()
@@ -472,7 +475,7 @@ def test_what_no_form_declares_is_not_written(asked: Asked, declared: Declared, 
 
 
 def test_every_column_is_sent(asked: Asked) -> None:
-    names = columns(asked.world, set())
+    names = columns(asked.foreign, set())
 
     assert names.keys() >= PRIVILEGED
     assert len([name for name, values in names.items() if values]) > 250

@@ -11,7 +11,7 @@ from tests.e2e.conftest import PHONE, Visit
 from tests.e2e.people import line, number_after, wait_until_live
 from tests.e2e.servers import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.serial]
+pytestmark = [pytest.mark.e2e, pytest.mark.serial, pytest.mark.alone]
 
 CAUGHT_UP_MS = 20_000
 # Between two attempts at a socket; meanwhile the pages ask for the state.

@@ -12,7 +12,7 @@ from tests.e2e.conftest import PHONE, Visit
 from tests.e2e.people import Line, line, number_after, open_counter, sign_in, wait_until_live
 from tests.e2e.servers import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.serial]
+pytestmark = [pytest.mark.e2e, pytest.mark.serial, pytest.mark.alone]
 
 CHIME_MS = 1500
 # Tells each announcement of the display with the moment it begins at.

@@ -349,6 +349,15 @@ def marks_left() -> list[str]:
     return sorted({*marks_in(rest), *marks_in(record)} - ({ADDRESS} - {*marks_in(rest)}))
 
 
+def tables_with_marks() -> set[str]:
+    """Return the tables in which marks are left, as `marks_left` counts them."""
+    return {
+        found[1]
+        for found in _TABLE.finditer(database_dump())
+        if set(marks_in(found[0])) - ({ADDRESS} if found[1] in WITH_ADDRESSES else set())
+    }
+
+
 def patient_redis() -> Any:
     """Return a client that waits, where the product's own gives up after a moment."""
     return Redis.from_url(settings.REDIS_URL, socket_timeout=30)
