@@ -1,6 +1,6 @@
 """Reads of queues and tickets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 
-from smartqueue.agents.queries import Weights
+from smartqueue.agents.queries import Weights, weights_for
 from smartqueue.business.hours import (
     closing_time,
     first_day_in_force,
@@ -19,7 +19,7 @@ from smartqueue.business.hours import (
 from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
-from smartqueue.common.db import RowOf, fetch_all, fetch_one
+from smartqueue.common.db import RowOf, fetch_all
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live, rosters, shown
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
@@ -50,11 +50,12 @@ _HEADS = """
 """
 
 TICKET: Final = RowOf(Ticket)
-_NEXT_WAITING = f"""
+_TICKETS_ID = TICKET.place("id")
+HEAD_OF_LINE: Final = f"""
     SELECT {TICKET.columns("ticket")}
     FROM queues_ticket AS ticket
     WHERE ticket.queue_id = %s AND ticket.state = 'waiting'
-      AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
+      AND (ticket.service_id IS NULL OR ticket.service_id <> ALL({{never}}))
       AND ticket.vehicle_category <> ALL(%s::text[])
     ORDER BY ticket.order_key, ticket.id
     LIMIT 1
@@ -78,7 +79,7 @@ class Head:
 
 
 def best_queue(
-    session: CounterSession, skills: Weights, now: datetime, *, without: Iterable[UUID] = ()
+    session: CounterSession, now: datetime, *, without: Iterable[UUID] = ()
 ) -> UUID | None:
     """
     Return the queue whose head has the largest claim on a counter; takes no lock.
@@ -88,6 +89,7 @@ def best_queue(
     queues = [pk for pk in session.queue_ids if pk not in set(without)]
     if len(session.queue_ids) == 1:
         return queues[0] if queues else None
+    skills = weights_for(session.organization_id, session.agent_id)
     heads = [Head(*row) for row in fetch_all(_HEADS, [queues, _never(skills)])]
     best = max(heads, key=lambda head: head.claim(skills, now), default=None)
     return best.queue_id if best else None
@@ -97,21 +99,22 @@ def _never(skills: Weights) -> list[UUID]:
     return [service for service, weight in skills.items() if weight == 0]
 
 
-def next_waiting_ticket(queue: Queue, session: CounterSession, skills: Weights) -> Ticket | None:
-    """Return the first person in line whom the counter and the agent may serve."""
-    closed = _categories_closed_to(queue, session.counter_id) if queue.asks_vehicle else []
-    row = fetch_one(_NEXT_WAITING, [queue.pk, _never(skills), closed])
-    if row is None:
+def head_of_line(queue: Queue, row: Sequence[Any]) -> Ticket | None:
+    """Return the ticket of a row that HEAD_OF_LINE found, if it found one."""
+    if row[_TICKETS_ID] is None:
         return None
     ticket = TICKET.read(row)
     ticket.queue = queue
     return ticket
 
 
-def _categories_closed_to(queue: Queue, counter_id: UUID) -> list[str]:
-    """Return the vehicle categories whose lanes leave this counter out."""
+def categories_closed_to(queue: Queue, session_id: UUID) -> list[str]:
+    """Return the vehicle categories of a queue whose lanes leave a session's counter out."""
+    if not queue.asks_vehicle:
+        return []
+    counter = CounterSession.objects.filter(pk=session_id).values("counter")
     lanes = Count("lanes")
-    here = Count("lanes", filter=Q(lanes=counter_id))
+    here = Count("lanes", filter=Q(lanes__in=counter))
     rows = VehicleCategory.objects.filter(queue=queue).annotate(all_lanes=lanes, here=here)
     return list(rows.filter(all_lanes__gt=0, here=0).values_list("code", flat=True))
 
