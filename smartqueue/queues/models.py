@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from smartqueue.queues.enums import (
     TicketState,
 )
 from smartqueue.queues.errors import IllegalTransition
+from smartqueue.waits import Estimate
 
 
 def no_live_figures() -> dict[str, list[object]]:
@@ -229,6 +231,9 @@ class Ticket(IdModel):
     """
 
     person = "customer"
+
+    # When, and what (`waits.Estimate`), the request that makes the ticket has told its holder.
+    told_on_joining: tuple[datetime, Estimate] | None = None
 
     if TYPE_CHECKING:
         objects: ClassVar[Any]

@@ -254,9 +254,14 @@ def _estimate(
     return estimates.for_place(queue, ahead, now, partial(hours_of, queue, now), counters)
 
 
-def is_likely_served_today(queue: Queue, now: datetime) -> bool:
-    """Whether somebody who joins now will probably be called before closing (waits.md 2)."""
-    chance = _estimate(queue, queue.waiting_count, now).served_chance
+def wait_behind_all(queue: Queue, now: datetime) -> Estimate:
+    """Estimate the wait of somebody who joins a queue now behind everybody."""
+    return _estimate(queue, queue.waiting_count, now)
+
+
+def is_likely_served_today(estimate: Estimate) -> bool:
+    """Whether somebody will probably be called before closing (waits.md 2)."""
+    chance = estimate.served_chance
     return chance is None or chance >= estimates.LIKELY_SERVED
 
 
@@ -264,11 +269,17 @@ def _told_to_holders(tickets: list[Ticket], now: datetime) -> dict[UUID, Estimat
     """Return what those of these tickets that wait are told, by ticket."""
     ahead = people_ahead(tickets)
     fresh = [
-        (ticket, _estimate(ticket.queue, ahead[ticket.pk], now))
+        (ticket, _just_told(ticket, now) or _estimate(ticket.queue, ahead[ticket.pk], now))
         for ticket in tickets
         if ticket.pk in ahead
     ]
     return shown.to_holders(fresh, now)
+
+
+def _just_told(ticket: Ticket, now: datetime) -> Estimate | None:
+    """Return what somebody was told who has joined at this very moment."""
+    at, told = ticket.told_on_joining or (None, None)
+    return told if at == now else None
 
 
 def _place(ticket: Ticket, told: Estimate | None, *, inside: bool) -> dict[str, Any]:
@@ -286,14 +297,23 @@ def _place(ticket: Ticket, told: Estimate | None, *, inside: bool) -> dict[str, 
     }
 
 
-def estimate_on_joining(queue: Queue, ticket: Ticket, now: datetime) -> estimates.Noted | None:
-    """Return what somebody is told who is about to join at the place of `ticket`; None for no figure."""
+def estimate_on_joining(
+    queue: Queue, ticket: Ticket, now: datetime, behind_all: Estimate
+) -> estimates.Noted | None:
+    """
+    Return what somebody is told who is about to join at the place of `ticket`; None for no figure.
+
+    `behind_all` is what holds for the last place. The ticket keeps what it is told in
+    `told_on_joining`, for the answer to the joining itself.
+    """
     last = queue.last_order_key is None or ticket.order_key >= queue.last_order_key
-    ahead = queue.waiting_count
+    told = behind_all
     if not last:
         before = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
         ahead = before.filter(order_key__lt=ticket.order_key).count()
-    return estimates.noted(queue, _estimate(queue, ahead, now), now)
+        told = _estimate(queue, ahead, now)
+    ticket.told_on_joining = now, told
+    return estimates.noted(queue, told, now)
 
 
 def staff_view(ticket: Ticket) -> dict[str, Any]:
