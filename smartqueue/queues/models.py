@@ -245,7 +245,10 @@ class Ticket(IdModel):
     )
     branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="+")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="tickets")
-    issuing_queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    # `ticket_number_once_per_day` begins with it.
+    issuing_queue = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     service_date = models.DateField()
     sequence = models.PositiveIntegerField()
     number = models.CharField(max_length=12)
@@ -260,8 +263,13 @@ class Ticket(IdModel):
     order_key = models.DateTimeField()
     overtaken = models.PositiveSmallIntegerField(default=0)
 
+    # `ticket_by_customer` begins with it.
     customer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tickets"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="tickets",
+        db_index=False,
     )
     customer_name = models.CharField(max_length=80, blank=True)
     phone = models.CharField(max_length=16, blank=True)
@@ -359,7 +367,10 @@ class TicketPeriod(TenantModel):
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="periods")
+    # `period_by_ticket` begins with it.
+    ticket = models.ForeignKey(
+        Ticket, on_delete=models.CASCADE, related_name="periods", db_index=False
+    )
     state = models.CharField(max_length=16, choices=TicketState.choices)
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
     counter = models.ForeignKey(
@@ -395,7 +406,10 @@ class TicketStep(TenantModel):
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="steps")
+    # `step_by_ticket` begins with it.
+    ticket = models.ForeignKey(
+        Ticket, on_delete=models.CASCADE, related_name="steps", db_index=False
+    )
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     ticket_version = models.BigIntegerField()
     to_state = models.CharField(max_length=16, choices=TicketState.choices)
