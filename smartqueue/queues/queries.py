@@ -34,6 +34,8 @@ from smartqueue.queues.models import (
 )
 from smartqueue.waits import Estimate
 
+# What is not served stands in a CASE, of which the planner expects nothing: where all wait for one
+# service, it takes a plain comparison to leave nobody, and sorts the whole line to find one.
 _HEADS = """
     SELECT head.queue_id, head.order_key, head.service_id
     FROM unnest(%s::uuid[]) AS served(queue_id)
@@ -43,7 +45,7 @@ _HEADS = """
         SELECT ticket.queue_id, ticket.order_key, ticket.service_id
         FROM queues_ticket AS ticket
         WHERE ticket.queue_id = served.queue_id AND ticket.state = 'waiting'
-          AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
+          AND CASE WHEN ticket.service_id = ANY(%s::uuid[]) THEN false ELSE true END
         ORDER BY ticket.order_key, ticket.id
         LIMIT 1
     ) AS head
@@ -55,8 +57,8 @@ HEAD_OF_LINE: Final = f"""
     SELECT {TICKET.columns("ticket")}
     FROM queues_ticket AS ticket
     WHERE ticket.queue_id = %s AND ticket.state = 'waiting'
-      AND (ticket.service_id IS NULL OR ticket.service_id <> ALL({{never}}))
-      AND ticket.vehicle_category <> ALL(%s::text[])
+      AND CASE WHEN ticket.service_id = ANY({{never}})
+                 OR ticket.vehicle_category = ANY(%s::text[]) THEN false ELSE true END
     ORDER BY ticket.order_key, ticket.id
     LIMIT 1
 """  # noqa: S608  # names from the model
