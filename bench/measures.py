@@ -1,5 +1,6 @@
 """What is measured; each returns tables for the report."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -7,17 +8,19 @@ from bench import clients, servers
 from bench.load import Client
 from bench.place import Place
 from bench.report import Aim, Table
-from bench.session import STEPS, Session, Side, in_turn, say
+from bench.scratch import scratch
+from bench.session import STEPS, Session, Side, say
 
 Make = Callable[[], Sequence[Client]]
 
 # More than a round of any side can call, and of the product.
-LONG_LINE, MIDDLE_LINE = 4000, 1000
+LONG_LINE, MIDDLE_LINE, SHORT_LINE = 4000, 1000, 100
 FEW, MANY = 10, 10_000
 # People who join and are called in a round of growth, a queue: few, so that a short line stays short.
 GROWTH_STEPS = 60
 # Its rounds are short, so there are more of them.
 GROWTH_ROUNDS = 3
+PAST_ROUNDS = 2
 WRITERS = (
     "bare view, several statements",
     "bare view, one statement",
@@ -46,7 +49,8 @@ def _issue(session: Session, count: int) -> Table:
     def bare_clients(way: str) -> Sequence[Client]:
         return [clients.bare_issue(place, number, way) for number in numbers]
 
-    in_turn(
+    session.line.fill(SHORT_LINE)
+    session.in_turn(
         [
             lambda: over_http(several, bare, lambda: bare_clients("several")),
             lambda: over_http(ours, product, lambda: [clients.issue(place, n) for n in numbers]),
@@ -54,7 +58,7 @@ def _issue(session: Session, count: int) -> Table:
             lambda: session.pgbench(pg_several, ["issue"], one=False, clients=count),
             lambda: session.pgbench(pg_one, ["issue"], one=True, clients=count),
         ],
-        session.options.rounds,
+        sides,
     )
     return Table(
         f"issue_{count}",
@@ -80,17 +84,15 @@ def _call(session: Session, count: int) -> Table:
     several, one, ours, pg_several, pg_one = sides = [Side(name) for name in WRITERS]
 
     def over_http(side: Side, server: servers.Server, make: Make) -> None:
-        session.line.fill(LONG_LINE)
         session.load(side, server, make, counted="call")
 
     def by_pgbench(side: Side, *, one: bool) -> None:
-        session.line.fill(LONG_LINE)
         session.pgbench(side, STEPS, one=one, clients=count)
 
     def bare_clients(way: str) -> Sequence[Client]:
         return [clients.bare_call(seat, way) for seat in seats]
 
-    in_turn(
+    session.in_turn(
         [
             lambda: over_http(several, bare, lambda: bare_clients("several")),
             lambda: over_http(ours, product, lambda: [clients.call(seat) for seat in seats]),
@@ -98,7 +100,8 @@ def _call(session: Session, count: int) -> Table:
             lambda: by_pgbench(pg_several, one=False),
             lambda: by_pgbench(pg_one, one=True),
         ],
-        session.options.rounds,
+        sides,
+        line=LONG_LINE,
     )
     return Table(
         f"call_{count}",
@@ -143,7 +146,7 @@ def status(session: Session) -> list[Table]:
     def round_of(side: Side) -> Callable[[], None]:
         return lambda: _discard(session.load(side, *reads[side.name], counted="read"))
 
-    in_turn([round_of(side) for side in sides], session.options.rounds)
+    session.in_turn([round_of(side) for side in sides], sides)
     return [
         Table(
             "status",
@@ -203,35 +206,41 @@ def growth(session: Session) -> list[Table]:
 
 
 def past(session: Session) -> list[Table]:
-    """The same operations before and after many tickets of the past, the bare view beside them."""
+    """
+    The same operations on a database without a past and on one with many tickets of the past.
+
+    Both stand side by side, each with servers of its own, and take turns; the bare view shows what
+    the past costs who only writes.
+    """
     tickets = session.options.rows
-    when = {False: "no past", True: f"{tickets:,} past tickets"}
-    control = "issue by the bare view"
-    found = {
-        name: {later: Side(text) for later, text in when.items()}
-        for name in [*_OPERATIONS, control]
-    }
-    _warm_up(session)
-    for later, words in when.items():
-        session.line.empty()
-        if later:
-            say(f"writing {tickets:,} past tickets with their periods and events")
-            session.line.add_past(tickets)
-        for number in range(session.options.rounds):
-            say(f"{words}, round {number + 1}")
-            session.line.fill(MIDDLE_LINE)
-            for name, operate in _OPERATIONS.items():
-                operate(session, session.place, found[name][later], short=False)
-            _issue_bare(session, session.place, found[control][later], short=False)
+    operations = {**_OPERATIONS, "issue by the bare view": _issue_bare}
+    with scratch("past_") as place, contextlib.closing(Session(place, session.options)) as other:
+        sides = {"no past": session, f"{tickets:,} past tickets": other}
+        base, late = sides
+        found = {name: {words: Side(words) for words in sides} for name in operations}
+        for one in sides.values():
+            _warm_up(one)
+            one.line.empty()
+        say(f"writing {tickets:,} past tickets with their periods and events")
+        other.line.add_past(tickets)
+        for number in range(PAST_ROUNDS * session.options.rounds):
+            say(f"round {number + 1}")
+            for one in sides.values():
+                one.line.fill(MIDDLE_LINE)
+                one.line.analyze()
+            for name, operate in operations.items():
+                turns = list(sides.items())
+                for words, one in turns if number % 2 == 0 else reversed(turns):
+                    operate(one, one.place, found[name][words], short=False)
     return [
         Table(
             f"past_{name}",
             f"{name}: with {tickets:,} past tickets",
-            list(sides.values()),
-            against=when[False],
-            aim=None if name == control else Aim(when[True], rate=0.95),
+            list(both.values()),
+            against=base,
+            aim=Aim(late, rate=0.95),
         )
-        for name, sides in found.items()
+        for name, both in found.items()
     ]
 
 

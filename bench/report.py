@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -48,9 +49,13 @@ class Table:
         return next(side for side in self.sides if side.name == self.against)
 
     def ratio(self, side: Side, figure: str) -> float | None:
-        """Return a side's figure over the base's."""
-        own, base = side.middle(figure), self._base().middle(figure)
-        return own / base if own is not None and base else None
+        """Return a side's figure over the base's: of rounds next to each other, at the median."""
+        own, base = getattr(side, figure), getattr(self._base(), figure)
+        if not own or not base:
+            return None
+        if len(own) != len(base):
+            return statistics.median(own) / statistics.median(base)
+        return statistics.median(one / other for one, other in zip(own, base, strict=True))
 
     def text(self) -> str:
         """Return the table as lines."""

@@ -79,9 +79,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Scratch]:
+def scratch(what: str = "") -> Iterator[Scratch]:
     """
-    Make a migrated database and a Valkey; drop and stop them on leaving.
+    Make a migrated database and a Valkey; drop and stop them on leaving. `what` is a word of the
+    name of a second database beside the first.
 
     :raises Unusable: the addresses of the services are not in the environment
     """
@@ -89,7 +90,7 @@ def scratch() -> Iterator[Scratch]:
     web_url = os.environ.get("DATABASE_URL", "")
     if not web_url:
         raise Unusable("DATABASE_URL is not set. Run script/bench, or load .data/env first.")
-    name = f"smartqueue_bench_{os.getpid()}"
+    name = f"smartqueue_bench_{what}{os.getpid()}"
     REPORTS.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=REPORTS)))
@@ -130,7 +131,7 @@ def run_manage(place: Scratch, *arguments: str) -> None:
 def _drop_leftovers(connection: psycopg.Connection) -> None:
     """Drop the databases of measurements that were killed."""
     rows = connection.execute(
-        "SELECT datname FROM pg_database WHERE datname ~ '^smartqueue_bench_[0-9]+$'"
+        "SELECT datname FROM pg_database WHERE datname ~ '^smartqueue_bench_[a-z_]*[0-9]+$'"
     ).fetchall()
     for (name,) in rows:
         if not Path(f"/proc/{name.rsplit('_', 1)[1]}").exists():

@@ -44,6 +44,12 @@ class Side:
     p99_ms: list[float] = field(default_factory=list)
     generator_cpu_ms: list[float] = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Begin again."""
+        for name in asdict(self):
+            if name != "name":
+                getattr(self, name).clear()
+
     def middle(self, figure: str) -> float | None:
         """Return the median of a figure over the rounds."""
         values = getattr(self, figure)
@@ -200,6 +206,24 @@ class Session:
                 path = f"/api/queues/tickets/{ticket['id']}/{step}/"
                 watch(step, lambda path=path: agent.post(path), **staff)
         return found
+
+    def in_turn(self, runs: Sequence[Run], sides: Sequence[Side], *, line: int = 0) -> None:
+        """
+        Let every side have each round in the same conditions, so that a busy moment of the machine
+        touches all of them.
+
+        A first round does not count. The tables were empty until then: plans that the servers have
+        kept since, of the checks of foreign keys too, read them whole however long they become, until
+        they are analyzed. So they are before each round of each side, with so many people in `line`.
+        """
+        for number in range(self.options.rounds + 1):
+            for run in runs if number % 2 else list(reversed(runs)):
+                self.line.fill(line)
+                self.line.analyze()
+                run()
+            if number == 0:
+                for side in sides:
+                    side.forget()
 
     def load(
         self,

@@ -2,16 +2,16 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_script_name
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, set_script_prefix
 from django.utils.module_loading import import_string
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -96,6 +96,25 @@ class ApiHandler(WSGIHandler):
     def __init__(self) -> None:
         self._routes = Routes()
         super().__init__()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """
+        Answer a request as Django does, but for the signal of its beginning, which would only look
+        again at connections that were looked at when the request before ended.
+        """
+        set_script_prefix(get_script_name(environ))
+        request = self.request_class(environ)
+        response: Any = self.get_response(request)
+        response._handler_class = type(self)
+        cookies = (("Set-Cookie", c.output(header="")) for c in response.cookies.values())
+        status = f"{response.status_code} {response.reason_phrase}"
+        start_response(status, [*response.items(), *cookies])
+        file, wrapper = getattr(response, "file_to_stream", None), environ.get("wsgi.file_wrapper")
+        if file is None or not wrapper:
+            return response
+        # The server closes the wrapper and not the answer.
+        file.close = response.close
+        return wrapper(file, response.block_size)
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain from API_MIDDLEWARE, the last first, as Django does from MIDDLEWARE."""

@@ -276,7 +276,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_THROTTLE_CLASSES": ["smartqueue.limits.rest.CallsOfTheApi"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["smartqueue.common.rest.renderers.JsonAtOnceRenderer"],
     "DEFAULT_PARSER_CLASSES": ["smartqueue.common.rest.parsers.BoundedJsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smartqueue.common.rest.negotiation.JsonAtOnce",
     "DEFAULT_PAGINATION_CLASS": "smartqueue.common.rest.pagination.PageNumbers",

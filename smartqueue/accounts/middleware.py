@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from smartqueue.accounts import entrance
-from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.actor import ANONYMOUS, Actor
 from smartqueue.common import acting, tenancy
 from smartqueue.common.middleware import client_address
 from smartqueue.outbox import context
@@ -26,12 +26,16 @@ class ActorMiddleware:
         origin = context.Origin(client_address(request), attributes.request_id)
         token = context.current.set(origin)
         # As `actor_of_request` looks: what it passes over must not stand for a credential here.
-        attributes.uses_session = (
-            not request.META.get("HTTP_AUTHORIZATION", "").strip()
-            and not request.META.get("HTTP_X_TICKET_TOKEN")
-            and settings.SESSION_COOKIE_NAME in request.COOKIES
+        has_no_token = not (
+            request.META.get("HTTP_AUTHORIZATION", "").strip()
+            or request.META.get("HTTP_X_TICKET_TOKEN")
         )
-        attributes.actor = SimpleLazyObject(lambda: _identified(attributes))
+        has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
+        attributes.uses_session = has_no_token and has_cookie
+        if has_no_token and not has_cookie:
+            attributes.actor = ANONYMOUS
+        else:
+            attributes.actor = SimpleLazyObject(lambda: _identified(attributes))
         asker = acting.Asker(
             lambda: attributes.actor.label, origin.request_id, origin.address, attributes.now
         )

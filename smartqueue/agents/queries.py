@@ -19,6 +19,14 @@ _WEIGHTS = """
 """
 
 
+def never_served(organization: str, user: str) -> str:
+    """Return the SQL for the ids of the services that an agent never serves, from two of ids."""
+    return f"""ARRAY(
+        SELECT skill.service_id FROM agents_skill AS skill
+        WHERE skill.organization_id = {organization} AND skill.user_id = {user}
+          AND skill.weight = 0)"""  # noqa: S608  # names of columns
+
+
 def weights_for(organization_id: UUID, user_id: UUID) -> Weights:
     """Return an agent's weight by service; a service that is not there weighs 1."""
     return dict(fetch_all(_WEIGHTS, [organization_id, user_id]))

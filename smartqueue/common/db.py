@@ -8,7 +8,6 @@ another joins it, so that a check-in and the ticket it issues succeed or fail to
 import asyncio
 import functools
 import itertools
-import json
 import operator
 import random
 import re
@@ -19,6 +18,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
+import orjson
 import psycopg
 from django.conf import settings
 from django.db import (
@@ -79,7 +79,7 @@ class _Unit:
         writes = self.discard()
         if writes:
             with tenancy.with_keys(self._keys):
-                _send(writes, commits=commits)
+                _send(writes, committing=self.here if commits else None)
 
     def discard(self) -> list[Write]:
         writes, self._waiting = self._waiting, []
@@ -375,7 +375,7 @@ class RowOf(Generic[M]):
         own = list(values[start : start + len(self._names)])
         for place in self._json:
             if own[place] is not None:
-                own[place] = json.loads(own[place])
+                own[place] = orjson.loads(own[place])
         # As Model.from_db does it, without the signals that nobody listens to.
         row = self._model.__new__(self._model)
         row._state = ModelState()
@@ -404,7 +404,7 @@ class _Values:
         values = [taken] if self._is_one else list(taken)
         for place in self._json:
             if values[place] is not None:
-                values[place] = Jsonb(values[place])
+                values[place] = Jsonb(values[place], orjson.dumps)
         return values
 
 
@@ -457,12 +457,12 @@ def written_together() -> Iterator[None]:
         unit.hold(writes)
 
 
-def _send(writes: list[Write], *, commits: bool = False) -> None:
+def _send(writes: list[Write], *, committing: Any = None) -> None:
     statement = _one_statement(tuple((text, name) for text, _, name in writes))
     values = [value for _, values, _ in writes for value in values]
     try:
-        if commits:
-            _run_and_commit(statement, values)
+        if committing:
+            _run_and_commit(committing, statement, values)
         else:
             execute(statement, values)
     except IntegrityError as error:
@@ -474,8 +474,7 @@ def _send(writes: list[Write], *, commits: bool = False) -> None:
         raise refusal from error
 
 
-def _run_and_commit(statement: str, values: list[Any]) -> None:
-    here: Any = connections[DEFAULT_DB_ALIAS]
+def _run_and_commit(here: Any, statement: str, values: list[Any]) -> None:
     if not _is_plain(here):
         execute(statement, values)
         return

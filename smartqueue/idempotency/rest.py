@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, overload
 from uuid import UUID
 
+import orjson
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
 from smartqueue.common.db import Row, fetch_one, run_in_unit, run_in_unit_after, write_along
 from smartqueue.common.errors import Conflict, InvalidInput, Problem
 from smartqueue.common.ids import new_id
+from smartqueue.common.rest.renderers import json_of
 
 HEADER = "Idempotency-Key"
 SECRET = "token"  # noqa: S105  # a field's name
@@ -126,6 +127,15 @@ def _digest_of_file(value: Any) -> str:
     return digest.hexdigest()
 
 
+def _sorted(body: Any) -> bytes:
+    """Return the same bytes for the same body, whatever the order of its fields."""
+    try:
+        return orjson.dumps(body, _digest_of_file, orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Halves of a character, which its form will refuse.
+        return json.dumps(body, sort_keys=True, default=_digest_of_file).encode()
+
+
 class _Keys:
     def __init__(self, digest: bytes, body_digest: bytes) -> None:
         self.digest = digest
@@ -139,10 +149,7 @@ class _Keys:
             raise InvalidInput.on(HEADER, _("The key must be a UUID.")) from error
         actor = request._request.actor.label  # type: ignore[attr-defined]
         digest = hashlib.sha256(f"{actor} {request.path} {key}".encode()).digest()
-        body = json.dumps(
-            request.data, sort_keys=True, separators=(",", ":"), default=_digest_of_file
-        )
-        return cls(digest, hashlib.sha256(body.encode()).digest())
+        return cls(digest, hashlib.sha256(_sorted(request.data)).digest())
 
     def claim(self) -> tuple[str, list[Any]]:
         """Return the query that takes the key for its transaction."""
@@ -169,7 +176,7 @@ class _Keys:
     def _answer(self, body_digest: Any, status: int, answer: Any) -> tuple[int, Any]:
         if bytes(body_digest) != self.body_digest:
             raise KeyReused
-        return status, json.loads(answer) if isinstance(answer, str) else answer
+        return status, orjson.loads(answer) if isinstance(answer, str) else answer
 
     def store(self, response: Response) -> None:
         data = {} if response.data is None else dict(response.data)
@@ -182,6 +189,6 @@ class _Keys:
                 self.digest,
                 self.body_digest,
                 response.status_code,
-                json.dumps(data, cls=JSONEncoder),
+                json_of(data).decode(),
             ],
         )

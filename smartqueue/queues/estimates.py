@@ -1,5 +1,6 @@
 """What the queue knows, put to the wait estimator, and its answers in the contract's form."""
 
+import functools
 import json
 import logging
 import time
@@ -11,8 +12,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 PROFILE_SECONDS = 10.0
 EXACT_UP_TO = 50
 MOST_PROFILES = 500
+MOST_SENTENCES: Final = 2000
 AT_REST_SECONDS = 1.0
 LIKELY_SERVED = 0.8
 # Who is later than that comes as a walk-in; who is booked for later passes nobody who waits now.
@@ -562,11 +564,12 @@ def _sentence(estimate: Estimate, starts_at: datetime | None, *, counted: bool, 
             text = _("No counter is open yet.")
         case _:
             ahead = explanation.people_ahead if counted else None
-            text = _line(ahead, explanation.counters)
+            text = _line(ahead, explanation.counters, get_language())
     return text
 
 
-def _line(people_ahead: int | None, counters_open: int) -> str:
+@functools.lru_cache(maxsize=MOST_SENTENCES)
+def _line(people_ahead: int | None, counters_open: int, _language: str | None) -> str:
     counters = ngettext(
         "%(count)d counter is open", "%(count)d counters are open", counters_open
     ) % {"count": counters_open}

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from smartqueue.queues.enums import (
     TicketState,
 )
 from smartqueue.queues.errors import IllegalTransition
+from smartqueue.waits import Estimate
 
 
 def no_live_figures() -> dict[str, list[object]]:
@@ -230,6 +232,9 @@ class Ticket(IdModel):
 
     person = "customer"
 
+    # When, and what (`waits.Estimate`), the request that makes the ticket has told its holder.
+    told_on_joining: tuple[datetime, Estimate] | None = None
+
     if TYPE_CHECKING:
         objects: ClassVar[Any]
     else:
@@ -240,7 +245,10 @@ class Ticket(IdModel):
     )
     branch = models.ForeignKey("business.Branch", on_delete=models.CASCADE, related_name="+")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="tickets")
-    issuing_queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    # `ticket_number_once_per_day` begins with it.
+    issuing_queue = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     service_date = models.DateField()
     sequence = models.PositiveIntegerField()
     number = models.CharField(max_length=12)
@@ -255,8 +263,13 @@ class Ticket(IdModel):
     order_key = models.DateTimeField()
     overtaken = models.PositiveSmallIntegerField(default=0)
 
+    # `ticket_by_customer` begins with it.
     customer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tickets"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="tickets",
+        db_index=False,
     )
     customer_name = models.CharField(max_length=80, blank=True)
     phone = models.CharField(max_length=16, blank=True)
@@ -354,7 +367,10 @@ class TicketPeriod(TenantModel):
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="periods")
+    # `period_by_ticket` begins with it.
+    ticket = models.ForeignKey(
+        Ticket, on_delete=models.CASCADE, related_name="periods", db_index=False
+    )
     state = models.CharField(max_length=16, choices=TicketState.choices)
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
     counter = models.ForeignKey(
@@ -390,7 +406,10 @@ class TicketStep(TenantModel):
     organization = models.ForeignKey(
         "business.Organization", on_delete=models.CASCADE, related_name="+"
     )
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="steps")
+    # `step_by_ticket` begins with it.
+    ticket = models.ForeignKey(
+        Ticket, on_delete=models.CASCADE, related_name="steps", db_index=False
+    )
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     ticket_version = models.BigIntegerField()
     to_state = models.CharField(max_length=16, choices=TicketState.choices)

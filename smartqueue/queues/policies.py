@@ -1,14 +1,15 @@
 """Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import Q, QuerySet
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
+from smartqueue.agents.queries import never_served
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch, Counter
 from smartqueue.business.policies import can, require
@@ -20,7 +21,7 @@ from smartqueue.common.postgis.base import entering
 from smartqueue.queues.enums import ACTIVE, SessionState
 from smartqueue.queues.errors import SessionNotOpen
 from smartqueue.queues.models import CounterSession, Queue, Ticket
-from smartqueue.queues.queries import TICKET
+from smartqueue.queues.queries import HEAD_OF_LINE, TICKET, categories_closed_to, head_of_line
 
 _QUEUE = RowOf(Queue)
 _BRANCH = RowOf(Branch, ("id", "organization_id", "name", "slug", "timezone", "country"))
@@ -92,18 +93,35 @@ _SELECT_TICKET_WITH_QUEUE = f"""
 _SELECT_TICKET_LOCKED = _SELECT_TICKET_WITH_QUEUE.replace(
     "OFFSET 0", "FOR NO KEY UPDATE OF queue, ticket"
 )
-_SELECT_SESSION = f"""
-    SELECT entrance.keys, found.* FROM ({_ENTER_SESSION}) AS entrance CROSS JOIN LATERAL (
+_NEVER_SERVED = never_served("session.organization_id", "session.agent_id")
+_SESSION_FOUND = f"""
         SELECT {_SESSION.columns("session")}, {_COUNTER.columns("counter")}, EXISTS(
             SELECT FROM queues_ticket AS ticket
             WHERE ticket.counter_id = session.counter_id AND ticket.state IN ('called', 'serving'))
+            {{more}}
         FROM queues_countersession AS session
         JOIN business_counter AS counter ON counter.id = session.counter_id
         WHERE session.id = %s AND session.state <> 'ended' AND entrance.keys <> ''
-        OFFSET 0
+        {{lock}}
+"""  # noqa: S608  # names from the models
+_SELECT_SESSION = f"""
+    SELECT entrance.keys, found.* FROM ({_ENTER_SESSION}) AS entrance CROSS JOIN LATERAL (
+        {_SESSION_FOUND.format(more="", lock="OFFSET 0")}
     ) AS found
 """  # noqa: S608  # names from the models
-_SELECT_SESSION_LOCKED = _SELECT_SESSION.replace("OFFSET 0", "FOR NO KEY UPDATE OF session")
+_LOCK_SESSION = "FOR NO KEY UPDATE OF session"
+_SELECT_SESSION_LOCKED = _SELECT_SESSION.replace("OFFSET 0", _LOCK_SESSION)
+# The queue is locked by then, so its line is as at the end of the wait for the session too.
+_SELECT_SESSION_AND_HEAD = f"""
+    SELECT entrance.keys, found.*, head.*
+    FROM ({_ENTER_SESSION}) AS entrance
+    CROSS JOIN LATERAL (
+        {_SESSION_FOUND.format(more=f", {_NEVER_SERVED} AS never", lock=_LOCK_SESSION)}
+    ) AS found
+    LEFT JOIN LATERAL ({HEAD_OF_LINE.format(never="found.never")}) AS head ON true
+"""  # noqa: S608  # names from the models
+_SESSION_IS_BUSY = len(_SESSION) + len(_COUNTER)
+_HEAD = _SESSION_IS_BUSY + 2
 
 
 def _queue_of(row: Sequence[Any]) -> Queue:
@@ -148,7 +166,7 @@ def access_queue_to_join(
     if actor.kind is ActorKind.DISPLAY or actor.branch_id not in (None, queue.branch_id):
         raise NotFound
     tenancy.enter(queue.organization_id)
-    return queue, row[-2], json.loads(row[-1] or "{}")
+    return queue, row[-2], orjson.loads(row[-1] or "{}")
 
 
 def is_holder(actor: Actor, ticket: Ticket) -> bool:
@@ -274,10 +292,13 @@ def access_session(actor: Actor, session_id: UUID, *, lock: bool = False) -> Cou
     _, rows = fetch_entering(statement, [session_id], whose=[session_id])
     if not rows:
         raise NotFound
-    (row,) = rows
+    return _session_of(actor, rows[0])
+
+
+def _session_of(actor: Actor, row: Sequence[Any]) -> CounterSession:
     session = _SESSION.read(row)
     session.counter = _COUNTER.read(row, len(_SESSION))
-    session.is_busy = row[-1]  # type: ignore[attr-defined]  # read along with it
+    session.is_busy = row[_SESSION_IS_BUSY]  # type: ignore[attr-defined]  # read along with it
     own = session.agent_id == actor.user_id
     ability = Ability.SERVE if own else Ability.MANAGE
     require(actor, session.organization_id, ability, session.branch_id)
@@ -291,12 +312,34 @@ def access_open_session(actor: Actor, session_id: UUID, *, lock: bool = False) -
     :raises NotFound: unknown, ended, or another agent's
     :raises SessionNotOpen: on a break
     """
-    session = access_session(actor, session_id, lock=lock)
+    return _open_and_own(actor, access_session(actor, session_id, lock=lock))
+
+
+def _open_and_own(actor: Actor, session: CounterSession) -> CounterSession:
     if session.agent_id != actor.user_id:
         raise NotFound
     if session.state != SessionState.OPEN:
         raise SessionNotOpen(state=session.state)
     return session
+
+
+def access_session_with_head(
+    actor: Actor, session_id: UUID, queue: Queue
+) -> tuple[CounterSession, Ticket | None]:
+    """
+    Lock the agent's own open session, and return with it the first person in the line of a queue,
+    locked before, whom its counter and its agent may serve.
+
+    :raises NotFound: unknown, ended, or another agent's
+    :raises SessionNotOpen: on a break
+    """
+    closed = categories_closed_to(queue, session_id)
+    asked = [session_id, queue.pk, closed]
+    _, rows = fetch_entering(_SELECT_SESSION_AND_HEAD, asked, whose=[session_id])
+    if not rows:
+        raise NotFound
+    session = _open_and_own(actor, _session_of(actor, rows[0]))
+    return session, head_of_line(queue, rows[0][_HEAD:])
 
 
 _HELD_UP: dict[Retirable, tuple[str, str]] = {

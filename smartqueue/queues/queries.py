@@ -1,6 +1,6 @@
 """Reads of queues and tickets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 
-from smartqueue.agents.queries import Weights
+from smartqueue.agents.queries import Weights, weights_for
 from smartqueue.business.hours import (
     closing_time,
     first_day_in_force,
@@ -19,7 +19,7 @@ from smartqueue.business.hours import (
 from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
-from smartqueue.common.db import RowOf, fetch_all, fetch_one
+from smartqueue.common.db import RowOf, fetch_all
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import estimates, live, rosters, shown
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
@@ -34,6 +34,8 @@ from smartqueue.queues.models import (
 )
 from smartqueue.waits import Estimate
 
+# What is not served stands in a CASE, of which the planner expects nothing: where all wait for one
+# service, it takes a plain comparison to leave nobody, and sorts the whole line to find one.
 _HEADS = """
     SELECT head.queue_id, head.order_key, head.service_id
     FROM unnest(%s::uuid[]) AS served(queue_id)
@@ -43,19 +45,20 @@ _HEADS = """
         SELECT ticket.queue_id, ticket.order_key, ticket.service_id
         FROM queues_ticket AS ticket
         WHERE ticket.queue_id = served.queue_id AND ticket.state = 'waiting'
-          AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
+          AND CASE WHEN ticket.service_id = ANY(%s::uuid[]) THEN false ELSE true END
         ORDER BY ticket.order_key, ticket.id
         LIMIT 1
     ) AS head
 """
 
 TICKET: Final = RowOf(Ticket)
-_NEXT_WAITING = f"""
+_TICKETS_ID = TICKET.place("id")
+HEAD_OF_LINE: Final = f"""
     SELECT {TICKET.columns("ticket")}
     FROM queues_ticket AS ticket
     WHERE ticket.queue_id = %s AND ticket.state = 'waiting'
-      AND (ticket.service_id IS NULL OR ticket.service_id <> ALL(%s::uuid[]))
-      AND ticket.vehicle_category <> ALL(%s::text[])
+      AND CASE WHEN ticket.service_id = ANY({{never}})
+                 OR ticket.vehicle_category = ANY(%s::text[]) THEN false ELSE true END
     ORDER BY ticket.order_key, ticket.id
     LIMIT 1
 """  # noqa: S608  # names from the model
@@ -78,7 +81,7 @@ class Head:
 
 
 def best_queue(
-    session: CounterSession, skills: Weights, now: datetime, *, without: Iterable[UUID] = ()
+    session: CounterSession, now: datetime, *, without: Iterable[UUID] = ()
 ) -> UUID | None:
     """
     Return the queue whose head has the largest claim on a counter; takes no lock.
@@ -88,6 +91,7 @@ def best_queue(
     queues = [pk for pk in session.queue_ids if pk not in set(without)]
     if len(session.queue_ids) == 1:
         return queues[0] if queues else None
+    skills = weights_for(session.organization_id, session.agent_id)
     heads = [Head(*row) for row in fetch_all(_HEADS, [queues, _never(skills)])]
     best = max(heads, key=lambda head: head.claim(skills, now), default=None)
     return best.queue_id if best else None
@@ -97,21 +101,22 @@ def _never(skills: Weights) -> list[UUID]:
     return [service for service, weight in skills.items() if weight == 0]
 
 
-def next_waiting_ticket(queue: Queue, session: CounterSession, skills: Weights) -> Ticket | None:
-    """Return the first person in line whom the counter and the agent may serve."""
-    closed = _categories_closed_to(queue, session.counter_id) if queue.asks_vehicle else []
-    row = fetch_one(_NEXT_WAITING, [queue.pk, _never(skills), closed])
-    if row is None:
+def head_of_line(queue: Queue, row: Sequence[Any]) -> Ticket | None:
+    """Return the ticket of a row that HEAD_OF_LINE found, if it found one."""
+    if row[_TICKETS_ID] is None:
         return None
     ticket = TICKET.read(row)
     ticket.queue = queue
     return ticket
 
 
-def _categories_closed_to(queue: Queue, counter_id: UUID) -> list[str]:
-    """Return the vehicle categories whose lanes leave this counter out."""
+def categories_closed_to(queue: Queue, session_id: UUID) -> list[str]:
+    """Return the vehicle categories of a queue whose lanes leave a session's counter out."""
+    if not queue.asks_vehicle:
+        return []
+    counter = CounterSession.objects.filter(pk=session_id).values("counter")
     lanes = Count("lanes")
-    here = Count("lanes", filter=Q(lanes=counter_id))
+    here = Count("lanes", filter=Q(lanes__in=counter))
     rows = VehicleCategory.objects.filter(queue=queue).annotate(all_lanes=lanes, here=here)
     return list(rows.filter(all_lanes__gt=0, here=0).values_list("code", flat=True))
 
@@ -251,9 +256,14 @@ def _estimate(
     return estimates.for_place(queue, ahead, now, partial(hours_of, queue, now), counters)
 
 
-def is_likely_served_today(queue: Queue, now: datetime) -> bool:
-    """Whether somebody who joins now will probably be called before closing (waits.md 2)."""
-    chance = _estimate(queue, queue.waiting_count, now).served_chance
+def wait_behind_all(queue: Queue, now: datetime) -> Estimate:
+    """Estimate the wait of somebody who joins a queue now behind everybody."""
+    return _estimate(queue, queue.waiting_count, now)
+
+
+def is_likely_served_today(estimate: Estimate) -> bool:
+    """Whether somebody will probably be called before closing (waits.md 2)."""
+    chance = estimate.served_chance
     return chance is None or chance >= estimates.LIKELY_SERVED
 
 
@@ -261,11 +271,17 @@ def _told_to_holders(tickets: list[Ticket], now: datetime) -> dict[UUID, Estimat
     """Return what those of these tickets that wait are told, by ticket."""
     ahead = people_ahead(tickets)
     fresh = [
-        (ticket, _estimate(ticket.queue, ahead[ticket.pk], now))
+        (ticket, _just_told(ticket, now) or _estimate(ticket.queue, ahead[ticket.pk], now))
         for ticket in tickets
         if ticket.pk in ahead
     ]
     return shown.to_holders(fresh, now)
+
+
+def _just_told(ticket: Ticket, now: datetime) -> Estimate | None:
+    """Return what somebody was told who has joined at this very moment."""
+    at, told = ticket.told_on_joining or (None, None)
+    return told if at == now else None
 
 
 def _place(ticket: Ticket, told: Estimate | None, *, inside: bool) -> dict[str, Any]:
@@ -283,14 +299,23 @@ def _place(ticket: Ticket, told: Estimate | None, *, inside: bool) -> dict[str, 
     }
 
 
-def estimate_on_joining(queue: Queue, ticket: Ticket, now: datetime) -> estimates.Noted | None:
-    """Return what somebody is told who is about to join at the place of `ticket`; None for no figure."""
+def estimate_on_joining(
+    queue: Queue, ticket: Ticket, now: datetime, behind_all: Estimate
+) -> estimates.Noted | None:
+    """
+    Return what somebody is told who is about to join at the place of `ticket`; None for no figure.
+
+    `behind_all` is what holds for the last place. The ticket keeps what it is told in
+    `told_on_joining`, for the answer to the joining itself.
+    """
     last = queue.last_order_key is None or ticket.order_key >= queue.last_order_key
-    ahead = queue.waiting_count
+    told = behind_all
     if not last:
         before = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
         ahead = before.filter(order_key__lt=ticket.order_key).count()
-    return estimates.noted(queue, _estimate(queue, ahead, now), now)
+        told = _estimate(queue, ahead, now)
+    ticket.told_on_joining = now, told
+    return estimates.noted(queue, told, now)
 
 
 def staff_view(ticket: Ticket) -> dict[str, Any]:

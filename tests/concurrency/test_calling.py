@@ -73,8 +73,8 @@ def test_two_agents_and_one_person_leave_one_with_nobody():
 def race_without_queue_lock(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[Outcome]:
     sessions = [sit_down(place, 0), sit_down(place, 1)]
     monkeypatch.setattr(policies, "_LOCK", "")
-    look = meeting(calling.queries.next_waiting_ticket, parties=2)
-    monkeypatch.setattr(calling.queries, "next_waiting_ticket", look)
+    look = meeting(policies.access_session_with_head, parties=2)
+    monkeypatch.setattr(policies, "access_session_with_head", look)
     return together([lambda i=i: call_from(place, sessions[i], i, place.queue) for i in range(2)])
 
 

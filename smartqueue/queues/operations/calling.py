@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
-from smartqueue.agents import queries as agent_queries
 from smartqueue.business.enums import Ability
 from smartqueue.common.db import operation
 from smartqueue.common.errors import NotFound
@@ -36,15 +35,14 @@ def call_next_for_session(*, actor: Actor, session_id: UUID, now: datetime) -> T
     session = policies.access_open_session(actor, session_id)
     if session.is_busy:  # type: ignore[attr-defined]  # annotated by the policy
         raise CounterBusy
-    skills = agent_queries.weights_for(session.organization_id, session.agent_id)
     passed: set[UUID] = set()
     while True:
-        queue_id = queries.best_queue(session, skills, now, without=passed)
+        queue_id = queries.best_queue(session, now, without=passed)
         if queue_id is None:
             return None
         queue = _lock_if_there(actor, queue_id)
         if queue is not None and queue.state != QueueState.PAUSED:
-            ticket = _call_head(queue, session_id, actor, skills, now)
+            ticket = _call_head(queue, session_id, actor, now)
             if ticket is not None:
                 return ticket
         # Frozen or retired, or others took everybody between the look and the lock.
@@ -73,19 +71,12 @@ def call_next_ticket(
     queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
     if queue.state == QueueState.PAUSED:
         raise QueuePaused(queue.state_reason)
-    skills = agent_queries.weights_for(queue.organization_id, actor.require_user())
-    return _call_head(queue, session_id, actor, skills, now)
+    return _call_head(queue, session_id, actor, now)
 
 
-def _call_head(
-    queue: Queue,
-    session_id: UUID,
-    actor: Actor,
-    skills: "agent_queries.Weights",
-    now: datetime,
-) -> Ticket | None:
-    session = _ready_session(actor, session_id, queue)
-    ticket = queries.next_waiting_ticket(queue, session, skills)
+def _call_head(queue: Queue, session_id: UUID, actor: Actor, now: datetime) -> Ticket | None:
+    session, ticket = policies.access_session_with_head(actor, session_id, queue)
+    _check_ready(session, queue)
     if ticket is None:
         return None
     return _call(queue, ticket, session, actor, _rule_of(queue, ticket), now)
@@ -93,11 +84,15 @@ def _call_head(
 
 def _ready_session(actor: Actor, session_id: UUID, queue: Queue) -> CounterSession:
     session = policies.access_open_session(actor, session_id, lock=True)
+    _check_ready(session, queue)
+    return session
+
+
+def _check_ready(session: CounterSession, queue: Queue) -> None:
     if session.branch_id != queue.branch_id:
         raise NotFound
     if session.is_busy:  # type: ignore[attr-defined]  # annotated by the policy
         raise CounterBusy
-    return session
 
 
 @operation

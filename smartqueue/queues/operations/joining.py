@@ -32,6 +32,7 @@ from smartqueue.queues.errors import (
 )
 from smartqueue.queues.models import Queue, QueuePriority, Ticket, VehicleCategory
 from smartqueue.queues.operations import _lifecycle, _order
+from smartqueue.waits import Estimate
 
 OPEN_CHANNELS = frozenset({JoinChannel.WEB, JoinChannel.API})
 
@@ -72,8 +73,9 @@ def issue_ticket(
     service_date = _lifecycle.today(queue, now)
     new_day = _begin_day(queue, service_date)
     _check_joinable(queue, now)
+    behind_all = queries.wait_behind_all(queue, now)
     if not is_staff and actor.kind is not ActorKind.KIOSK:
-        _check_worth_coming(queue, now)
+        _check_worth_coming(behind_all)
     customer_id = None if is_staff else actor.user_id
     person_key = _lifecycle.person_key_of(customer_name)
     _check_not_waiting(queue, customer_id, phone, person_key, is_staff=is_staff)
@@ -95,7 +97,7 @@ def issue_ticket(
             "plate": plate,
         },
     )
-    ticket.first_estimate = queries.estimate_on_joining(queue, ticket, now)
+    ticket.first_estimate = queries.estimate_on_joining(queue, ticket, now, behind_all)
     return _issued(ticket, actor, now, new_day=new_day)
 
 
@@ -228,9 +230,9 @@ def _check_joinable(queue: Queue, now: datetime) -> None:
         raise QueueFull(_("The line is full for the moment. Try again later."))
 
 
-def _check_worth_coming(queue: Queue, now: datetime) -> None:
+def _check_worth_coming(wait: Estimate) -> None:
     """Nobody is sent on the way to a line that will probably close before their turn."""
-    if not queries.is_likely_served_today(queue, now):
+    if not queries.is_likely_served_today(wait):
         raise QueueFull(_("The line is too long for today. Come earlier tomorrow."))
 
 
