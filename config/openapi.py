@@ -39,7 +39,7 @@ API_TAGS: Final = [
     {"name": "appointments", "description": "Slots, appointments and waitlists."},
     {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
     {"name": "locations", "description": "Communes of Senegal."},
-    {"name": "notifications", "description": "Messages in the application."},
+    {"name": "notifications", "description": "Notifications, and messages that leave."},
     {"name": "support", "description": "Questions and complaints, and their answers."},
 ]
 
@@ -85,6 +85,12 @@ ENUM_NAMES: Final = {
     "KeyKind": "smartqueue.accounts.enums.KeyKind",
     "Language": "smartqueue.accounts.enums.Language",
     "MemberStatus": ("active", "invited"),
+    "MessageAttemptState": "smartqueue.notifications.enums.AttemptState",
+    "MessageBatchState": "smartqueue.notifications.enums.BatchState",
+    "MessageChannel": "smartqueue.notifications.enums.Channel",
+    "MessageImportance": "smartqueue.notifications.enums.Importance",
+    "MessageState": "smartqueue.notifications.enums.MessageState",
+    "ProviderState": ("in_use", "left_alone"),
     "Policy": "smartqueue.queues.enums.Policy",
     "QueueState": "smartqueue.queues.enums.QueueState",
     "ReentryRule": "smartqueue.queues.enums.ReentryRule",

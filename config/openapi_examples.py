@@ -174,6 +174,25 @@ _status = {
     "updated_at": _AT,
 }
 
+_message = {
+    "id": "01936f5e-8c1a-7a52-9d0b-1f5a6b7c8d0a",
+    "organization": _ORGANIZATION,
+    "batch": None,
+    "fallback_of": None,
+    "template": "by_hand",
+    "importance": "normal",
+    "state": "queued",
+    "reason": "",
+    "segments": 1,
+    "cost_minor": 0,
+    "provider": "",
+    "attempts": 0,
+    "created_at": _AT,
+    "sent_at": None,
+    "ended_at": None,
+    "expires_at": "2026-11-23T21:00:00+00:00",
+}
+
 EXAMPLES: Final[dict[str, Example]] = {
     "accounts_auth_register": Example(
         {
@@ -286,4 +305,41 @@ EXAMPLES: Final[dict[str, Example]] = {
     "agents_sessions_resume": Example(answer=_session),
     "agents_sessions_end": Example(answer={**_session, "state": "ended", "ended_at": _CALLED_AT}),
     "agents_sessions_call_next": Example(answer=_called),
+    "notifications_send_sms_create": Example(
+        {
+            "organization": _ORGANIZATION,
+            "phone": "+221771234567",
+            "text": "Votre dossier est prêt.",
+        },
+        {**_message, "channel": "sms", "recipient": "+221771234567"},
+        202,
+    ),
+    "notifications_send_email": Example(
+        {
+            "organization": _ORGANIZATION,
+            "email": "awa@example.sn",
+            "subject": "Votre dossier",
+            "text": "Votre dossier est prêt.",
+        },
+        {**_message, "channel": "email", "recipient": "awa@example.sn"},
+        202,
+    ),
+    "notifications_sms_providers_list": Example(
+        None,
+        [
+            {
+                "name": "orange_sms",
+                "state": "in_use",
+                "balance_units": 4210,
+                "balance_minor": None,
+                "currency": "",
+                "balance_at": _AT,
+                "is_balance_low": False,
+                "sent": 812,
+                "delivered": 790,
+                "failed": 9,
+                "delivery_rate": 0.989,
+            }
+        ],
+    ),
 }

@@ -45,7 +45,14 @@ from smartqueue.business.models import (
 )
 from smartqueue.business.tests.factories import commune
 from smartqueue.common import clock
-from smartqueue.notifications.models import Notification
+from smartqueue.notifications.models import (
+    Batch,
+    BatchChunk,
+    Notification,
+    OutgoingMessage,
+    SmsAccount,
+    SmsSpend,
+)
 from smartqueue.privacy import archive
 from smartqueue.privacy.models import Export, RegisterEntry
 from smartqueue.queues import operations
@@ -275,6 +282,7 @@ def make_world() -> World:
         .pk
     )
     world.ids |= make_calendar(world)
+    world.ids |= make_messages(world, now)
     file, sealed_key = archive.keep(b"archive")
     world.ids["exports"] = Export.objects.create(
         user_id=people["customer_a"].user_id,
@@ -286,6 +294,35 @@ def make_world() -> World:
         sealed_key=sealed_key,
     ).pk
     return world
+
+
+def make_messages(world: World, now: datetime) -> dict[str, Any]:
+    """Return a message and a batch of organization A, which has a budget and spent some of it."""
+    organization_id = world.place.organization.pk
+    batch = Batch(
+        organization_id=organization_id,
+        channel="sms",
+        template="by_hand",
+        total=1,
+        created_at=now,
+    )
+    batch.save(force_insert=True)
+    for row in (
+        BatchChunk(organization_id=organization_id, batch=batch, number=0),
+        SmsAccount(organization_id=organization_id, changed_at=now),
+        SmsSpend(organization_id=organization_id, month=now.date().replace(day=1)),
+    ):
+        row.save(force_insert=True)
+    message = OutgoingMessage.objects.create(
+        organization_id=organization_id,
+        channel="sms",
+        recipient="+221771112233",
+        template="by_hand",
+        subject="",
+        dedupe_key=str(uuid4()),
+        created_at=now,
+    )
+    return {"messages": message.pk, "batches": batch.pk}
 
 
 def make_calendar(world: World) -> dict[str, Any]:
@@ -598,6 +635,9 @@ def address(world: World, route: str) -> str:
                 str(ids["members"]): "change",
                 str(ids["invitations"]): "withdraw",
                 str(ids["devices"]): "code",
+                "webhooks": "orange-sms",
+                "orange-sms": "receipts",
+                "receipts": "no-secret",
                 "history": "1",
                 "session": "break",
                 "public": str(ids["organizations"]),
@@ -624,6 +664,7 @@ QUERIES = {
     "api/audit/entries/export/": "organization",
     "api/privacy/register-entries/": "organization",
     "api/support/figures/": "organization",
+    "api/notifications/sms-account/": "organization",
 }
 
 
@@ -863,6 +904,28 @@ def _week(world: World, **values: Any) -> dict[str, Any]:
 
 
 REST_BODIES |= {
+    "POST api/notifications/send-sms/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "phone": "+221771112233",
+        "text": "Bonjour",
+    },
+    "POST api/notifications/send-email/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "email": "somebody@example.test",
+        "subject": "Bonjour",
+        "text": "Bonjour",
+    },
+    "PUT api/notifications/sms-account/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "sender_name": "Mairie",
+        "monthly_budget_minor": 1000,
+        "alert_percent": 80,
+    },
+    "POST api/notifications/batches/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "phones": ["+221771112233"],
+        "text": "Bonjour",
+    },
     "POST api/appointments/appointment-slots/": lambda w: _week(
         w, branch=_text(w, "branches"), service=str(w.place.service.pk)
     ),

@@ -149,11 +149,11 @@ def test_the_log_shows_an_organization_its_own(
     queued(organization_id=other.pk)
     path = f"{BASE}messages/"
     office.owner.get(path)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert office.owner.get(path).json()["count"] == 1
     make()
     work(make())
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert office.owner.get(path).json()["count"] == 3
     assert office.owner.get(path, {"state": "sent"}).json()["count"] == 1
     assert office.owner.get(path, {"organization": str(other.pk)}).status_code == 404
