@@ -26,7 +26,7 @@ from smartqueue.appointments.tokens import actor_of_token, token_of, token_of_en
 from smartqueue.business.models import Branch, Service
 from smartqueue.common.clock import service_date
 from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn, Problem
-from smartqueue.web import bookings, queries
+from smartqueue.web import bookings, nearby, queries
 from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
@@ -164,6 +164,7 @@ def shown_times(
         "people_choices": range(1, min(rules.most_people, 10) + 1),
         "needs_account": _needs_account(request, rules),
         "nonce": str(uuid.uuid4()),
+        "is_elsewhere": nearby.is_offered_elsewhere(service, branch),
         "here": reverse("web:book-times", args=[branch.slug, service.pk]),
         **(more or {}),
     }

@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,7 +18,7 @@ from smartqueue.business.policies import can
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.web import calendars
 from smartqueue.web.views.appointments.frame import branch_of, branch_page, saved, valid
-from smartqueue.web.views.kit import actor_of, now_of, signed_in
+from smartqueue.web.views.kit import actor_of, now_of, signed_in, uuid_or_none
 
 
 class AbsenceForm(forms.Form):
@@ -74,4 +76,9 @@ def remove_absence(request: HttpRequest, branch_id: UUID, absence_id: UUID) -> H
     """Open somebody's calendar again."""
     branch = branch_of(request, branch_id, Ability.SERVE)
     operations.remove_absence(actor=actor_of(request), absence_id=absence_id, now=now_of(request))
+    agent_id = uuid_or_none(request.POST.get("agent"))
+    if agent_id is not None:
+        messages.success(request, _("Saved."))
+        address = reverse("web:manage-agent-calendar", args=[branch.pk, agent_id])
+        return HttpResponseRedirect(address)
     return saved(request, "web:manage-absences", branch, _("Saved."))

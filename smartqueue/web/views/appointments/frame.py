@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smartqueue.appointments import policies
+from smartqueue.appointments.enums import MOVABLE
 from smartqueue.appointments.models import Appointment
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Branch
@@ -19,12 +20,13 @@ from smartqueue.common.clock import service_date
 from smartqueue.common.errors import FieldError, InvalidInput, NotFound, Problem
 from smartqueue.web import bookings
 from smartqueue.web.views.booking import date_or_none
-from smartqueue.web.views.kit import actor_of, failure, now_of, page
+from smartqueue.web.views.kit import actor_of, failure, now_of, page, uuid_or_none
 
 MOST_PLACES: Final = 1000
 
 
 def branch_of(request: HttpRequest, branch_id: UUID, ability: Ability) -> Branch:
+    """Return a branch at which the caller has an ability."""
     return access_branch(actor_of(request), branch_id, ability)
 
 
@@ -43,6 +45,8 @@ def branch_page(
         "tab": tab,
         "is_manager": can(actor, branch.organization_id, Ability.MANAGE, branch.pk),
         "is_bookable": bool(bookings.offered_services(branch)),
+        "just_moved": _just_moved(request, branch),
+        "was": uuid_or_none(request.GET.get("was")),
         "problem": failure(problem) if problem else None,
         **context,
     }
@@ -50,7 +54,20 @@ def branch_page(
         return page(request, template, values, problem.status if problem else 200)
 
 
+def _just_moved(request: HttpRequest, branch: Branch) -> Appointment | None:
+    """Return the appointment that the address says was moved, for the way back."""
+    given = uuid_or_none(request.GET.get("moved"))
+    if given is None:
+        return None
+    try:
+        found = appointment_at(request, branch, given)
+    except NotFound:
+        return None
+    return found if found.moved_from is not None and found.state in MOVABLE else None
+
+
 def day_of(request: HttpRequest, branch: Branch) -> date:
+    """Return the date that is asked for, on the branch's clock; today where none can be meant."""
     given = request.POST if request.method == "POST" else request.GET
     found = date_or_none(given.get("date"))
     today = service_date(now_of(request), branch.timezone)
@@ -59,6 +76,11 @@ def day_of(request: HttpRequest, branch: Branch) -> date:
 
 
 def appointment_at(request: HttpRequest, branch: Branch, appointment_id: UUID) -> Appointment:
+    """
+    Return an appointment that the caller serves, of this branch.
+
+    :raises NotFound: unknown, or of another branch
+    """
     found = policies.access_appointment(actor_of(request), appointment_id)
     if found.branch_id != branch.pk:
         raise NotFound
@@ -82,5 +104,6 @@ def valid(form: forms.Form) -> dict[str, Any]:
 
 
 def saved(request: HttpRequest, name: str, branch: Branch, said: str) -> HttpResponse:
+    """Say that something is done, and go back to a page of the branch."""
     messages.success(request, said)
     return HttpResponseRedirect(reverse(name, args=[branch.pk]))

@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from smartqueue.web.views.appointments import absences, board, dates, rules, slots, weeks
+from smartqueue.web.views.appointments import (
+    absences,
+    agents,
+    board,
+    dates,
+    feeds,
+    rules,
+    slots,
+    weeks,
+)
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -19,6 +28,37 @@ urlpatterns: list[URLPattern] = [
         "manage/branches/<uuid:branch_id>/appointments/week/",
         weeks.week,
         name="manage-appointments-week",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/appointments/agents/",
+        weeks.agents,
+        name="manage-appointments-agents",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/agents/<uuid:agent_id>/",
+        agents.calendar,
+        name="manage-agent-calendar",
+    ),
+    path("manage/branches/<uuid:branch_id>/calendars/", feeds.overview, name="manage-calendars"),
+    path(
+        "manage/branches/<uuid:branch_id>/calendars/feeds/",
+        feeds.make_feed,
+        name="manage-feeds",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/calendars/feeds/<uuid:feed_id>/<str:action>/",
+        feeds.change_feed,
+        name="manage-feed",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/calendars/<uuid:calendar_id>/<str:action>/",
+        feeds.change_busy,
+        name="manage-busy-calendar",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/free/",
+        weeks.free,
+        name="manage-appointment-free",
     ),
     path(
         "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/move/",

@@ -25,13 +25,14 @@ from smartqueue.web.views.appointments.frame import (
 )
 from smartqueue.web.views.kit import actor_of, now_of, signed_in, uuid_or_none
 
-_DAYS = tuple((number, name) for number, name in WEEKDAYS.items())
+DAYS = tuple((number, name) for number, name in WEEKDAYS.items())
 
 
 class SlotForm(forms.Form):
     """A weekly slot."""
 
-    day_of_week = forms.TypedChoiceField(choices=_DAYS, coerce=int)
+    agent = forms.UUIDField(required=False)
+    day_of_week = forms.TypedChoiceField(choices=DAYS, coerce=int)
     start_time = forms.TimeField()
     end_time = forms.TimeField()
     interval_minutes = forms.IntegerField(min_value=5, max_value=480)
@@ -44,6 +45,7 @@ class SlotForm(forms.Form):
         values: dict[str, Any] = super().clean() or {}
         if values.get("public_capacity") is None:
             values["public_capacity"] = values.get("capacity")
+        values["agent_id"] = values.pop("agent", None)
         return values
 
 
@@ -77,8 +79,10 @@ def _slots(request: HttpRequest, branch: Branch, problem: Problem | None = None)
     actor = actor_of(request)
     context = {
         "services": calendars.slots_of(branch),
-        "days": _DAYS,
+        "days": DAYS,
         "typed": request.POST,
+        "people": calendars.serving_people(branch.organization_id),
+        "wanted": uuid_or_none(request.POST.get("agent") or request.GET.get("agent")),
         "sets_rules": can(actor, branch.organization_id, Ability.MANAGE),
     }
     return branch_page(request, "appointments_slots.html", branch, "slots", context, problem)
