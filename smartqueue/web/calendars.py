@@ -9,13 +9,14 @@ from uuid import UUID
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.models import User
 from smartqueue.appointments import queries
-from smartqueue.appointments.enums import AppointmentState
+from smartqueue.appointments.enums import AppointmentState, OfferState, WaitlistState
 from smartqueue.appointments.models import (
     AgentAbsence,
     Appointment,
     AppointmentSlot,
     BookingRules,
     SlotException,
+    WaitlistEntry,
 )
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch, Membership, Service
@@ -131,6 +132,39 @@ def line_of(row: Appointment, rules: BookingRules | None, now: datetime) -> Line
     same_day = service_date(now, row.branch.timezone) == row.date
     is_awaited = group in {Group.EXPECTED, Group.LATE, Group.NO_SHOW}
     return Line(row, group, late, is_awaited and same_day and opens <= now, row.starts_at <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody on a waitlist, their place in its order, and until when a place is offered to them."""
+
+    entry: WaitlistEntry
+    place: int
+    offered_until: datetime | None
+
+
+def pending_of(branch: Branch, now: datetime) -> list[Appointment]:
+    """Return the coming appointments of a branch that await approval, soonest first."""
+    rows = queries.list_appointments().filter(
+        branch=branch, state=AppointmentState.PENDING, starts_at__gt=now
+    )
+    return list(rows.order_by("starts_at", "id")[:ROWS_SHOWN])
+
+
+def waiting_of(branch: Branch) -> list[Waiting]:
+    """Return who waits for a place at a branch, by service and order."""
+    rows = queries.list_waitlist().filter(
+        branch=branch, state__in=(WaitlistState.WAITING, WaitlistState.OFFERED)
+    )
+    found: list[Waiting] = []
+    places: dict[UUID, int] = {}
+    for row in rows.select_related("service").order_by("service__name", "created_at", "id")[
+        :ROWS_SHOWN
+    ]:
+        places[row.service_id] = places.get(row.service_id, 0) + 1
+        open_ = next((o for o in row.offers.all() if o.state == OfferState.OPEN), None)
+        found.append(Waiting(row, places[row.service_id], open_.expires_at if open_ else None))
+    return found
 
 
 def slots_of(branch: Branch) -> list[tuple[Service, list[AppointmentSlot]]]:

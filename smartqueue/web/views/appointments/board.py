@@ -96,6 +96,8 @@ def action(
         raise
     except Problem as refused:
         problem = refused
+    if problem is None and request.POST.get("back") == "requests":
+        return HttpResponseRedirect(reverse("web:manage-requests", args=[branch_id]))
     if problem is None and not is_htmx(request):
         address = reverse("web:manage-appointments", args=[branch_id])
         return HttpResponseRedirect(f"{address}?date={day_of(request, branch)}")

@@ -8,6 +8,7 @@ from smartqueue.web.views.appointments import (
     board,
     dates,
     feeds,
+    requests,
     rules,
     slots,
     weeks,
@@ -28,6 +29,16 @@ urlpatterns: list[URLPattern] = [
         "manage/branches/<uuid:branch_id>/appointments/week/",
         weeks.week,
         name="manage-appointments-week",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/appointments/requests/",
+        requests.requests,
+        name="manage-requests",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/waitlist/<uuid:entry_id>/remove/",
+        requests.take_off,
+        name="manage-waitlist-remove",
     ),
     path(
         "manage/branches/<uuid:branch_id>/appointments/agents/",
@@ -59,6 +70,11 @@ urlpatterns: list[URLPattern] = [
         "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/free/",
         weeks.free,
         name="manage-appointment-free",
+    ),
+    path(
+        "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/together/",
+        requests.together,
+        name="manage-together",
     ),
     path(
         "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/move/",
