@@ -25,7 +25,7 @@ from smartqueue.web.tests.pages import Page
 pytestmark = pytest.mark.django_db
 TOMORROW = "2026-11-24"
 BOARD_QUERIES = 7
-WEEK_QUERIES = 6
+WEEK_QUERIES = 8
 
 
 @pytest.fixture
