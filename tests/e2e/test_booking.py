@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.serial]
 
 # The kiosk lets people in this long before: the day of the demonstration begins at nine.
 RULES = {"early_minutes": 720, "lead_minutes": 0, "move_until_minutes": 0}
-_OWNER = "SELECT id FROM accounts_user WHERE email LIKE 'owner@%'"
+_OWNER = "SELECT id FROM accounts_user WHERE email = 'owner@demo.smartqueue.test'"
 _SERVICE = "SELECT service_id FROM queues_queueservice WHERE queue_id = %s LIMIT 1"
 
 

@@ -49,6 +49,8 @@ def together(request: HttpRequest, branch_id: UUID, appointment_id: UUID) -> Htt
     """Show the appointments of a series or a visit; cancel one, or it and all that follow."""
     branch = branch_of(request, branch_id, Ability.SERVE)
     found = appointment_at(request, branch, appointment_id)
+    if not bookings.together_with(found):
+        raise NotFound
     problem = None
     if request.method == "POST":
         is_all = request.POST.get("what") == "following"
@@ -60,7 +62,5 @@ def together(request: HttpRequest, branch_id: UUID, appointment_id: UUID) -> Htt
         except Problem as refused:
             problem = refused
     rows = bookings.together_with(found)
-    if not rows:
-        raise NotFound
     context = {"rows": rows, "first": rows[0], "movable": MOVABLE}
     return branch_page(request, "appointments_together.html", branch, "week", context, problem)
