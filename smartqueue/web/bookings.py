@@ -146,6 +146,29 @@ def free_instead(extra: Mapping[str, Any], branch: Branch) -> list[Time]:
     ]
 
 
+def place_in_order(entry: WaitlistEntry) -> int:
+    """Return the place of somebody in the order of a waitlist, 1 being the next; needs a scope."""
+    before = WaitlistEntry.objects.filter(
+        service=entry.service_id,
+        branch=entry.branch_id,
+        state__in=(WaitlistState.WAITING, WaitlistState.OFFERED),
+    ).filter(Q(created_at__lt=entry.created_at) | Q(created_at=entry.created_at, id__lt=entry.pk))
+    place: int = before.count() + 1
+    return place
+
+
+def together_with(appointment: Appointment) -> list[Appointment]:
+    """Return the appointments of one series or visit by time, itself among them; needs a scope."""
+    if appointment.series_id is None and appointment.visit_id is None:
+        return []
+    rows = queries.list_appointments().filter(organization=appointment.organization_id)
+    if appointment.series_id is not None:
+        rows = rows.filter(series_id=appointment.series_id)
+    else:
+        rows = rows.filter(visit_id=appointment.visit_id)
+    return list(rows.exclude(state=AppointmentState.EXPIRED).order_by("starts_at", "id"))
+
+
 @dataclass(frozen=True, slots=True)
 class Own:
     """A person's appointments ahead, those that are over, and where they wait."""

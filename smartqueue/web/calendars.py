@@ -6,19 +6,23 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.models import User
 from smartqueue.appointments import queries
-from smartqueue.appointments.enums import AppointmentState
+from smartqueue.appointments.enums import AppointmentState, OfferState, WaitlistState
 from smartqueue.appointments.models import (
     AgentAbsence,
     Appointment,
     AppointmentSlot,
     BookingRules,
     SlotException,
+    WaitlistEntry,
 )
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch, Membership, Service
+from smartqueue.business.policies import can
 from smartqueue.common.clock import service_date
+from smartqueue.common.errors import NotFound
 from smartqueue.web.bookings import zone_of
 
 ROWS_SHOWN = 500
@@ -130,15 +134,37 @@ def line_of(row: Appointment, rules: BookingRules | None, now: datetime) -> Line
     return Line(row, group, late, is_awaited and same_day and opens <= now, row.starts_at <= now)
 
 
-def week_of(branch: Branch, day: date) -> list[tuple[date, list[Appointment]]]:
-    """Return the appointments of the week around a date, Monday first; needs a scope."""
-    monday = day - timedelta(days=day.weekday())
-    rows = _between(branch, monday, 7)
-    zone = zone_of(branch)
-    days = [monday + timedelta(days=turn) for turn in range(7)]
-    return [
-        (at, [row for row in rows if row.starts_at.astimezone(zone).date() == at]) for at in days
-    ]
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody on a waitlist, their place in its order, and until when a place is offered to them."""
+
+    entry: WaitlistEntry
+    place: int
+    offered_until: datetime | None
+
+
+def pending_of(branch: Branch, now: datetime) -> list[Appointment]:
+    """Return the coming appointments of a branch that await approval, soonest first."""
+    rows = queries.list_appointments().filter(
+        branch=branch, state=AppointmentState.PENDING, starts_at__gt=now
+    )
+    return list(rows.order_by("starts_at", "id")[:ROWS_SHOWN])
+
+
+def waiting_of(branch: Branch) -> list[Waiting]:
+    """Return who waits for a place at a branch, by service and order."""
+    rows = queries.list_waitlist().filter(
+        branch=branch, state__in=(WaitlistState.WAITING, WaitlistState.OFFERED)
+    )
+    found: list[Waiting] = []
+    places: dict[UUID, int] = {}
+    for row in rows.select_related("service").order_by("service__name", "created_at", "id")[
+        :ROWS_SHOWN
+    ]:
+        places[row.service_id] = places.get(row.service_id, 0) + 1
+        open_ = next((o for o in row.offers.all() if o.state == OfferState.OPEN), None)
+        found.append(Waiting(row, places[row.service_id], open_.expires_at if open_ else None))
+    return found
 
 
 def slots_of(branch: Branch) -> list[tuple[Service, list[AppointmentSlot]]]:
@@ -150,6 +176,31 @@ def slots_of(branch: Branch) -> list[tuple[Service, list[AppointmentSlot]]]:
         by_service.setdefault(row.service_id, []).append(row)
     found = [(service, by_service.get(service.pk, [])) for service in services.order_by("name")]
     return sorted(found, key=lambda pair: not pair[1])
+
+
+def slots_of_agent(branch: Branch, agent_id: UUID) -> list[AppointmentSlot]:
+    """Return the weekly slots of an agent's own calendar at a branch, by weekday and time."""
+    rows = queries.list_slots().filter(branch=branch, agent=agent_id).select_related("service")
+    return list(rows.order_by("day_of_week", "start_time", "id"))
+
+
+def working_days(branch: Branch, agent_id: UUID) -> set[int]:
+    """Return the weekdays, 0 being Monday, on which an agent's calendar offers anything."""
+    return {slot.day_of_week for slot in slots_of_agent(branch, agent_id)}
+
+
+def access_agent(actor: Actor, organization_id: UUID, agent_id: UUID) -> User:
+    """
+    Return somebody who serves in an organization: oneself, or for a manager anybody; needs a scope.
+
+    :raises NotFound: not the actor's to see, or nobody who serves there
+    """
+    if agent_id != actor.user_id and not can(actor, organization_id, Ability.MANAGE):
+        raise NotFound
+    found = next((row for row in serving_people(organization_id) if row.pk == agent_id), None)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def dates_of(branch: Branch, now: datetime) -> list[SlotException]:

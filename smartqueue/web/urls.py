@@ -5,9 +5,9 @@ from smartqueue.web.views import (
     accounts,
     agent,
     appointment,
-    appointments,
     booking,
     branding,
+    calendars,
     cases,
     devices,
     display,
@@ -19,6 +19,7 @@ from smartqueue.web.views import (
     mailbox,
     manage,
     members,
+    nearest,
     organization_settings,
     places,
     privacy,
@@ -31,6 +32,7 @@ from smartqueue.web.views import (
     waits,
     well_known,
 )
+from smartqueue.web.views.appointments import routes as appointment_routes
 
 app_name = "web"
 
@@ -57,6 +59,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/", places.organization, name="organization"),
     path("o/<slug:slug>/brand.css", branding.stylesheet, name="brand"),
     path("b/<slug:slug>/", places.branch, name="branch"),
+    path("book/", nearest.services, name="nearest-services"),
+    path("book/<uuid:service_id>/", nearest.branches, name="nearest"),
+    path("account/calendars/", calendars.own, name="account-calendars"),
+    path("account/calendars/<uuid:feed_id>/<str:action>/", calendars.change, name="account-feed"),
     path("b/<slug:slug>/book/", booking.services, name="book"),
     path("b/<slug:slug>/book/<uuid:service_id>/", booking.times, name="book-times"),
     path("b/<slug:slug>/book/<uuid:service_id>/wait/", booking.wait, name="book-wait"),
@@ -89,63 +95,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agent/tickets/<uuid:ticket_id>/<str:action>/", agent.ticket_action, name="agent-ticket"),
     path("manage/", manage.index, name="manage"),
     path("manage/branches/<uuid:branch_id>/", manage.branch, name="manage-branch"),
-    path(
-        "manage/branches/<uuid:branch_id>/appointments/",
-        appointments.day,
-        name="manage-appointments",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/appointments/part/",
-        appointments.part,
-        name="manage-appointments-part",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/appointments/week/",
-        appointments.week,
-        name="manage-appointments-week",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/move/",
-        appointments.move,
-        name="manage-appointment-move",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/appointments/<uuid:appointment_id>/<str:action>/",
-        appointments.action,
-        name="manage-appointment",
-    ),
-    path("manage/branches/<uuid:branch_id>/slots/", appointments.slots, name="manage-slots"),
-    path(
-        "manage/branches/<uuid:branch_id>/slots/generate/",
-        appointments.generate,
-        name="manage-slots-generate",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/slots/<uuid:slot_id>/<str:action>/",
-        appointments.slot_action,
-        name="manage-slot",
-    ),
-    path("manage/branches/<uuid:branch_id>/dates/", appointments.dates, name="manage-dates"),
-    path(
-        "manage/branches/<uuid:branch_id>/dates/<uuid:exception_id>/remove/",
-        appointments.remove_date,
-        name="manage-date-remove",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/absences/",
-        appointments.absences,
-        name="manage-absences",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/absences/<uuid:absence_id>/remove/",
-        appointments.remove_absence,
-        name="manage-absence-remove",
-    ),
-    path(
-        "manage/branches/<uuid:branch_id>/booking-rules/<uuid:service_id>/",
-        appointments.rules,
-        name="manage-booking-rules",
-    ),
+    *appointment_routes.urlpatterns,
     path("manage/branches/<uuid:branch_id>/part/", manage.part, name="manage-part"),
     path(
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",

@@ -359,6 +359,9 @@ def make_calendar(world: World) -> dict[str, Any]:
     second = bookings.wait_for_place(place, now=now + timedelta(seconds=1), **dates)
     appointments.cancel_appointment(actor=place.owner, appointment_id=taken.pk, now=now)
     feed = appointments.create_feed(actor=customer, kind=FeedKind.PERSON, now=now)
+    agents_feed = appointments.create_feed(
+        actor=world.people["agent"], kind=FeedKind.AGENT, now=now
+    )
     busy = appointments.add_busy_calendar(
         actor=place.owner,
         organization_id=place.organization.pk,
@@ -388,6 +391,10 @@ def make_calendar(world: World) -> dict[str, Any]:
         "calendar-feeds": feed.feed.pk,
         "feed": feed.token,
         "busy-calendars": busy.pk,
+        "calendars": busy.pk,
+        "account/calendars": feed.feed.pk,
+        "calendars/feeds": agents_feed.feed.pk,
+        "agents": world.people["agent"].user_id,
         "day": day,
     }
 
@@ -493,8 +500,17 @@ PAGE_METHODS = {
                 "absences",
                 "absences/<uuid:absence_id>/remove",
                 "booking-rules/<uuid:service_id>",
+                "appointments/<uuid:appointment_id>/together",
+                "waitlist/<uuid:entry_id>/remove",
+                "agents/<uuid:agent_id>",
+                "calendars",
+                "calendars/feeds",
+                "calendars/feeds/<uuid:feed_id>/<str:action>",
+                "calendars/<uuid:calendar_id>/<str:action>",
             )
         ),
+        "account/calendars/",
+        "account/calendars/<uuid:feed_id>/<str:action>/",
         "agent/open/",
         "agent/session/<str:action>/",
         "agent/tickets/<uuid:ticket_id>/<str:action>/",
@@ -645,6 +661,9 @@ def address(world: World, route: str) -> str:
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
                 str(ids["cases"]): "close",
+                str(ids["calendars"]): "refresh",
+                str(ids["account/calendars"]): "renew",
+                str(ids["calendars/feeds"]): "renew",
                 str(ids["held"]): "close",
             }[before]
     return "/" + "/".join(parts)
@@ -1035,6 +1054,13 @@ FORMS: dict[str, Body] = {
     f"{_BRANCH}slots/": lambda w: _SLOT | {"service": str(w.place.service.pk)},
     f"{_BRANCH}slots/generate/": lambda w: {"service": str(w.place.service.pk)},
     f"{_BRANCH}dates/": lambda w: {"date": "2026-12-31", "kind": "close"},
+    f"{_BRANCH}agents/<uuid:agent_id>/": lambda w: {
+        "date": "2026-12-31",
+        "start_time": "09:00",
+        "end_time": "09:30",
+    },
+    f"{_BRANCH}calendars/": lambda w: {"whose": "branch:", "url": BUSY_URL},
+    f"{_BRANCH}calendars/feeds/": lambda w: {"kind": "agent"},
     f"{_BRANCH}absences/": lambda w: {
         "agent": str(w.people["agent"].user_id),
         "starts_at": "2026-12-31T09:00",

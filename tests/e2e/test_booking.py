@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from smartqueue.business.enums import DeviceKind
 from smartqueue.queues.management.commands._demonstration import device_token
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.serial]
 
 # The kiosk lets people in this long before: the day of the demonstration begins at nine.
 RULES = {"early_minutes": 720, "lead_minutes": 0, "move_until_minutes": 0}
+_OWNER = "SELECT id FROM accounts_user WHERE email = 'owner@demo.smartqueue.test'"
 _SERVICE = "SELECT service_id FROM queues_queueservice WHERE queue_id = %s LIMIT 1"
 
 
@@ -165,9 +166,87 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(
     page.get_by_test_id("sign-in").get_by_role("button").tap()
     expect(page.get_by_test_id("sign-out")).to_be_visible()
     pages = ["appointments/", "appointments/week/", "slots/", "dates/", "absences/"]
+    pages += ["appointments/agents/", "appointments/requests/", "calendars/"]
+    pages.append(f"agents/{site.value(_OWNER)}/")
     for path in [*pages, f"booking-rules/{service}/"]:
         page.goto(staff + path)
         look(path)
-    page.goto("/account/appointments/")
-    look("own")
+    for path in ("/account/appointments/", "/account/calendars/", "/book/", f"/book/{service}/"):
+        page.goto(path)
+        look(path)
+    page.goto(f"{staff}appointments/week/")
+    page.get_by_test_id("grid-move").last.tap()
+    expect(page.locator(".a-free button").first).to_be_visible()
+    look("free places")
+    page.locator(".a-free button").first.tap()
+    expect(page.get_by_test_id("move-dialog")).to_be_visible()
+    look("dialog")
     assert {name: found for name, found in faults.items() if found} == {}
+
+
+def drag_by_finger(phone: Page, cell: Locator) -> None:
+    """Pull the last booking of an hour by its handle to the first free place there."""
+    handle = cell.get_by_test_id("grid-move").last
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    assert box is not None
+    wire = phone.context.new_cdp_session(phone)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y} for x, y in points]
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    x, y = box["x"] + 20, box["y"] + 20
+    touch("touchStart", (x, y))
+    touch("touchMove", (x - 10, y - 10))
+    touch("touchMove", (x - 20, y - 20))
+    free = cell.locator(".a-free button").first
+    expect(free).to_be_visible()
+    spot = free.bounding_box()
+    assert spot is not None
+    touch("touchMove", (spot["x"] + 15, spot["y"] + 15))
+    expect(free).to_have_class(re.compile("over"))
+    touch("touchEnd")
+
+
+def test_staff_move_a_booking_with_keys_the_mouse_and_a_finger(
+    site: Site, visit: Visit, registry: Line, service: UUID
+) -> None:
+    book(visit(f"/b/{registry.slug}/", **PHONE), service)
+    week = f"/manage/branches/{registry.branch}/appointments/week/"
+    page = visit(week)
+    sign_in(page, "manager")
+    card = page.get_by_test_id("week-row").filter(has_text="Awa Diop").last
+    reference = card.get_attribute("data-reference")
+
+    def key_of(of: Page) -> str:
+        own = of.locator(f'td:has([data-reference="{reference}"])')
+        return own.get_attribute("data-cell") or ""
+
+    first = key_of(page)
+    card.get_by_test_id("grid-move").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".a-free button").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("confirm-move")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".a-free")).to_have_count(0)
+    expect(card.get_by_test_id("grid-move")).to_be_focused()
+
+    card.hover(position={"x": 40, "y": 50})
+    page.mouse.down()
+    page.mouse.move(400, 500, steps=3)
+    target = page.locator(f'td:not([data-cell="{first}"]) .a-free button').last
+    target.hover()
+    page.mouse.up()
+    page.get_by_test_id("confirm-move").click()
+    expect(page.get_by_test_id("moved")).to_contain_text("Awa Diop")
+    assert key_of(page) != first
+    page.get_by_test_id("undo-move").click()
+    expect(page.locator(f'td[data-cell="{first}"] [data-reference="{reference}"]')).to_be_visible()
+
+    phone = visit(week, **PHONE, storage_state=page.context.storage_state())
+    drag_by_finger(phone, phone.locator(f'td:has([data-reference="{reference}"])'))
+    expect(phone.get_by_test_id("move-dialog")).to_be_visible()

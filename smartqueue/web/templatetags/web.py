@@ -32,6 +32,7 @@ _ICONS = {
     "screen": '<rect x="3" y="4" width="18" height="12" rx="1.5"/><path d="M8 20h8M12 16v4"/>',
     "print": '<path d="M7 8V3h10v5M7 17H4V8h16v9h-3"/><path d="M7 14h10v7H7Z"/>',
     "phone": '<rect x="7" y="2.5" width="10" height="19" rx="2"/><path d="M11 18.5h2"/>',
+    "move": '<path d="M12 3v18M3 12h18M9 6l3-3 3 3M9 18l3 3 3-3M6 9l-3 3 3 3M18 9l3 3-3 3"/>',
     "leave": '<path d="M10 4H5v16h5M14 8l4 4-4 4M18 12H9"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
     "talk": '<path d="M4 5h16v11H10l-5 4v-4H4Z"/><path d="M8 9h8M8 12h5"/>',

@@ -170,11 +170,11 @@ def test_organization_asks_as_much_for_three_branches_as_for_one(
     client: Client, place: factories.Place, django_assert_num_queries: Any
 ) -> None:
     address = f"/o/{place.organization.slug}/"
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get(address)
     factories.make_branch(place.organization)
     factories.make_branch(place.organization)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get(address)
 
 

@@ -33,6 +33,7 @@ from smartqueue.web.views.kit import actor_of, language_of, now_of, page, signed
 
 STEPS: Final[dict[str, Callable[..., Any]]] = {
     "cancel": operations.cancel_appointment,
+    "cancel-following": operations.cancel_series,
     "coming": operations.confirm_attendance,
     "arrive": operations.check_in_appointment,
 }
@@ -53,7 +54,15 @@ def _shown(
     request: HttpRequest, token: str, found: Appointment, problem: Problem | None = None
 ) -> HttpResponse:
     now, rules = now_of(request), policies.rules_of(found.service)
+    # A link opens one appointment; an account, all that it booked together.
+    is_own = policies.is_holder(actor_of(request), found) or policies.serves(
+        actor_of(request), found
+    )
+    together = bookings.together_with(found)
     context = {
+        "together": [(row, token_of(row.pk) if is_own else "") for row in together],
+        "can_cancel_following": is_own
+        and any(row.starts_at > found.starts_at and row.state in MOVABLE for row in together),
         "token": token,
         "appointment": found,
         "service": found.service,
@@ -102,6 +111,8 @@ def step(request: HttpRequest, token: str, action: str) -> HttpResponse:
     if act is None:
         raise NotFound
     actor, appointment_id = holder_of(token)
+    if action == "cancel-following":
+        actor = actor_of(request)
     before = policies.access_appointment(actor, appointment_id)
     try:
         after = act(actor=actor, appointment_id=appointment_id, now=now_of(request))
@@ -196,6 +207,7 @@ def _waiting(request: HttpRequest, token: str, problem: Problem | None = None) -
         "questions": policies.rules_of(entry.service).questions if offer else [],
         "answers": answers_of(request.POST),
         "booked": token_of(taken.appointment_id) if taken else "",
+        "place": bookings.place_in_order(entry) if entry.ended_at is None else 0,
     }
     return local_page(request, "waiting.html", context, _branch_of(entry), problem)
 

@@ -25,14 +25,16 @@ from smartqueue.appointments.operations import Person, Wish
 from smartqueue.appointments.tokens import actor_of_token, token_of, token_of_entry
 from smartqueue.business.models import Branch, Service
 from smartqueue.common.clock import service_date
+from smartqueue.common.db import run_in_unit
 from smartqueue.common.errors import InvalidInput, NotFound, NotSignedIn, Problem
-from smartqueue.web import bookings, queries
+from smartqueue.web import bookings, nearby, queries
 from smartqueue.web.once import form_digest, issue_once
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, uuid_or_none
 
 MAX_NAME = 80
 MAX_PEOPLE = 100
+MOST_TIMES = 12
 
 
 def local_page(
@@ -164,6 +166,7 @@ def shown_times(
         "people_choices": range(1, min(rules.most_people, 10) + 1),
         "needs_account": _needs_account(request, rules),
         "nonce": str(uuid.uuid4()),
+        "is_elsewhere": nearby.is_offered_elsewhere(service, branch),
         "here": reverse("web:book-times", args=[branch.slug, service.pk]),
         **(more or {}),
     }
@@ -274,6 +277,10 @@ def _confirm(
             operations.verify_booking_code(**given, code=code, now=now)
         except WrongBookingCode as problem:
             return _asked_code(request, token, appointment, typed, problem)
+    every_days, times = _repetition(request.POST)
+    if times > 1 and (holder.user_id or actor_of(request).user_id):
+        first = _book_series(request, appointment, person, every_days, times)
+        return HttpResponseRedirect(reverse("web:appointment", args=[token_of(first)]))
     try:
         operations.confirm_appointment(**given, person=person, now=now)
     except CodeNeeded:
@@ -282,6 +289,43 @@ def _confirm(
         fresh = policies.access_appointment(holder, appointment.pk)
         return _asked_code(request, token, fresh, typed)
     return HttpResponseRedirect(reverse("web:appointment", args=[token]))
+
+
+def _repetition(data: QueryDict) -> tuple[int, int]:
+    """Return every how many days, and how often, a form wants its time; once where it says none."""
+    given = data.get("times", "")
+    times = int(given) if given.isascii() and given.isdecimal() and len(given) < 3 else 1
+    weeks = {"7": 7, "14": 14, "28": 28}.get(data.get("every_days", ""))
+    return (weeks, min(max(times, 2), MOST_TIMES)) if weeks else (0, 1)
+
+
+def _book_series(
+    request: HttpRequest, held: Appointment, person: Person, every_days: int, times: int
+) -> UUID:
+    """Book the held time and those after it, all or none; return the first appointment."""
+    actor, now = actor_of(request), now_of(request)
+
+    def book() -> UUID:
+        operations.cancel_appointment(actor=actor, appointment_id=held.pk, now=now)
+        booked = operations.book_series(
+            actor=actor,
+            wish=Wish(
+                service_id=held.service_id,
+                branch_id=held.branch_id,
+                starts_at=held.starts_at,
+                people=held.people,
+                agent_id=held.agent_id,
+            ),
+            every_days=every_days,
+            times=times,
+            person=person,
+            channel=BookingChannel.WEB,
+            now=now,
+        )
+        first: UUID = booked[0].pk
+        return first
+
+    return run_in_unit(book, actor, now)
 
 
 def _asked(
@@ -298,6 +342,9 @@ def _asked(
     context |= {
         "questions": rules.questions,
         "is_known": is_known,
+        "can_repeat": is_known or is_staff,
+        "every_days": request.POST.get("every_days", ""),
+        "times": request.POST.get("times", "4"),
         "needs_code": not (is_known or is_staff) and appointment.phone_verified_at is None,
     }
     return local_page(request, "book_form.html", context, appointment.branch, problem)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from smartqueue.queues import queries as queue_queries
-from smartqueue.web import bookings, queries
+from smartqueue.web import bookings, nearby, queries
 from smartqueue.web.views.branding import branded
 from smartqueue.web.views.kit import now_of, page
 
@@ -25,6 +25,7 @@ def organization(request: HttpRequest, slug: str) -> HttpResponse:
             **branded(request, found),
             "organization": found,
             "places": branches,
+            "is_bookable": nearby.takes_appointments(found.pk),
         },
     )
 

@@ -1,5 +1,6 @@
 /* The start page: the map (an extra, never needed), nearest first, and tickets kept on this phone. */
 
+import "./near.js";
 import { savedTickets } from "./tickets.js";
 
 const box = document.getElementById("map");
@@ -36,26 +37,6 @@ function draw() {
   map.fitBounds(L.latLngBounds(places.map((p) => [p.lat, p.lon])).pad(0.2), { maxZoom: 14 });
 }
 
-function nearest() {
-  const button = document.getElementById("near");
-  if (!navigator.geolocation || !window.isSecureContext) return;
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    navigator.geolocation.getCurrentPosition(
-      ({ coords }) => {
-        const url = new URL(location.href);
-        url.searchParams.set("lat", coords.latitude.toFixed(4));
-        url.searchParams.set("lon", coords.longitude.toFixed(4));
-        location.assign(url);
-      },
-      () => {
-        button.querySelector("span").textContent = button.dataset.failed;
-      },
-      { timeout: 10_000, maximumAge: 300_000 },
-    );
-  });
-}
-
 function mine() {
   const tickets = savedTickets();
   const section = document.getElementById("mine");
@@ -76,6 +57,5 @@ function mine() {
 }
 
 mine();
-nearest();
 window.addEventListener("load", draw);
 document.body.addEventListener("htmx:afterSwap", draw);
