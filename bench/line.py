@@ -1,6 +1,7 @@
 """People in line and tickets of the past, written by the thousand with SQL."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -102,11 +103,21 @@ _NEW_ID = """
 """
 _FOREIGN_KEYS = """
     SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
-    FROM pg_constraint
-    WHERE contype = 'f' AND conrelid IN ('queues_ticket'::regclass, 'queues_ticketperiod'::regclass)
+    FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])
 """
 _ALTER = "ALTER TABLE {} {}"
 PAST_AT_ONCE = 20_000
+
+
+@contextlib.contextmanager
+def without_foreign_keys(connection: psycopg.Connection, tables: Sequence[str]) -> Iterator[None]:
+    """Take the foreign keys of tables away, and put them back unproven: they check what comes later."""
+    keys = connection.execute(_FOREIGN_KEYS, [list(tables)]).fetchall()
+    for table, name, _ in keys:
+        connection.execute(_ALTER.format(table, f"DROP CONSTRAINT {name}"))
+    yield
+    for table, name, definition in keys:
+        connection.execute(_ALTER.format(table, f"ADD CONSTRAINT {name} {definition} NOT VALID"))
 
 
 class Line:
@@ -148,24 +159,20 @@ class Line:
 
         Foreign keys are away meanwhile, and back unproven: they check what comes later as before.
         """
-        keys = self._connection.execute(_FOREIGN_KEYS).fetchall()
-        for table, name, _ in keys:
-            self._connection.execute(_ALTER.format(table, f"DROP CONSTRAINT {name}"))
-        for queue in self._place.queues:
-            each = tickets // len(self._place.queues)
-            for first in range(1, each + 1, PAST_AT_ONCE):
-                self._connection.execute(
-                    _PAST,
-                    {
-                        "queue": queue,
-                        "service": self._place.service,
-                        "first": first,
-                        "last": min(first + PAST_AT_ONCE - 1, each),
-                    },
-                )
-        for table, name, definition in keys:
-            add = f"ADD CONSTRAINT {name} {definition} NOT VALID"
-            self._connection.execute(_ALTER.format(table, add))
+        tables = ["queues_ticket", "queues_ticketperiod"]
+        with without_foreign_keys(self._connection, tables):
+            for queue in self._place.queues:
+                each = tickets // len(self._place.queues)
+                for first in range(1, each + 1, PAST_AT_ONCE):
+                    self._connection.execute(
+                        _PAST,
+                        {
+                            "queue": queue,
+                            "service": self._place.service,
+                            "first": first,
+                            "last": min(first + PAST_AT_ONCE - 1, each),
+                        },
+                    )
         self.settle()
 
     def settle(self) -> None:

@@ -4,20 +4,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0001_initial'),
+        ("notifications", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='notification',
-            name='channel',
-            field=models.CharField(choices=[('in_app', 'In the application'), ('email', 'E-mail'), ('sms', 'Text message'), ('push', 'Push message'), ('web_push', 'Push message of a browser')], default='in_app', max_length=8),
+            model_name="notification",
+            name="channel",
+            field=models.CharField(
+                choices=[
+                    ("in_app", "In the application"),
+                    ("email", "E-mail"),
+                    ("sms", "Text message"),
+                    ("push", "Push message"),
+                    ("web_push", "Push message of a browser"),
+                ],
+                default="in_app",
+                max_length=8,
+            ),
         ),
         migrations.AlterField(
-            model_name='outgoingmessage',
-            name='channel',
-            field=models.CharField(choices=[('in_app', 'In the application'), ('email', 'E-mail'), ('sms', 'Text message'), ('push', 'Push message'), ('web_push', 'Push message of a browser')], max_length=8),
+            model_name="outgoingmessage",
+            name="channel",
+            field=models.CharField(
+                choices=[
+                    ("in_app", "In the application"),
+                    ("email", "E-mail"),
+                    ("sms", "Text message"),
+                    ("push", "Push message"),
+                    ("web_push", "Push message of a browser"),
+                ],
+                max_length=8,
+            ),
         ),
     ]
