@@ -9,6 +9,7 @@ from smartqueue.appointments.queries._calendars import (
     get_busy_calendar,
     in_order_of_making,
     list_feeds,
+    reminders_of,
     shown_in_feeds,
 )
 from smartqueue.appointments.queries._due import (
@@ -94,6 +95,7 @@ __all__ = [
     "pattern_of",
     "read_offers",
     "reminders_due",
+    "reminders_of",
     "shown_in_feeds",
     "staff_view",
     "wishes_that_are_over",

@@ -12,8 +12,10 @@ from smartqueue.appointments.enums import AppointmentState
 from smartqueue.appointments.models import (
     Appointment,
     AppointmentStep,
+    BookingRules,
     BusyCalendar,
     CalendarFeed,
+    default_reminders,
 )
 from smartqueue.common.db import fetch_all
 
@@ -59,6 +61,19 @@ def changes_of(appointments: Collection[Appointment]) -> dict[UUID, datetime]:
     )
     last = dict(steps.values_list("appointment").annotate(Max("at")).order_by())
     return {a.pk: last.get(a.pk, a.created_at) for a in appointments}
+
+
+def reminders_of(appointments: Collection[Appointment]) -> dict[UUID, tuple[int, ...]]:
+    """Return how long before appointments their services remind people, in minutes, longest first."""
+    services = {a.service_id for a in appointments}
+    rows = BookingRules.objects.with_scopes_disabled().filter(service__in=list(services))
+    said = {
+        row.service_id: row.reminder_minutes for row in rows.only("service", "reminder_minutes")
+    }
+    return {
+        service: tuple(sorted(said.get(service, default_reminders()), reverse=True))
+        for service in services
+    }
 
 
 def list_feeds(owner_id: UUID) -> "QuerySet[CalendarFeed]":

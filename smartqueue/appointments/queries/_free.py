@@ -324,19 +324,7 @@ class Openings(Sequence[FreeSlot]):
         counts: list[int],
     ) -> None:
         """Take off what is taken: start by start, and the day anew where it is no start of today's."""
-        anew: set[int] = set()
-        for (at, agent), row in taken.items():
-            number = bisect_right(found.bases, at) - 1
-            if number < 0:
-                anew |= {0} if row.ends > found.bases[0] else set()
-                continue
-            base = found.bases[number]
-            if at - base > LONGEST_DAY:
-                continue
-            start = found.templates[number].at(at - base)
-            # What runs past its start's own end may meet others, on the next day as well.
-            if agent is not None or start is None or at + start.length < row.ends:
-                anew |= {number - 1, number, number + 1}
+        anew = _unlike(taken, found)
         for number in anew:
             if 0 <= number < len(found.days):
                 since, until = found.bounds[number]
@@ -440,3 +428,21 @@ class _Days(NamedTuple):
     bases: list[int]
     templates: list[Template]
     bounds: list[tuple[int, int]]
+
+
+def _unlike(taken: dict[At, Taken], found: _Days) -> set[int]:
+    """Return by number the days on which something is taken that is no start of today's pattern."""
+    anew: set[int] = set()
+    for (at, agent), row in taken.items():
+        number = bisect_right(found.bases, at) - 1
+        if number < 0:
+            anew |= {0} if row.ends > found.bases[0] else set()
+            continue
+        base = found.bases[number]
+        if at - base > LONGEST_DAY:
+            continue
+        start = found.templates[number].at(at - base)
+        # What runs past its start's own end may meet others, on the next day as well.
+        if agent is not None or start is None or at + start.length < row.ends:
+            anew |= {number - 1, number, number + 1}
+    return anew
