@@ -304,7 +304,8 @@ class Appointment(IdModel):
     Places booked for somebody at one start.
 
     `counted` is how many places it takes: all its people, none once it was cancelled or given back.
-    `free_at` is when a hold ends. `sequence` counts what calendar programs must hear
+    `free_at` is when a hold ends, `held_for` the digest of the device that asked for it, if nobody is
+    signed in there. `sequence` counts what calendar programs must hear
     of. `person_key` tells apart several people booked with one account or phone.
     """
 
@@ -333,6 +334,7 @@ class Appointment(IdModel):
     is_public = models.BooleanField(default=True)
     counted = models.PositiveSmallIntegerField(default=1)
     free_at = models.DateTimeField(null=True)
+    held_for = models.BinaryField(max_length=32, null=True)
 
     reference = models.CharField(max_length=10, unique=True)
     sequence = models.PositiveIntegerField(default=0)
@@ -410,6 +412,11 @@ class Appointment(IdModel):
             models.Index(fields=["places"], name="appointment_by_places"),
             models.Index(
                 fields=["free_at"], condition=Q(free_at__isnull=False), name="appointment_to_free"
+            ),
+            models.Index(
+                fields=["held_for"],
+                condition=Q(held_for__isnull=False),
+                name="appointment_held_by_device",
             ),
             models.Index(
                 fields=["next_reminder_at"],

@@ -288,16 +288,18 @@ class AppointmentListView(_CountedListView):
     def post(self, request: ApiRequest) -> Response:
         """Book, or hold a place while the form is filled. The answer's token opens it."""
         values = read(forms.BookingInput, request)
-        book = operations.book_appointment
+        asked: dict[str, Any] = {
+            "actor": request.actor,
+            "wish": wish_of(values),
+            "person": person_of(values, request),
+            "channel": values.get("channel"),
+            "now": request.now,
+        }
         if values["hold"] or request.actor.kind == "anonymous":
-            book = operations.hold_appointment
-        appointment = book(
-            actor=request.actor,
-            wish=wish_of(values),
-            person=person_of(values, request),
-            channel=values.get("channel"),
-            now=request.now,
-        )
+            device = request.headers.get("X-Device-ID", "")
+            appointment = operations.hold_appointment(**asked, device=device)
+        else:
+            appointment = operations.book_appointment(**asked)
         return Response(with_token(queries.holder_view(appointment)), status=201)
 
 

@@ -26,7 +26,7 @@ from smartqueue.appointments.errors import (
     TooManyPeople,
     WrongBookingCode,
 )
-from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.models import Appointment, SlotPlaces
 from smartqueue.appointments.operations import _lifecycle, _people, _places, _waiting
 from smartqueue.appointments.policies import Offer
 from smartqueue.common import clock, tenancy
@@ -97,11 +97,14 @@ def hold_appointment(
     now: datetime,
     person: Person | None = None,
     channel: str | None = None,
+    device: str = "",
 ) -> Appointment:
     """
     Take places for as long as the service lets a form be filled; others see them as taken.
 
-    The same person asking again for the same time gets the hold they have.
+    The same person asking again for the same time gets the hold they have. Who went back and takes
+    another time gives the earlier one back: a signed-in person of this service, somebody without an
+    account by `device`, whatever the caller tells one device from others by.
 
     :raises NotFound: unknown service or branch
     :raises NotOffered, InThePast, TooSoon, TooFarAhead, SlotFull, AgentBusy: with what is free next
@@ -109,7 +112,8 @@ def hold_appointment(
     :raises AlreadyBooked: the person has an appointment at that time
     """
     offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
-    return _take(offer, _Booking(actor, wish, person or Person(), now, channel), is_held=True)
+    booking = _Booking(actor, wish, person or Person(), now, channel, device=device)
+    return _take(offer, booking, is_held=True)
 
 
 @operation
@@ -219,6 +223,7 @@ class _Booking:
     channel: str | None
     visit_id: UUID | None = None
     series_id: UUID | None = None
+    device: str = ""
 
 
 def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
@@ -228,11 +233,15 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
     _check_door(offer, actor, wish.people, is_held=is_held)
     answers = {} if is_held else _people.checked_answers(offer.rules, person.answers)
     bookable, slots = _places.slots_to_book(offer, wish.starts_at, now, wish.people, wish.agent_id)
-    _people.wait_for_person(offer, customer_id, person.phone)
+    is_unknown = customer_id is None and not offer.is_staff and actor.kind is not ActorKind.KIOSK
+    device = _people.digest_of_device(offer, booking.device) if is_unknown else None
+    _people.wait_for_person(offer, customer_id, person.phone, device)
+    behind = _people.holds_left_behind(offer, customer_id, person_key, device)
+    left = [row.pk for row in behind]
     earlier = _people.same_booking(offer, wish.starts_at, customer_id, person.phone, person_key)
     if earlier is not None and _is_same_hold(earlier, booking, is_held=is_held):
         return earlier
-    if earlier is not None and not _is_over(earlier, now):
+    if earlier is not None and earlier.pk not in left and not _is_over(earlier, now):
         is_told = offer.is_staff or earlier.customer_id == actor.user_id
         raise _people.already(earlier, is_told=is_told)
     day = clock.service_date(wish.starts_at, offer.branch.timezone)
@@ -244,10 +253,16 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
             person_key=person_key,
             day=day,
             now=now,
+            besides=left,
         )
-    _places.check_room(offer, bookable, slots, wish.people, now)
-    locked = policies.lock_places(_places.make_places(bookable, slots))
-    places, slot = _places.pick(offer, bookable, slots, locked, wish.people, now)
+    # Who changes the number of people counts against what they hold themselves.
+    if not any(row.starts_at == wish.starts_at for row in behind):
+        _places.check_room(offer, bookable, slots, wish.people, now)
+    wanted = _places.make_places(bookable, slots)
+    locked = policies.lock_places([*wanted, *(row.places_id for row in behind)])
+    _give_back_holds(left, locked, now)
+    targets = {pk: row for pk, row in locked.items() if pk in wanted}
+    places, slot = _places.pick(offer, bookable, slots, targets, wish.people, now)
     appointment = Appointment(
         id=new_id(),
         organization_id=offer.organization_id,
@@ -263,6 +278,7 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
         is_public=not offer.is_staff,
         counted=wish.people,
         free_at=now + timedelta(seconds=offer.rules.hold_seconds),
+        held_for=device,
         reference=_people.new_reference(),
         visit_id=booking.visit_id,
         series_id=booking.series_id,
@@ -285,6 +301,22 @@ def _take(offer: Offer, booking: _Booking, *, is_held: bool) -> Appointment:
             appointment=appointment, event=event, actor=actor, at=now, from_state=None
         )
     )
+
+
+def _give_back_holds(ids: list[UUID], locked: dict[UUID, SlotPlaces], now: datetime) -> None:
+    """End holds that somebody went back from, as they are under the lock of their places."""
+    if not ids:
+        return
+    rows = Appointment.objects.filter(
+        pk__in=ids, state=AppointmentState.HELD, places__in=locked
+    ).select_related("branch", "service")
+    for row in rows.order_by("places_id", "id"):
+        _places.expire(row, now, reason="replaced")
+        rules = policies.rules_of(row.service)
+        offer = Offer(row.branch, row.service, rules, is_staff=True)
+        bookable = _places.bookable_on(offer, row.starts_at)
+        # A form that nobody finished sold nothing.
+        _places.give_back(bookable, locked[row.places_id], 0, now)
 
 
 def _check_door(offer: Offer, actor: Actor, people: int, *, is_held: bool) -> None:
@@ -327,6 +359,7 @@ def _settle_state(
 ) -> type[events.AppointmentEvent]:
     """Put a booking that is complete into its next state; return the event that tells of it."""
     appointment.free_at = None
+    appointment.held_for = None
     appointment.booked_at = now
     if offer.rules.needs_approval and not offer.is_staff:
         appointment.state = AppointmentState.PENDING
@@ -384,7 +417,7 @@ def confirm_appointment(
             person_key=appointment.person_key,
             day=appointment.date,
             now=now,
-            besides=appointment.pk,
+            besides=[appointment.pk],
         )
     event = _settle_state(offer, appointment, now)
     if offered is not None:

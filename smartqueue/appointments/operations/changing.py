@@ -110,7 +110,7 @@ def _check_move(offer: Offer, appointment: Appointment, starts_at: datetime, now
         person_key=appointment.person_key,
         day=clock.service_date(starts_at, offer.branch.timezone),
         now=now,
-        besides=appointment.pk,
+        besides=[appointment.pk],
     )
 
 
