@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from config.openapi_appointments import APPOINTMENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -286,4 +288,5 @@ EXAMPLES: Final[dict[str, Example]] = {
     "agents_sessions_resume": Example(answer=_session),
     "agents_sessions_end": Example(answer={**_session, "state": "ended", "ended_at": _CALLED_AT}),
     "agents_sessions_call_next": Example(answer=_called),
+    **{name: Example(*row) for name, row in APPOINTMENTS.items()},
 }

@@ -14,7 +14,7 @@ from smartqueue.appointments.errors import (
 )
 from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.operations import _lifecycle, _people, _places, _waiting
-from smartqueue.appointments.operations.booking import reminder_after
+from smartqueue.appointments.operations._taking import reminder_after
 from smartqueue.appointments.policies import Offer
 from smartqueue.common import clock
 from smartqueue.common.db import operation

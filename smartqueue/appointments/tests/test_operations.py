@@ -373,7 +373,7 @@ def test_answers_that_are_needed_are_asked_for(place):
 def test_somebody_without_an_account_books_by_a_code(place, monkeypatch):
     phone = a_phone()
     monkeypatch.setattr(
-        "smartqueue.appointments.operations.booking.secrets.randbelow", lambda most: 123456
+        "smartqueue.appointments.operations.codes.secrets.randbelow", lambda most: 123456
     )
     held = hold(place, actor=ANONYMOUS)
     holder = Actor(kind=ActorKind.BOOKING, appointment_id=held.pk)
@@ -395,7 +395,7 @@ def test_somebody_without_an_account_books_by_a_code(place, monkeypatch):
 
 def test_a_code_is_good_for_five_tries(place, monkeypatch):
     monkeypatch.setattr(
-        "smartqueue.appointments.operations.booking.secrets.randbelow", lambda most: 123456
+        "smartqueue.appointments.operations.codes.secrets.randbelow", lambda most: 123456
     )
     held = hold(place, actor=ANONYMOUS)
     holder = Actor(kind=ActorKind.BOOKING, appointment_id=held.pk)
