@@ -32,7 +32,7 @@ class _Diary:
         session.line.empty()
         say("offering and booking 20 services at 50 branches")
         self.calendars.set_up()
-        self.writes, self.ids = self.calendars.learn(self.body(0) | _of_first(session))
+        self.writes, self.ids = self.calendars.learn(self.body(-1) | _of_first(session))
         self.calendars.copy()
         self.turns = itertools.count()
 

@@ -168,6 +168,7 @@ def keep_appointments() -> None:
     operations.call_ticket(session_id=session.pk, **acting)
     operations.mark_no_show(**acting)
     operations.resume_ticket(**acting)
+    operations.call_ticket(session_id=session.pk, **acting)
     operations.start_ticket(**acting)
     operations.complete_ticket(**acting)
     operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=nine)
