@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from bench import estimates, forecast_warsaw, measures, profiled, report, waits_warsaw
+from bench import bookings, estimates, forecast_warsaw, measures, profiled, report, waits_warsaw
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
@@ -26,6 +26,9 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "past": measures.past,
     "walls": measures.walls,
     "sockets": _sockets,
+    "availability": bookings.availability,
+    "booking": bookings.booking,
+    "booked_past": bookings.booked_past,
 }
 NEED_AGENTS = {"call", "growth", "past", "walls"}
 # Need no scratch database.

@@ -1,6 +1,7 @@
 """People in line and tickets of the past, written by the thousand with SQL."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -121,6 +122,20 @@ _ASIDE = """
 _FILLED = ["queues_ticket", "queues_ticketperiod", "outbox_domainevent"]
 
 
+@contextlib.contextmanager
+def set_aside(connection: psycopg.Connection, tables: Sequence[str]) -> Iterator[None]:
+    """
+    Take foreign keys and indexes of tables away, and put them back: keys unproven, so that they check
+    what comes later.
+    """
+    aside = connection.execute(_ASIDE, {"tables": list(tables)}).fetchall()
+    for drop, _ in aside:
+        connection.execute(drop)
+    yield
+    for _, add in aside:
+        connection.execute(add)
+
+
 class Line:
     """The lines of a place."""
 
@@ -164,18 +179,14 @@ class Line:
         queues = self._place.queues
         here.execute("SET synchronous_commit = off")
         here.execute("SET maintenance_work_mem = '512MB'")
-        aside = here.execute(_ASIDE, {"tables": _FILLED}).fetchall()
-        for drop, _ in aside:
-            here.execute(drop)
         values = {
             "queues": queues,
             "service": self._place.service,
             "each": tickets // len(queues),
         }
-        for statement in _PAST:
-            here.execute(statement, values)
-        for _, add in aside:
-            here.execute(add)
+        with set_aside(here, _FILLED):
+            for statement in _PAST:
+                here.execute(statement, values)
         here.execute("RESET maintenance_work_mem")
         here.execute("RESET synchronous_commit")
         self.settle()

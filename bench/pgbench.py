@@ -38,11 +38,13 @@ class Rate:
     postgres_cpu: float
 
 
-def _place(name: str, type_: str) -> str:
+def placed(name: str, type_: str) -> str:
+    """Return what stands for a named value in a script."""
     return _INLINE.get(name, f":{name}::{type_}")
 
 
-def _constant(value: Any, type_: str) -> str:
+def constant(value: Any, type_: str) -> str:
+    """Return a fixed value as a script has it."""
     if value is None:
         return f"NULL::{type_}"
     if type_ == "jsonb":
@@ -54,15 +56,16 @@ def _constant(value: Any, type_: str) -> str:
     return "'{}'::{}".format(text.replace("'", "''"), type_)
 
 
-def _new(names: list[str]) -> str:
+def new_ids(names: list[str]) -> str:
+    """Return the line of a script that makes ids."""
     return "SELECT " + ", ".join(f"bench_uuid() AS {name}" for name in names) + " \\gset"
 
 
 def _transaction(recipe: Recipe, *, one: bool) -> list[str]:
-    statements = Statements(recipe, _place, _constant)
+    statements = Statements(recipe, placed, constant)
     names = [*recipe.ids, *(["ticket"] if recipe.name == "issue" else [])]
     if one:
-        return [_new(names), statements.one(finds_head=recipe.name == "call") + " \\gset"]
+        return [new_ids(names), statements.one(finds_head=recipe.name == "call") + " \\gset"]
     queue, *rest = statements.several()
     made = ", ".join(f"bench_uuid() AS {name}" for name in names)
     lines = ["BEGIN;", f"{queue}, {made} \\gset"]

@@ -28,20 +28,32 @@ class Api:
 
         :raises Unusable: the answer is not a success
         """
+        return self._ask("POST", path, body, bearer)
+
+    def put(self, path: str, body: dict[str, Any], bearer: str | None = None) -> Any:
+        """As `post`."""
+        return self._ask("PUT", path, body, bearer)
+
+    def get(self, path: str) -> Any:
+        """Return what anybody may read; as `post`."""
+        return self._ask("GET", path, None, None)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None, bearer: str | None) -> Any:
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
         if bearer:
             headers["Authorization"] = f"Bearer {bearer}"
+        sent = None if body is None else json.dumps(body)
         try:
-            self._connection.request("POST", path, json.dumps(body), headers)
+            self._connection.request(method, path, sent, headers)
             answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException):
             # Ended by the server while many rows were written; the key makes a repetition safe.
             self._connection.close()
-            self._connection.request("POST", path, json.dumps(body), headers)
+            self._connection.request(method, path, sent, headers)
             answer = self._connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
-            raise Unusable(f"POST {path}: {answer.status} {text[:600].decode()}")
+            raise Unusable(f"{method} {path}: {answer.status} {text[:600].decode()}")
         return json.loads(text) if text else None
 
 
@@ -97,6 +109,7 @@ class Place:
     service: str
     queues: list[str]
     seats: list[Seat]
+    owner: Person
 
     def part(self, queues: list[str]) -> "Place":
         """Return the place with these queues only."""
@@ -104,8 +117,8 @@ class Place:
 
     def renew(self) -> None:
         """Keep every agent signed in."""
-        for seat in self.seats:
-            seat.agent.renew()
+        for person in [self.owner, *(seat.agent for seat in self.seats)]:
+            person.renew()
 
 
 _ADD_PERSON = """
@@ -171,4 +184,4 @@ def set_up(scratch: Scratch, port: int, *, queues: int, seats: int) -> Place:
         queue = made[number % queues]
         session = agent.post("/api/agents/sessions/", counter=counter, queues=[queue])["id"]
         taken.append(Seat(agent, counter, session, queue))
-    return Place(organization_id, branch, service, made, taken)
+    return Place(organization_id, branch, service, made, taken, owner)

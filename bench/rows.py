@@ -27,6 +27,7 @@ IGNORED = {
     "locations_commune",
 }
 QUEUE, TICKET = "queues_queue", "queues_ticket"
+PARENTS = [QUEUE, TICKET, "appointments_slotplaces", "appointments_appointment"]
 # Which row a change is about, where it is not the ticket's or the queue's own.
 FOUND_BY = {
     QUEUE: "id = {queue}",
@@ -126,20 +127,7 @@ def learn(
     session, counter, agent.
     """
     after = snapshot(connection)
-    names = {value: key for key, value in known.items()}
-    inserted = [
-        (table, row)
-        for table, rows in after.items()
-        for key, row in rows.items()
-        if key not in before[table]
-    ]
-    ids: list[str] = []
-    for _, row in inserted:
-        identifier = row.get("id")
-        if isinstance(identifier, str) and identifier not in names:
-            names[identifier] = f"id{len(ids)}"
-            ids.append(names[identifier])
-    teacher = _Teacher(names)
+    teacher, new, ids = _inserted(connection, before, after, known)
     others, queue = [], None
     for table, rows in after.items():
         types = _types(connection, table)
@@ -161,17 +149,46 @@ def learn(
                 queue = write
             else:
                 others.append(write)
-    # A row comes after the one it points at.
-    order = [QUEUE, TICKET]
-    inserted.sort(key=lambda found: order.index(found[0]) if found[0] in order else len(order))
-    inserted.sort(key=lambda found: "delivery" in found[0])
-    for table, row in inserted:
-        types = _types(connection, table)
-        columns = {c: teacher.insert(table, c, types[c], value, row) for c, value in row.items()}
-        others.append(Write(table, is_insert=True, columns=columns))
+    others += new
     if queue is None:
         raise RuntimeError(f"{name} did not change the queue's row")
     return Recipe(name, queue, others, ids)
+
+
+def learn_inserts(
+    connection: psycopg.Connection, before: Snapshot, known: dict[str, str]
+) -> tuple[list[Write], list[str]]:
+    """Return the rows that have come since `before` and the names of their ids, parents first."""
+    _, new, ids = _inserted(connection, before, snapshot(connection), known)
+    return new, ids
+
+
+def _inserted(
+    connection: psycopg.Connection, before: Snapshot, after: Snapshot, known: dict[str, str]
+) -> "tuple[_Teacher, list[Write], list[str]]":
+    names = {value: key for key, value in known.items()}
+    inserted = [
+        (table, row)
+        for table, rows in after.items()
+        for key, row in rows.items()
+        if key not in before[table]
+    ]
+    ids: list[str] = []
+    for _, row in inserted:
+        identifier = row.get("id")
+        if isinstance(identifier, str) and identifier not in names:
+            names[identifier] = f"id{len(ids)}"
+            ids.append(names[identifier])
+    teacher = _Teacher(names)
+    # A row comes after the one it points at.
+    inserted.sort(key=lambda found: PARENTS.index(found[0]) if found[0] in PARENTS else 9)
+    inserted.sort(key=lambda found: "delivery" in found[0])
+    writes = []
+    for table, row in inserted:
+        types = _types(connection, table)
+        columns = {c: teacher.insert(table, c, types[c], value, row) for c, value in row.items()}
+        writes.append(Write(table, is_insert=True, columns=columns))
+    return teacher, writes, ids
 
 
 class _Teacher:
@@ -238,7 +255,7 @@ class Statements:
         """Return the queue's update, which gives version, sequence and number, then the rest."""
         return [
             self._queue(),
-            *(self._one_write(write, self._place) for write in self._recipe.others),
+            *(self.one_write(write, self._place) for write in self._recipe.others),
         ]
 
     def head(self) -> str:
@@ -267,7 +284,7 @@ class Statements:
             parts.append(f"head AS ({self.head()} FOR NO KEY UPDATE SKIP LOCKED)")
         closed = ""
         for number, write in enumerate(self._recipe.others):
-            text = self._one_write(write, place, source + (closed if write.is_insert else ""))
+            text = self.one_write(write, place, source + (closed if write.is_insert else ""))
             if write.table == "queues_ticketperiod" and not write.is_insert:
                 # The open period is unique: the old one ends before the new one begins.
                 text += " RETURNING 1"
@@ -289,7 +306,8 @@ class Statements:
             " || lpad(last_sequence::text, greatest(3, length(last_sequence::text)), '0') AS number"
         )
 
-    def _one_write(self, write: Write, place: Place, source: str = "") -> str:
+    def one_write(self, write: Write, place: Place, source: str = "") -> str:
+        """Return one write; `source` names what its values are selected from."""
         if write.is_insert:
             columns = ", ".join(f'"{name}"' for name in write.columns)
             values = ", ".join(self._text(value, place) for value in write.columns.values())

@@ -77,6 +77,8 @@ class Session:
         self.database = self._stack.enter_context(scratch.connect())
         self.postgres = servers.PostgresCpu(scratch)
         self._stack.callback(self.postgres.close)
+        # Of the measures of appointments, which share one.
+        self.diary: Any = None
 
     def close(self) -> None:
         """Stop the servers."""

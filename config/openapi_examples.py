@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from config.openapi_appointments import APPOINTMENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -342,4 +344,5 @@ EXAMPLES: Final[dict[str, Example]] = {
             }
         ],
     ),
+    **{name: Example(*row) for name, row in APPOINTMENTS.items()},
 }

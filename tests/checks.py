@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from smartqueue.outbox import registry
-from smartqueue.outbox.events import class_of
+from smartqueue.outbox.events import class_of, rebuild
 from smartqueue.outbox.models import Delivery, DomainEvent
 from smartqueue.queues import live
 from smartqueue.queues.enums import (
@@ -24,6 +24,8 @@ from smartqueue.queues.enums import (
 )
 from smartqueue.queues.models import CounterSession, Queue, Ticket, TicketPeriod
 from smartqueue.realtime.models import TopicEvent
+
+ENVELOPE = ("organization_id", "subject_version", "occurred_at", "actor")
 
 # Ended, yet an agent may bring the ticket back.
 REVERSIBLE = {TicketState.NO_SHOW, TicketState.COMPLETED}
@@ -206,6 +208,8 @@ def _deliveries(queue: Queue) -> Iterator[str]:
     ):
         handlers[event_id].append(handler)
     for event in events:
-        wanted = sorted(handler.name for handler in registry.handlers_of(class_of(event.type)))
+        facts = {n: getattr(event, n) for n in ENVELOPE}
+        told = rebuild(class_of(event.type), facts, event.payload)
+        wanted = sorted(handler.name for handler in registry.handlers_for(told))
         if sorted(handlers[event.pk]) != wanted:
             yield f"{event.type} is delivered to {handlers[event.pk]}, not {wanted}"

@@ -103,10 +103,11 @@ class Slot(NamedTuple):
 class Template:
     """The starts of days that are alike, in order of time."""
 
-    __slots__ = ("_fitting", "_offsets", "starts")
+    __slots__ = ("_anybodys", "_fitting", "_offsets", "starts")
 
     def __init__(self, starts: tuple[Start, ...]) -> None:
         self.starts = starts
+        self._anybodys = {start.offset: start for start in starts if start.agent is None}
         self._offsets = [start.offset for start in starts]
         self._fitting: dict[tuple[int, bool], int] = {}
 
@@ -118,6 +119,10 @@ class Template:
                 (s.public_capacity if is_public else s.capacity) >= people for s in self.starts
             )
         return self._fitting[key]
+
+    def at(self, offset: int) -> Start | None:
+        """Return the start at an offset that is no agent's, if there is one."""
+        return self._anybodys.get(offset)
 
     def within(self, since: int, until: int) -> tuple[Start, ...]:
         """Return the starts between two offsets, half-open."""

@@ -19,11 +19,11 @@ from smartqueue.appointments.ical import (
     Status,
     document,
 )
-from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.models import Appointment, default_reminders
 
 REFRESH: Final = timedelta(hours=1)
-ALARMS: Final = (1440, 120)
-"""Minutes before an appointment: a day, two hours."""
+ALARMS: Final = tuple(default_reminders())
+"""Minutes before an appointment, where a service's rules do not say otherwise."""
 _OVER: Final = frozenset({AppointmentState.CANCELLED.value, AppointmentState.EXPIRED.value})
 _TENTATIVE: Final = frozenset({AppointmentState.HELD.value, AppointmentState.PENDING.value})
 _AHEAD: Final = frozenset({AppointmentState.PENDING.value, AppointmentState.CONFIRMED.value})
@@ -40,15 +40,25 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One appointment, when it last changed, and whether its reader may see who comes."""
+    """
+    One appointment, when it last changed, and whether its reader may see who comes.
+
+    `alarms` are the reminders of its service's rules, in minutes before it.
+    """
 
     appointment: Appointment
     changed_at: datetime
     names_people: bool = False
+    alarms: tuple[int, ...] = ALARMS
 
 
 def attachment(
-    appointment: Appointment, *, changed_at: datetime, recipient: str = "", link: str = ""
+    appointment: Appointment,
+    *,
+    changed_at: datetime,
+    recipient: str = "",
+    link: str = "",
+    alarms: Iterable[int] = ALARMS,
 ) -> File:
     """
     Return the file that puts an appointment into its holder's calendar, moves it there, or takes it
@@ -56,7 +66,8 @@ def attachment(
 
     With a recipient's e-mail address it is an invitation for the mail program to act on; its method
     (REQUEST or CANCEL) belongs into the attachment's content type, where it is here. Without one it
-    is a file to open. `link` opens the appointment, for the holder alone.
+    is a file to open. `link` opens the appointment, for the holder alone. `alarms` are what
+    `queries.reminders_of` says of its service.
     """
     is_over = appointment.state in _OVER
     method = Method.PUBLISH
@@ -65,7 +76,7 @@ def attachment(
     guest = Party(appointment.customer_name or recipient, recipient) if recipient else None
     with translation.override(appointment.language):
         entry = _entry(
-            Shown(appointment, changed_at),
+            Shown(appointment, changed_at, alarms=tuple(alarms)),
             FeedKind.PERSON,
             appointment.language,
             link=link,
@@ -93,7 +104,7 @@ def _entry(
     appointment = shown.appointment
     branch = appointment.branch
     is_own = kind is FeedKind.PERSON
-    own_alarms = ALARMS if is_own and appointment.state in _AHEAD else ()
+    own_alarms = shown.alarms if is_own and appointment.state in _AHEAD else ()
     return Entry(
         uid=appointment.uid,
         sequence=appointment.sequence,

@@ -15,6 +15,7 @@ from smartqueue.appointments.events import (
 )
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.registry import subscribe
+from smartqueue.queues.enums import JoinChannel
 from smartqueue.queues.events import (
     TicketCancelled,
     TicketCompleted,
@@ -31,7 +32,18 @@ register_text(
 )
 
 
-@subscribe(TicketCancelled, TicketCompleted, TicketExpired, TicketNoShow, TicketReinstated)
+def _is_of_appointment(event: TicketEvent) -> bool:
+    return event.channel == JoinChannel.CHECK_IN
+
+
+@subscribe(
+    TicketCancelled,
+    TicketCompleted,
+    TicketExpired,
+    TicketNoShow,
+    TicketReinstated,
+    when=_is_of_appointment,
+)
 def on_ticket_changed_follow(event: TicketEvent) -> None:
     """Let the appointment behind a ticket end as the ticket did."""
     assert event.organization_id is not None  # noqa: S101  # a ticket belongs to one

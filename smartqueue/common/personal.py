@@ -198,7 +198,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         people=("customer_id", "booked_by_id", "agent_id"),
         identifiers=("phone",),
         sealed_for="customer_id",
-        innocent=("code_digest", "phone_verified_at"),
+        innocent=("code_digest", "held_for", "phone_verified_at"),
     ),
     "appointments.AppointmentStep": Personal(people=("by_id", "appointment__customer_id")),
     "appointments.WaitlistEntry": Personal(

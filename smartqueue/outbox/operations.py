@@ -29,7 +29,7 @@ def publish(*events: Event) -> None:
     is_due = False
     for event in events:
         insert_values(DomainEvent, stored := _stored(event))
-        for handler in registry.handlers_of(type(event)):
+        for handler in registry.handlers_for(event):
             insert_values(Delivery, _delivery(stored["id"], handler.name))
             is_due = True
     if is_due:

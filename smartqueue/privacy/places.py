@@ -997,7 +997,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "moved_from",
         ),
         withheld={"booked_by_id": OTHERS, "agent_id": OTHERS}
-        | _all(SECRET, "code_digest")
+        | _all(SECRET, "code_digest", "held_for")
         | _all(
             INNER,
             "places_id",
@@ -1026,6 +1026,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "note": "",
             "end_reason": "",
             "code_digest": None,
+            "held_for": None,
         },
         loosened=("booked_by_id", "agent_id"),
         loosened_contacts=("phone",),

@@ -155,16 +155,16 @@ def keep_appointments() -> None:
     """Book, move, cancel, arrive, leave the line, miss, and come back."""
     place = make_place()
     bookings.make_slot(place, capacity=9)
-    moved, cancelled, missed, leaving, late = (bookings.book(place) for _ in range(5))
+    moved, cancelled, missed, leaving, late, stays = (bookings.book(place) for _ in range(6))
     owner, nine = place.owner, bookings.NINE
     appointments.reschedule_appointment(
         actor=owner, appointment_id=moved.pk, starts_at=bookings.TEN, now=NOW
     )
     appointments.cancel_appointment(actor=owner, appointment_id=cancelled.pk, now=NOW)
     appointments.mark_no_show(actor=owner, appointment_id=missed.pk, now=nine)
-    arrived, called = (
+    arrived, called, _ = (
         appointments.check_in_appointment(actor=owner, appointment_id=row.pk, now=nine)
-        for row in (leaving, late)
+        for row in (leaving, late, stays)
     )
     operations.cancel_ticket(actor=owner, ticket_id=arrived.ticket_id, now=nine)
     session = sit_down(place, now=nine)
@@ -172,6 +172,10 @@ def keep_appointments() -> None:
     operations.call_ticket(session_id=session.pk, **acting)
     operations.mark_no_show(**acting)
     operations.resume_ticket(**acting)
+    operations.call_ticket(session_id=session.pk, **acting)
+    operations.start_ticket(**acting)
+    operations.complete_ticket(**acting)
+    operations.close_queue(actor=owner, queue_id=place.queue.pk, reason="", now=nine)
 
 
 def guard_an_account() -> None:

@@ -137,6 +137,7 @@ class BusyCalendarSerializer(serializers.ModelSerializer[BusyCalendar]):
     agent = serializers.UUIDField(source="agent_id", read_only=True, allow_null=True)
     branch = serializers.UUIDField(source="branch_id", read_only=True, allow_null=True)
     service = serializers.UUIDField(source="service_id", read_only=True, allow_null=True)
+    error = serializers.ChoiceField(choices=BusyFailure.choices, allow_blank=True, read_only=True)
     error_text = serializers.SerializerMethodField()
 
     class Meta:

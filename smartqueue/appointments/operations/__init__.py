@@ -1,18 +1,12 @@
 """The doors of appointments."""
 
+from smartqueue.appointments.operations._taking import Person, Wish
 from smartqueue.appointments.operations.booking import (
-    Person,
-    Wish,
-    approve_appointment,
     book_appointment,
     book_series,
     book_visit,
-    confirm_appointment,
-    confirm_attendance,
     count_booking,
     hold_appointment,
-    send_booking_code,
-    verify_booking_code,
 )
 from smartqueue.appointments.operations.busy_calendars import (
     Answer,
@@ -36,6 +30,7 @@ from smartqueue.appointments.operations.checkin import (
     mark_no_show,
 )
 from smartqueue.appointments.operations.clockwork import give_up_missed, remind_of_appointment
+from smartqueue.appointments.operations.codes import send_booking_code, verify_booking_code
 from smartqueue.appointments.operations.configuring import (
     add_absence,
     create_slot,
@@ -47,6 +42,11 @@ from smartqueue.appointments.operations.configuring import (
     set_booking_rules,
     update_slot,
     update_slot_exception,
+)
+from smartqueue.appointments.operations.confirming import (
+    approve_appointment,
+    confirm_appointment,
+    confirm_attendance,
 )
 from smartqueue.appointments.operations.erasing import forget_person
 from smartqueue.appointments.operations.expecting import tell_queues

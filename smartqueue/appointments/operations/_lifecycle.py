@@ -31,6 +31,7 @@ FIELDS: Final = (
     "is_public",
     "counted",
     "free_at",
+    "held_for",
     "customer",
     "booked_by",
     "customer_name",
@@ -173,4 +174,5 @@ def end(appointment: Appointment, to: AppointmentState, side: Side, at: datetime
     appointment.ended_by = side
     appointment.next_reminder_at = None
     appointment.free_at = None
+    appointment.held_for = None
     appointment.code_digest = None

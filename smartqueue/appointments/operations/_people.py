@@ -1,7 +1,7 @@
 """Who books: told apart, counted against the service's limits, asked its questions."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,13 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from smartqueue.appointments.enums import ACTIVE, AHEAD, AppointmentState, QuestionKind
+from smartqueue.appointments.enums import (
+    ACTIVE,
+    AHEAD,
+    AppointmentState,
+    BookingChannel,
+    QuestionKind,
+)
 from smartqueue.appointments.errors import (
     AlreadyBooked,
     TooManyAppointments,
@@ -19,6 +25,7 @@ from smartqueue.appointments.errors import (
 )
 from smartqueue.appointments.models import Appointment, BookingRules
 from smartqueue.appointments.policies import Offer
+from smartqueue.common.crypto import keyed_digest
 from smartqueue.common.errors import FieldError, InvalidInput
 
 # Without what is read one for the other.
@@ -50,14 +57,40 @@ def _rows_of(customer_id: UUID | None, phone: str) -> "QuerySet[Appointment] | N
     return rows
 
 
-def wait_for_person(offer: Offer, customer_id: UUID | None, phone: str) -> None:
-    """Let one booking of a person for a service be looked at and made at a time."""
-    for who in filter(None, (str(customer_id or ""), phone)):
+def wait_for_person(
+    offer: Offer, customer_id: UUID | None, phone: str, device: bytes | None = None
+) -> None:
+    """Let one booking of a person, or a device, for a service be looked at and made at a time."""
+    for who in filter(None, (str(customer_id or ""), phone, device.hex() if device else "")):
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
                 [f"appointments {offer.service.pk} {who}"],
             )
+
+
+def digest_of_device(offer: Offer, device: str) -> bytes | None:
+    """Return what a device is known by in an organization, and in no other."""
+    if not device:
+        return None
+    return keyed_digest("device that holds", str(offer.organization_id), device)
+
+
+def holds_left_behind(
+    offer: Offer, customer_id: UUID | None, person_key: str, device: bytes | None
+) -> list[Appointment]:
+    """
+    Return the holds that somebody went back from: of a signed-in person for a service, of a device
+    without one. What the waitlist offers is none of them.
+    """
+    if customer_id is not None:
+        own = Q(customer=customer_id, service=offer.service, person_key=person_key)
+    elif device is not None:
+        own = Q(held_for=device)
+    else:
+        return []
+    rows = Appointment.objects.filter(own, state=AppointmentState.HELD, is_public=True)
+    return list(rows.exclude(channel=BookingChannel.WAITLIST).order_by("places_id", "id"))
 
 
 def check_limits(
@@ -68,11 +101,11 @@ def check_limits(
     person_key: str,
     day: date,
     now: datetime,
-    besides: UUID | None = None,
+    besides: Collection[UUID] = (),
 ) -> None:
     """
-    Refuse somebody who has as many appointments as the service allows; `besides` is one that does
-    not count, being moved or finished.
+    Refuse somebody who has as many appointments as the service allows; `besides` are those that do
+    not count, being moved, finished or given back.
 
     :raises TooManyAppointments: that day, or ahead at all
     :raises TooManyNoShows: too many were missed lately
@@ -81,9 +114,7 @@ def check_limits(
     if rows is None:
         return
     rules = offer.rules
-    own = rows.filter(service=offer.service)
-    if besides is not None:
-        own = own.exclude(pk=besides)
+    own = rows.filter(service=offer.service).exclude(pk__in=besides)
     # A hold that is over counts no more, even if nobody has given it back yet.
     own = own.exclude(state=AppointmentState.HELD, free_at__lte=now)
     ahead = own.filter(state__in=AHEAD, ends_at__gt=now)

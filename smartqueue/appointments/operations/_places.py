@@ -159,10 +159,12 @@ def settle(bookable: Bookable, places: SlotPlaces, now: datetime) -> None:
         give_back(bookable, places, people, now, freed_at=freed_at)
 
 
-def expire(appointment: Appointment, now: datetime) -> datetime | None:
+def expire(appointment: Appointment, now: datetime, *, reason: str = "") -> datetime | None:
     """
     End a hold, a request or an offer that was not finished in time. Returns since when the place of
     an offer is free: nobody else may have it before the service's delay after that.
+
+    `reason` is the event's.
     """
     before = AppointmentState(appointment.state)
     _lifecycle.end(appointment, AppointmentState.EXPIRED, Side.SYSTEM, now)
@@ -175,6 +177,7 @@ def expire(appointment: Appointment, now: datetime) -> datetime | None:
             actor=SYSTEM,
             at=now,
             from_state=before,
+            reason=reason,
             is_seen=before is AppointmentState.PENDING,
         )
     )

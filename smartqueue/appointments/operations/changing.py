@@ -14,7 +14,7 @@ from smartqueue.appointments.errors import (
 )
 from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.operations import _lifecycle, _people, _places, _waiting
-from smartqueue.appointments.operations.booking import reminder_after
+from smartqueue.appointments.operations._taking import reminder_after
 from smartqueue.appointments.policies import Offer
 from smartqueue.common import clock
 from smartqueue.common.db import operation
@@ -110,7 +110,7 @@ def _check_move(offer: Offer, appointment: Appointment, starts_at: datetime, now
         person_key=appointment.person_key,
         day=clock.service_date(starts_at, offer.branch.timezone),
         now=now,
-        besides=appointment.pk,
+        besides=[appointment.pk],
     )
 
 

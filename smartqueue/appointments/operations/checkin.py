@@ -146,7 +146,7 @@ def check_in_by_code(*, actor: Actor, branch_id: UUID, code: str, now: datetime)
     appointment nearest to now.
 
     :raises NotFound: no appointment of today has it, or the actor is not of that branch
-    :raises Problem: as `check_in_appointment`
+    :raises TooEarly, IllegalTransition, NoQueueOpen: as `check_in_appointment`
     """
     if actor.branch_id != branch_id:
         access_branch(actor, branch_id, Ability.SERVE)

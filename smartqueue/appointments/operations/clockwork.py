@@ -8,7 +8,7 @@ from smartqueue.accounts.actor import SYSTEM
 from smartqueue.appointments import events, policies
 from smartqueue.appointments.enums import AppointmentState
 from smartqueue.appointments.operations import _lifecycle
-from smartqueue.appointments.operations.booking import reminder_after
+from smartqueue.appointments.operations._taking import reminder_after
 from smartqueue.appointments.operations.checkin import mark_no_show
 from smartqueue.common import clock
 from smartqueue.common.db import operation

@@ -131,7 +131,8 @@ def _one(token: str) -> File:
         raise NotFound
     appointment = policies.access_appointment(actor, actor.appointment_id)
     changed_at = queries.changes_of([appointment])[appointment.pk]
-    return calendars.attachment(appointment, changed_at=changed_at)
+    alarms = queries.reminders_of([appointment])[appointment.service_id]
+    return calendars.attachment(appointment, changed_at=changed_at, alarms=alarms)
 
 
 def _shown(feed: CalendarFeed, now: datetime) -> list[Shown]:
@@ -160,4 +161,5 @@ def _with_changes(
 ) -> list[Shown]:
     found = list(appointments)
     changes = queries.changes_of(found) if found else {}
-    return [Shown(one, changes[one.pk], names_people) for one in found]
+    alarms = queries.reminders_of(found) if found else {}
+    return [Shown(one, changes[one.pk], names_people, alarms[one.service_id]) for one in found]

@@ -20,8 +20,9 @@ from smartqueue.appointments.errors import (
 )
 from smartqueue.appointments.models import Appointment, WaitlistEntry, WaitlistOffer
 from smartqueue.appointments.operations import _places, _waiting
-from smartqueue.appointments.operations.booking import Person, confirm_appointment
+from smartqueue.appointments.operations._taking import Person
 from smartqueue.appointments.operations.changing import cancel_appointment
+from smartqueue.appointments.operations.confirming import confirm_appointment
 from smartqueue.appointments.policies import Offer
 from smartqueue.common import clock
 from smartqueue.common.db import operation
@@ -151,6 +152,7 @@ def accept_offer(*, actor: Actor, entry_id: UUID, person: Person, now: datetime)
 
     :raises NotFound: unknown, or not the actor's
     :raises OfferOver: there is none, or its time is over
+    :raises TooManyAppointments, TooManyNoShows: by the service's rules
     :raises InvalidInput: an answer to the service's questions is missing or not possible
     """
     entry = policies.access_entry(actor, entry_id)

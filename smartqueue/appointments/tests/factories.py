@@ -47,11 +47,17 @@ def hold(
     *,
     actor: Actor | None = None,
     now: datetime = NOW,
+    person: Person | None = None,
+    device: str = "",
     **values: Any,
 ) -> Appointment:
     """Return places held by somebody, or by a new person."""
     return operations.hold_appointment(
-        actor=actor or make_actor(), wish=wish(place, starts_at, **values), now=now
+        actor=actor or make_actor(),
+        wish=wish(place, starts_at, **values),
+        now=now,
+        person=person,
+        device=device,
     )
 
 

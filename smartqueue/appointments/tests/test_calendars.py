@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import icalendar
 import pytest
+import recurring_ical_events
 import vobject
 from django.test import Client
 
@@ -15,7 +17,14 @@ from smartqueue.appointments.ical import Entry, Method, Party, Status, document
 from smartqueue.appointments.models import Appointment, BusyCalendar, BusyTime, CalendarFeed
 from smartqueue.appointments.operations import Person
 from smartqueue.appointments.tasks import fetch_busy_calendar
-from smartqueue.appointments.tests.factories import ELEVEN, NINE, TEN, book, make_slot
+from smartqueue.appointments.tests.factories import (
+    ELEVEN,
+    NINE,
+    TEN,
+    book,
+    make_slot,
+    set_rules,
+)
 from smartqueue.appointments.tests.test_busy import calendar, event
 from smartqueue.appointments.tokens import token_of
 from smartqueue.business.models import Membership
@@ -47,7 +56,26 @@ def parsed(content: bytes) -> Any:
     """Return what the other library reads, every line of it in the format's bounds."""
     assert all(len(line) <= 75 for line in content.split(b"\r\n"))
     assert b"\n" not in content.replace(b"\r\n", b"")
-    return vobject.readOne(content.decode())
+    found = vobject.readOne(content.decode())
+    check_shape(found)
+    return found
+
+
+def check_shape(found: Any) -> None:
+    """What RFC 5545 and 5546 ask of every document: once each, zones before who names them."""
+    assert [found.version.value, bool(found.prodid.value)] == ["2.0", True]
+    assert found.method.value in {"PUBLISH", "REQUEST", "CANCEL"}
+    zones = [zone.tzid.value for zone in found.contents.get("vtimezone", [])]
+    assert len(set(zones)) == len(zones)
+    for one in found.contents.get("vevent", []):
+        for name in ("uid", "dtstamp", "sequence", "dtstart", "dtend", "status", "organizer"):
+            assert len(one.contents[name]) == 1, name
+        assert one.dtstamp.value.utcoffset() == timedelta(0)
+        assert {p for n in ("dtstart", "dtend") for p in tzid(one, n)} <= set(zones)
+
+
+def tzid(one: Any, name: str) -> list[str]:
+    return list(one.contents[name][0].params.get("X-VOBJ-ORIGINAL-TZID", []))
 
 
 def feed_of(actor: Any, kind: FeedKind = FeedKind.PERSON, **values: Any) -> str:
@@ -197,6 +225,50 @@ def test_a_cancelled_appointment_is_taken_back_under_its_name(place):
 
 
 # --- Feeds --------------------------------------------------------------------------------------
+
+
+def test_alarms_are_the_reminders_that_the_service_chose(place):
+    actor = make_actor()
+    appointment = book(place, actor=actor)
+    token = feed_of(actor)
+
+    def alarms(token: str) -> list[timedelta]:
+        [read] = events_of(token)
+        return [a.trigger.value for a in read.contents.get("valarm", [])]
+
+    assert alarms(token) == [timedelta(days=-1), timedelta(hours=-2)]
+    set_rules(place, reminder_minutes=[30, 4320])
+    for opening in (token, token_of(appointment.pk)):
+        assert alarms(opening) == [timedelta(days=-3), timedelta(minutes=-30)]
+    set_rules(place, reminder_minutes=[])
+    assert alarms(token) == []
+
+
+def test_two_other_readers_agree_on_what_a_changed_feed_says(place):
+    """vobject, which shares no code with ours, and the dates that recurring_ical_events would draw."""
+    actor = make_actor()
+    operations.set_booking_rules(
+        actor=place.owner, service_id=place.service.pk, now=NOW, most_per_day=3
+    )
+    kept, moved, gone = (book(place, at, actor=actor) for at in (NINE, TEN, ELEVEN))
+    token = feed_of(actor)
+    to = NINE + timedelta(hours=5)
+    operations.reschedule_appointment(actor=actor, appointment_id=moved.pk, starts_at=to, now=LATER)
+    operations.cancel_appointment(actor=actor, appointment_id=gone.pk, now=LATER)
+
+    content = operations.read_calendar(token=token, now=LATER).content
+    drawn = recurring_ical_events.of(icalendar.Calendar.from_ical(content)).at(NINE.date())
+    seen = {(e["UID"], e["STATUS"], e.start.astimezone(UTC), int(e["SEQUENCE"])) for e in drawn}
+
+    assert seen == {
+        (e.uid.value, e.status.value, e.dtstart.value.astimezone(UTC), int(e.sequence.value))
+        for e in parsed(content).vevent_list
+    }
+    assert seen == {
+        (kept.uid, "CONFIRMED", NINE, kept.sequence),
+        (moved.uid, "CONFIRMED", to, moved.sequence + 1),
+        (gone.uid, "CANCELLED", ELEVEN, gone.sequence + 1),
+    }
 
 
 def test_a_feed_follows_an_appointment_through_move_and_cancellation(place):

@@ -158,6 +158,59 @@ def test_asking_twice_for_a_hold_gives_the_one_there_is(place):
     assert Appointment.objects.with_scopes_disabled().count() == 1
 
 
+def test_who_goes_back_for_another_time_gives_the_first_hold_back(place):
+    """By device or by account; the waitlist is asked first for what is free again."""
+    for actor, device in ((ANONYMOUS, "a phone"), (make_actor(), "")):
+        first = hold(place, NINE, actor=actor, device=device)
+        entry = wait_for_place(place, from_time=time(9), until_time=time(10))
+        second = hold(place, TEN, actor=actor, device=device)
+
+        entry.refresh_from_db()
+        assert (fresh(first).state, fresh(second).state) == ("expired", "held")
+        assert (entry.state, free(place)) == ("offered", 0)
+        operations.leave_waitlist(actor=place.owner, entry_id=entry.pk, now=NOW)
+        operations.cancel_appointment(actor=place.agent, appointment_id=second.pk, now=NOW)
+    assert told("appointment.expired") == 2
+
+
+def test_holds_of_other_devices_other_people_and_the_staff_stay(place):
+    set_rules(place, most_per_day=5)
+    me = make_actor()
+    held = [
+        hold(place, NINE, actor=ANONYMOUS, device="one"),
+        hold(place, TEN, actor=ANONYMOUS, device="another"),
+        hold(place, ELEVEN, actor=ANONYMOUS),
+        hold(place, NINE + timedelta(hours=3), actor=ANONYMOUS),
+        hold(place, NINE + timedelta(hours=4), actor=me),
+        hold(place, NINE + timedelta(hours=5), actor=me, person=Person(customer_name="My mother")),
+        hold(place, NINE + timedelta(hours=6), actor=place.agent),
+        hold(place, NINE + timedelta(hours=7), actor=place.agent),
+    ]
+
+    assert {fresh(one).state for one in held} == {"held"}
+
+
+def test_a_hold_that_cannot_be_replaced_stays(place):
+    book(place, TEN)
+    first = hold(place, NINE, actor=ANONYMOUS, device="a phone")
+
+    with pytest.raises(errors.SlotFull):
+        hold(place, TEN, actor=ANONYMOUS, device="a phone")
+
+    assert fresh(first).state == "held"
+
+
+def test_the_number_of_people_of_a_hold_can_be_changed():
+    place, me = make_place(), make_actor()
+    make_slot(place, capacity=2)
+    set_rules(place, most_people=2)
+    hold(place, NINE, actor=me)
+
+    second = hold(place, NINE, actor=me, people=2)
+
+    assert counts(second) == (2, 2)
+
+
 def test_confirming_twice_books_once(place):
     actor = make_actor()
     held = hold(place, actor=actor)
@@ -320,7 +373,7 @@ def test_answers_that_are_needed_are_asked_for(place):
 def test_somebody_without_an_account_books_by_a_code(place, monkeypatch):
     phone = a_phone()
     monkeypatch.setattr(
-        "smartqueue.appointments.operations.booking.secrets.randbelow", lambda most: 123456
+        "smartqueue.appointments.operations.codes.secrets.randbelow", lambda most: 123456
     )
     held = hold(place, actor=ANONYMOUS)
     holder = Actor(kind=ActorKind.BOOKING, appointment_id=held.pk)
@@ -342,7 +395,7 @@ def test_somebody_without_an_account_books_by_a_code(place, monkeypatch):
 
 def test_a_code_is_good_for_five_tries(place, monkeypatch):
     monkeypatch.setattr(
-        "smartqueue.appointments.operations.booking.secrets.randbelow", lambda most: 123456
+        "smartqueue.appointments.operations.codes.secrets.randbelow", lambda most: 123456
     )
     held = hold(place, actor=ANONYMOUS)
     holder = Actor(kind=ActorKind.BOOKING, appointment_id=held.pk)

@@ -81,6 +81,11 @@ def on_sample_fail(event: SampleHappened) -> None:
         )
 
 
+@subscribe(SampleHappened, when=lambda event: event.on_day is not None)
+def on_sample_of_a_day(event: SampleHappened) -> None:
+    pass
+
+
 @subscribe(SampleSent, mode=HandlerMode.OUTSIDE)
 def on_sample_send(event: SampleSent) -> None:
     if event.dies and event.sample_id not in ran_outside:

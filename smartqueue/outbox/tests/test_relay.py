@@ -50,6 +50,14 @@ def test_publish_is_undone_with_its_transaction() -> None:
     assert (DomainEvent.objects.count(), Delivery.objects.count()) == (0, 0)
 
 
+def test_a_handler_that_does_not_want_an_event_costs_no_delivery() -> None:
+    publish(samples.happened(), samples.happened(on_day=date(2026, 3, 2)))
+
+    assert DomainEvent.objects.count() == 2
+    assert Delivery.objects.filter(handler="outbox.on_sample_of_a_day").count() == 1
+    assert Delivery.objects.filter(handler="outbox.on_sample_note").count() == 2
+
+
 def test_rebuild_gives_the_event_that_was_published() -> None:
     event = samples.happened(on_day=date(2026, 3, 2), others=(new_id(), new_id()))
     publish(event)
