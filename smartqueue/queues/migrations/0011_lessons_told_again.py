@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("queues", "0008_lessons")]
+    dependencies = [("queues", "0010_statistics")]
 
     operations = [
         migrations.AddField(
