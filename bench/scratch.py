@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -189,5 +190,6 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
+            # Its own session, so its workers end with it.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
