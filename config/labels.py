@@ -39,6 +39,8 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "accounts.FactorReset": (_("code for lost factors"), _("codes for lost factors")),
     "accounts.AccountAccess": (_("access to an account"), _("accesses to accounts")),
     "notifications.OutgoingMessage": (_("message"), _("messages")),
+    "notifications.Batch": (_("message to many people"), _("messages to many people")),
+    "notifications.SmsAccount": (_("settings of text messages"), _("settings of text messages")),
     "locations.Commune": (_("commune"), _("communes")),
     "business.Organization": (_("organization"), _("organizations")),
     "business.Branch": (_("branch"), _("branches")),
