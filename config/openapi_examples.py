@@ -328,21 +328,26 @@ EXAMPLES: Final[dict[str, Example]] = {
     ),
     "notifications_sms_providers_list": Example(
         None,
-        [
-            {
-                "name": "orange_sms",
-                "state": "in_use",
-                "balance_units": 4210,
-                "balance_minor": None,
-                "currency": "",
-                "balance_at": _AT,
-                "is_balance_low": False,
-                "sent": 812,
-                "delivered": 790,
-                "failed": 9,
-                "delivery_rate": 0.989,
-            }
-        ],
+        {
+            "count": 1,
+            "next": None,
+            "previous": None,
+            "results": [
+                {
+                    "name": "orange_sms",
+                    "state": "in_use",
+                    "balance_units": 4210,
+                    "balance_minor": None,
+                    "currency": "",
+                    "balance_at": _AT,
+                    "is_balance_low": False,
+                    "sent": 812,
+                    "delivered": 790,
+                    "failed": 9,
+                    "delivery_rate": 0.989,
+                }
+            ],
+        },
     ),
     **{name: Example(*row) for name, row in APPOINTMENTS.items()},
 }

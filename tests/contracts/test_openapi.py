@@ -111,6 +111,7 @@ def test_every_action_takes_an_idempotency_key(operations):
     own = (
         "/auth/",
         "/accounts/factors/",
+        "/accounts/factor-resets/",
         "/business/devices/",
         "/appointments/calendar-feeds/",
         "/privacy/erasures/",

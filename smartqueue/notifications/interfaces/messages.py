@@ -165,14 +165,20 @@ class SmsProviderSerializer(serializers.Serializer[Any]):
     )
 
 
-class SmsProvidersView(ApiView):
+class SmsProvidersView(ApiListView):
     """The providers of text messages."""
+
+    serializer_class = SmsProviderSerializer
+    filter_backends = []
+
+    def get_queryset(self) -> Any:
+        policies.access_providers(self.request.actor)
+        return queries.list_sms_providers()
 
     @extend_schema(responses=SmsProviderSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List providers with their state, balance and delivery rate of the last day."""
-        policies.access_providers(request.actor)
-        return Response(SmsProviderSerializer(queries.list_sms_providers(), many=True).data)
+        return self.list_response(request)
 
 
 # --- How an organization texts ------------------------------------------------------------------

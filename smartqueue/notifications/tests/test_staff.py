@@ -166,7 +166,7 @@ def test_providers_are_shown_with_what_they_deliver(line: Line, office: Office) 
     for delivery in ("delivered", "delivered", "failed"):
         message = work(queued())
         message.deliveries.update(state=delivery)
-    shown = office.owner.get(f"{BASE}sms-providers/").json()
+    shown = office.owner.get(f"{BASE}sms-providers/").json()["results"]
     assert [(p["name"], p["state"], p["delivery_rate"], p["sent"]) for p in shown] == [
         ("carrier_one", "in_use", 0.667, 3)
     ]
