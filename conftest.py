@@ -147,19 +147,24 @@ def _whole_test_as_owner(as_owner: AsOwner) -> Iterator[None]:
         yield
 
 
-# Ahead of xdist, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Sign in as the owner ahead of everything that a test marked so asks for.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep with --dist loadfile the files of tests/e2e in one process: they share a running site."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  # only there with -n
 
-    Each file is a group for --dist loadgroup; all that use the running site are one, so that it is
-    started once.
-    """
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(nodeid.partition("::")[0])
+            return str(path.parent if path.parent.name == "e2e" else path)
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sign in as the owner ahead of everything that a test marked so asks for."""
     for item in items:
-        used = getattr(item, "fixturenames", ())
-        group = "site" if "site" in used else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
         is_owners = isinstance(item, pytest.Function) and item.get_closest_marker("owner")
         if is_owners and _asks_as_web(item.path):
             item.fixturenames.insert(0, "_whole_test_as_owner")
