@@ -28,6 +28,7 @@ APPS: Final[dict[str, "_StrPromise"]] = {
     "queues": _("Queues"),
     "appointments": _("Appointments"),
     "support": _("Support"),
+    "webhooks": _("Webhooks"),
     "analytics": _("Figures"),
 }
 
@@ -95,6 +96,7 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "support.SupportCase": (_("support case"), _("support cases")),
     "support.CaseMessage": (_("message of a case"), _("messages of cases")),
     "support.CaseAttachment": (_("file of a case"), _("files of cases")),
+    "webhooks.Endpoint": (_("webhook"), _("webhooks")),
 }
 
 COLUMNS: Final[dict[str, "_StrPromise"]] = {

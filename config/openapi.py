@@ -41,6 +41,10 @@ API_TAGS: Final = [
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Notifications, and messages that leave."},
     {"name": "support", "description": "Questions and complaints, and their answers."},
+    {
+        "name": "webhooks",
+        "description": "Addresses that are told of events; docs/patterns/webhooks.md.",
+    },
 ]
 
 SECURITY_SCHEMES: Final = {
@@ -101,6 +105,9 @@ ENUM_NAMES: Final = {
     "Side": "smartqueue.support.enums.Side",
     "SubjectType": "smartqueue.support.enums.SubjectType",
     "TicketState": "smartqueue.queues.enums.TicketState",
+    "WebhookDisabledReason": "smartqueue.webhooks.enums.DisabledReason",
+    "WebhookMessageState": "smartqueue.webhooks.enums.MessageState",
+    "WebhookState": "smartqueue.webhooks.enums.EndpointState",
 }
 
 

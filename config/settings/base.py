@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "smartqueue.appointments",
     "smartqueue.privacy",
     "smartqueue.support",
+    "smartqueue.webhooks",
     "smartqueue.web",
 ]
 
@@ -424,6 +425,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# For so long a process believes what it read of who listens to which events; None: it reads nothing
+# and knows what it changed itself.
+WEBHOOKS_LISTENERS_SECONDS: float | None = 10.0
 
 CHANNEL_LAYERS: dict[str, Any] = {}
 
