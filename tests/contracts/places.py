@@ -284,9 +284,9 @@ def make_world() -> World:
     )
     world.ids |= make_calendar(world)
     world.ids |= make_messages(world, now)
-    world.ids["endpoints"], _ = _webhook = make_webhook(place, now)
-    world.ids["webhooks"] = world.ids["endpoints"]
-    world.ids["webhooks/messages"] = _webhook[1]
+    endpoint, told = make_webhook(place, now)
+    world.ids |= {"endpoints": endpoint, f"{place.organization.pk}/webhooks": endpoint}
+    world.ids |= {"webhooks/messages": told, f"{endpoint}/messages": told}
     file, sealed_key = archive.keep(b"archive")
     world.ids["exports"] = Export.objects.create(
         user_id=people["customer_a"].user_id,
