@@ -125,3 +125,41 @@ def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 answer = operation["responses"][str(example.status)]["content"]
                 answer["application/json"]["example"] = example.answer
     return result
+
+
+def add_webhooks(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say what is posted to an organization's own address; docs/patterns/webhooks.md."""
+    from smartqueue.webhooks.catalogue import PING, PUBLIC  # noqa: PLC0415  # apps are loaded by now
+
+    result["webhooks"] = {
+        name: {
+            "post": {
+                "operationId": f"webhook_{name.replace('.', '_')}",
+                "tags": ["webhooks"],
+                "parameters": [
+                    {"in": "header", "name": header, "required": True, "schema": {"type": "string"}}
+                    for header in ("webhook-id", "webhook-timestamp", "webhook-signature")
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _webhook_body(name)}},
+                },
+                "responses": {"204": {"description": "Accepted; any 2xx within ten seconds is."}},
+            }
+        }
+        for name in (PING, *sorted(PUBLIC.values()))
+    }
+    return result
+
+
+def _webhook_body(name: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["type", "version", "timestamp", "data"],
+        "properties": {
+            "type": {"const": name},
+            "version": {"type": "integer"},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+    }

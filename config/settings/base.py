@@ -303,6 +303,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.openapi.add_examples",
+        "config.openapi.add_webhooks",
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
