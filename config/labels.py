@@ -28,6 +28,7 @@ APPS: Final[dict[str, "_StrPromise"]] = {
     "queues": _("Queues"),
     "appointments": _("Appointments"),
     "support": _("Support"),
+    "webhooks": _("Webhooks"),
     "analytics": _("Figures"),
 }
 
@@ -97,6 +98,7 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "support.SupportCase": (_("support case"), _("support cases")),
     "support.CaseMessage": (_("message of a case"), _("messages of cases")),
     "support.CaseAttachment": (_("file of a case"), _("files of cases")),
+    "webhooks.Endpoint": (_("webhook"), _("webhooks")),
 }
 
 COLUMNS: Final[dict[str, "_StrPromise"]] = {
@@ -189,6 +191,7 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "department": _("department"),
     "description": _("description"),
     "digest": _("digest of the token"),
+    "disabled_reason": _("why it was disabled"),
     "display_detail": _("what the wall display shows"),
     "display_name": _("name shown to people"),
     "done_at": _("done on"),
@@ -206,7 +209,9 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "error": _("error"),
     "estimates": _("scored waits"),
     "event": _("event"),
+    "event_types": _("events that it is told"),
     "expires_at": _("valid until"),
+    "failing_since": _("failing since"),
     "first_answer_at": _("first answer on"),
     "first_estimate": _("wait told on joining"),
     "first_name": _("first name"),
@@ -282,6 +287,7 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "occurred_at": _("happened on"),
     "offer_minutes": _("minutes to answer an offer"),
     "offered_at": _("offered on"),
+    "old_secret_until": _("secret before signs until"),
     "open_counters": _("counters open"),
     "opened_at": _("opened on"),
     "opened_side": _("opened by"),
@@ -342,6 +348,8 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "revoked_at": _("revoked on"),
     "role": _("role"),
     "sealed_body": _("sealed text"),
+    "sealed_old_secret": _("secret before, sealed"),
+    "sealed_secret": _("secret, sealed"),
     "search_text": _("text for searching"),
     "security": _("security"),
     "sent_at": _("sent on"),
@@ -391,6 +399,7 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "up_to_high": _("waits up to the longest"),
     "up_to_median": _("waits up to the middle"),
     "updated_at": _("changed on"),
+    "url": _("address of the webhook"),
     "user": _("person"),
     "user_id": _("person"),
     "usual": _("usual counters"),

@@ -41,6 +41,10 @@ API_TAGS: Final = [
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Notifications, and messages that leave."},
     {"name": "support", "description": "Questions and complaints, and their answers."},
+    {
+        "name": "webhooks",
+        "description": "Addresses that are told of events; docs/patterns/webhooks.md.",
+    },
 ]
 
 SECURITY_SCHEMES: Final = {
@@ -101,6 +105,9 @@ ENUM_NAMES: Final = {
     "Side": "smartqueue.support.enums.Side",
     "SubjectType": "smartqueue.support.enums.SubjectType",
     "TicketState": "smartqueue.queues.enums.TicketState",
+    "WebhookDisabledReason": "smartqueue.webhooks.enums.DisabledReason",
+    "WebhookMessageState": "smartqueue.webhooks.enums.MessageState",
+    "WebhookState": "smartqueue.webhooks.enums.EndpointState",
 }
 
 
@@ -118,3 +125,41 @@ def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 answer = operation["responses"][str(example.status)]["content"]
                 answer["application/json"]["example"] = example.answer
     return result
+
+
+def add_webhooks(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say what is posted to an organization's own address; docs/patterns/webhooks.md."""
+    from smartqueue.webhooks.catalogue import PING, PUBLIC  # noqa: PLC0415  # apps are loaded by now
+
+    result["webhooks"] = {
+        name: {
+            "post": {
+                "operationId": f"webhook_{name.replace('.', '_')}",
+                "tags": ["webhooks"],
+                "parameters": [
+                    {"in": "header", "name": header, "required": True, "schema": {"type": "string"}}
+                    for header in ("webhook-id", "webhook-timestamp", "webhook-signature")
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _webhook_body(name)}},
+                },
+                "responses": {"204": {"description": "Accepted; any 2xx within ten seconds is."}},
+            }
+        }
+        for name in (PING, *sorted(PUBLIC.values()))
+    }
+    return result
+
+
+def _webhook_body(name: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["type", "version", "timestamp", "data"],
+        "properties": {
+            "type": {"const": name},
+            "version": {"type": "integer"},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+    }

@@ -33,6 +33,7 @@ urlpatterns = [
     path("api/appointments/", include("smartqueue.appointments.interfaces.calendar_urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
     path("api/support/", include("smartqueue.support.interfaces.urls")),
+    path("api/webhooks/", include("smartqueue.webhooks.interfaces.urls")),
     path("api/", include("smartqueue.queues.interfaces.urls")),
     path("calendar/<str:token>.ics", calendars.calendar_file, name="calendar-file"),
     path("", include("smartqueue.web.urls")),

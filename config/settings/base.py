@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "smartqueue.appointments",
     "smartqueue.privacy",
     "smartqueue.support",
+    "smartqueue.webhooks",
     "smartqueue.web",
 ]
 
@@ -302,6 +303,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.openapi.add_examples",
+        "config.openapi.add_webhooks",
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
@@ -424,6 +426,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# For so long a process believes what it read of who listens to which events; None: it reads nothing
+# and knows what it changed itself.
+WEBHOOKS_LISTENERS_SECONDS: float | None = 10.0
 
 CHANNEL_LAYERS: dict[str, Any] = {}
 

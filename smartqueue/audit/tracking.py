@@ -102,6 +102,8 @@ UNTRACKED: Final[Mapping[str, str]] = {
     "notifications.InboundMessage": "kept until it is answered; what follows from it is an event",
     "notifications.SmsSpend": "a sum that each message changes; reaching the budget is an event",
     "notifications.BatchChunk": "recipients of a batch until their messages are made",
+    "webhooks.Message": "the senders' work list; its events are in the journal",
+    "webhooks.Attempt": "the senders' work list",
     "limits.Window": "counts attempts, deleted within the hour",
     "accounts.SocketTicket": "lives for 30 seconds",
     "accounts.MfaChallenge": "lives for minutes; a sign-in is an event",
@@ -129,6 +131,7 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "appointments.Appointment": ("code_digest",),
     "appointments.CalendarFeed": ("digest",),
     "appointments.BusyCalendar": ("sealed_url",),
+    "webhooks.Endpoint": ("sealed_secret", "sealed_old_secret"),
 }
 
 # Changed at every sign-in, of which the event says so already, or whenever a calendar is asked for.

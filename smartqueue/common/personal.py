@@ -231,6 +231,14 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     # A name of ours; the file behind it goes with the row.
     "support.CaseAttachment": Personal(people=("person_id",), innocent=("stored_name",)),
+    # --- Webhooks ---------------------------------------------------------------------------------
+    # Addresses of an organization's own servers, and what those answer.
+    "webhooks.Endpoint": Personal(
+        innocent=("url", "description", "sealed_secret", "sealed_old_secret")
+    ),
+    # Ids and facts, as its event.
+    "webhooks.Message": Personal(innocent=("body",)),
+    "webhooks.Attempt": Personal(innocent=("answer",)),
     # --- Privacy ----------------------------------------------------------------------------------
     "privacy.Consent": Personal(people=("user_id",)),
     "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),

@@ -30,6 +30,7 @@ from smartqueue.web.views import (
     support_access,
     ticket,
     waits,
+    webhooks,
     well_known,
 )
 from smartqueue.web.views.appointments import routes as appointment_routes
@@ -168,6 +169,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "manage/<uuid:organization_id>/support/", support_access.for_owners, name="manage-support"
+    ),
+    path("manage/<uuid:organization_id>/webhooks/", webhooks.webhooks, name="manage-webhooks"),
+    path(
+        "manage/<uuid:organization_id>/webhooks/<uuid:endpoint_id>/",
+        webhooks.webhook,
+        name="manage-webhook",
+    ),
+    path(
+        "manage/<uuid:organization_id>/webhooks/<uuid:endpoint_id>/messages/<uuid:message_id>/",
+        webhooks.webhook_message,
+        name="manage-webhook-message",
+    ),
+    path(
+        "manage/<uuid:organization_id>/webhooks/<uuid:endpoint_id>/<str:action>/",
+        webhooks.webhook_action,
+        name="manage-webhook-action",
     ),
     path("invitation/", members.accept, name="accept-invitation"),
     path(".well-known/assetlinks.json", well_known.asset_links, name="asset-links"),

@@ -75,6 +75,7 @@ from smartqueue.support import operations as support
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.models import CaseAttachment
 from smartqueue.support.tests.factories import holder_of, open_case, picture, write_with_file
+from smartqueue.webhooks import operations as webhooks
 
 REGISTER_ENTRY = {
     "name": "Vidéo",
@@ -283,6 +284,9 @@ def make_world() -> World:
     )
     world.ids |= make_calendar(world)
     world.ids |= make_messages(world, now)
+    endpoint, told = make_webhook(place, now)
+    world.ids |= {"endpoints": endpoint, f"{place.organization.pk}/webhooks": endpoint}
+    world.ids |= {"webhooks/messages": told, f"{endpoint}/messages": told}
     file, sealed_key = archive.keep(b"archive")
     world.ids["exports"] = Export.objects.create(
         user_id=people["customer_a"].user_id,
@@ -323,6 +327,22 @@ def make_messages(world: World, now: datetime) -> dict[str, Any]:
         created_at=now,
     )
     return {"messages": message.pk, "batches": batch.pk}
+
+
+def make_webhook(place: Place, now: datetime) -> tuple[UUID, UUID]:
+    """Return a webhook of an organization, and a message that it was told."""
+    endpoint, _secret = webhooks.create_endpoint(
+        actor=place.owner,
+        organization_id=place.organization.pk,
+        url="https://hooks.example.org/",
+        now=now,
+    )
+    message = webhooks.send_test(actor=place.owner, endpoint_id=endpoint.pk, now=now)
+    claimed = webhooks.claim_next(endpoint.pk)
+    assert claimed is not None
+    answer = webhooks.Answer(milliseconds=9, status=204)
+    webhooks.record_answer(attempt_id=claimed.attempt_id, answer=answer, now=now)
+    return endpoint.pk, message.pk
 
 
 def make_calendar(world: World) -> dict[str, Any]:
@@ -536,6 +556,9 @@ PAGE_METHODS = {
         "manage/<uuid:organization_id>/settings/",
         "manage/<uuid:organization_id>/settings/logo/",
         "manage/<uuid:organization_id>/settings/history/<int:version>/restore/",
+        "manage/<uuid:organization_id>/webhooks/",
+        "manage/<uuid:organization_id>/webhooks/<uuid:endpoint_id>/<str:action>/",
+        "manage/<uuid:organization_id>/webhooks/<uuid:endpoint_id>/messages/<uuid:message_id>/",
         "invitation/",
         "device/",
         "sign-in/",
@@ -660,6 +683,7 @@ def address(world: World, route: str) -> str:
                 str(ids["organizations"]): "unknown.png",
                 str(ids["tickets"]): "park",
                 str(ids["queues"]): "pause",
+                str(ids["endpoints"]): "pause",
                 str(ids["cases"]): "close",
                 str(ids["calendars"]): "refresh",
                 str(ids["account/calendars"]): "renew",
@@ -892,6 +916,14 @@ REST_BODIES: dict[str, Body] = {
     "PUT api/privacy/register-entries/<uuid:pk>/": lambda w: REGISTER_ENTRY,
     "PATCH api/privacy/register-entries/<uuid:pk>/": lambda w: {"name": "Son"},
     "POST api/agents/sessions/": lambda w: {"counter": _text(w, "counters")},
+    "POST api/webhooks/endpoints/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "url": "https://example.org/hook",
+    },
+    "PATCH api/webhooks/endpoints/<uuid:endpoint_id>/": lambda w: {"description": "Ours"},
+    "POST api/webhooks/endpoints/<uuid:endpoint_id>/replay/": lambda w: {
+        "since": "2026-01-01T00:00:00Z"
+    },
     "POST api/support/cases/": lambda w: {
         "subject_type": "ticket",
         "subject_id": _text(w, "tickets"),

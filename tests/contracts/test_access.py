@@ -41,6 +41,7 @@ APPS = (
     "analytics",
     "privacy",
     "support",
+    "webhooks",
 )
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 

@@ -102,6 +102,7 @@ TAKEN: Final = {
     "POST api/appointments/absences/": {"organization"},
     "POST api/business/support-accesses/": {"organization"},
     "POST api/privacy/consents/": {"version"},
+    "POST api/webhooks/endpoints/": {"organization"},
     "POST api/privacy/register-entries/": {"organization"},
 }
 # What the world cannot answer with a success: codes, keys and second factors that it has not, what
