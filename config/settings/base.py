@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "smartqueue.queues",
     "smartqueue.analytics",
     "smartqueue.appointments",
+    "smartqueue.dialogues",
     "smartqueue.privacy",
     "smartqueue.support",
     "smartqueue.webhooks",
@@ -247,6 +248,10 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "book": {"account": "30/hour; 60/day", "device": "30/hour", "address": "300/10 minutes"},
     "feed": {"token": "60/hour", "address": "6000/hour"},
+    "text": {"phone": "30/hour; 100/day"},
+    "ussd": {"phone": "60/minute; 600/day"},
+    "missed_call": {"phone": "3/hour; 5/day"},
+    "phone_join": {"phone": "6/hour; 12/day"},
     "message": {"account": "60/hour", "organization": "1000/day"},
     "read": {"account": "600/minute", "address": "6000/minute"},
     "write": {"account": "300/minute", "address": "3000/minute"},
@@ -256,6 +261,9 @@ LIMITS_OPEN = frozenset({"join", "book", "read", "write"})
 # Every limit this many times as high: for a measurement, or a very large site.
 LIMITS_FACTOR = env.int("LIMITS_FACTOR", default=1)
 
+# Where people write and dial, as posters say it; empty where there is no such number.
+SMS_NUMBER = env.str("SMS_NUMBER", default="")
+USSD_CODE = env.str("USSD_CODE", default="")
 # Text messages go to mobile numbers of these countries only.
 SMS_REGIONS: list[str] = env.list("SMS_REGIONS", default=["SN"])
 
