@@ -29,6 +29,7 @@ APPS: Final[dict[str, "_StrPromise"]] = {
     "appointments": _("Appointments"),
     "support": _("Support"),
     "webhooks": _("Webhooks"),
+    "dialogues": _("Phones"),
     "analytics": _("Figures"),
 }
 
@@ -95,6 +96,9 @@ MODELS: Final[dict[str, tuple["_StrPromise", "_StrPromise"]]] = {
     "appointments.WaitlistEntry": (_("place on a waitlist"), _("places on waitlists")),
     "appointments.WaitlistOffer": (_("offer to the waitlist"), _("offers to the waitlist")),
     "privacy.RegisterEntry": (_("processing of its own"), _("processings of its own")),
+    "dialogues.BranchLine": (_("phone line of a branch"), _("phone lines of branches")),
+    "dialogues.Conversation": (_("conversation with a phone"), _("conversations with phones")),
+    "dialogues.GivenAnswer": (_("answer to a phone"), _("answers to phones")),
     "support.SupportCase": (_("support case"), _("support cases")),
     "support.CaseMessage": (_("message of a case"), _("messages of cases")),
     "support.CaseAttachment": (_("file of a case"), _("files of cases")),

@@ -31,6 +31,7 @@ urlpatterns = [
     path("api/analytics/", include("smartqueue.analytics.interfaces.urls")),
     path("api/appointments/", include("smartqueue.appointments.interfaces.urls")),
     path("api/appointments/", include("smartqueue.appointments.interfaces.calendar_urls")),
+    path("api/dialogues/", include("smartqueue.dialogues.interfaces.urls")),
     path("api/privacy/", include("smartqueue.privacy.interfaces.urls")),
     path("api/support/", include("smartqueue.support.interfaces.urls")),
     path("api/webhooks/", include("smartqueue.webhooks.interfaces.urls")),

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 class ActorKind(models.TextChoices):
     """
     Who knocks. A kiosk acts for whoever stands before it, at one branch; a display only shows what
-    is public there.
+    is public there. A phone is somebody known by the number that they write, dial or ring from.
     """
 
     ANONYMOUS = "anonymous"
@@ -14,6 +14,7 @@ class ActorKind(models.TextChoices):
     BOOKING = "booking"
     KIOSK = "kiosk"
     DISPLAY = "display"
+    PHONE = "phone"
     SYSTEM = "system"
 
 

@@ -249,6 +249,12 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         sealed_for="user_id",
         innocent=("counts",),
     ),
+    # Under a keyed digest of the number; what was answered is sealed.
+    "dialogues.BranchLine": Personal(innocent=("missed_call_number",)),
+    "dialogues.Conversation": Personal(
+        fields=("screen", "recent_branches"), innocent=("phone_digest", "session", "typed")
+    ),
+    "dialogues.GivenAnswer": Personal(fields=("sealed",), innocent=("phone_digest", "event_digest")),
     "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
     "privacy.RegisterEntry": Personal(
         innocent=("name", "purpose", "people", "data", "recipients", "security")

@@ -129,6 +129,12 @@ def _cookies_telling(subject: Subject) -> Iterator[Cookie]:
             yield row
 
 
+def _dialogues(subject: Subject) -> Q:
+    """What a phone said and was told: kept under a digest of its number."""
+    digests = [keyed_digest("dialogue phone", contact) for contact in subject.contacts]
+    return Q(phone_digest__in=digests)
+
+
 def _tickets(subject: Subject) -> Q:
     """Tickets of the account, and those under a proven phone that are no other account's."""
     of_phone = Q(phone__in=[*subject.contacts], customer=None) & ~Q(phone="")
@@ -1166,6 +1172,24 @@ PLACES: Final[tuple[Place, ...]] = (
         shown=("created_at", "expires_at", "used_at"),
         withheld=_all(SECRET, "phone_digest", "digest") | _all(INNER, "id", "attempts"),
         find=lambda s: Q(phone_digest__in=[digest_of_phone(c) for c in s.contacts]),
+    ),
+    Place(
+        label="dialogues.Conversation",
+        title=_("Text messages and USSD: your language, where you went last, where you are in the menu"),
+        kind="dialogue",
+        fate=Fate.DELETED,
+        shown=("language", "recent_branches", "screen", "used_at"),
+        withheld=_all(SECRET, "phone_digest") | _all(INNER, "id", "session", "typed"),
+        find=_dialogues,
+    ),
+    Place(
+        label="dialogues.GivenAnswer",
+        title=_("Answers to your text messages, calls and USSD"),
+        kind="dialogue_answer",
+        fate=Fate.DELETED,
+        withheld=_all(SECRET, "phone_digest", "event_digest")
+        | _all(REPEATED, "id", "sealed", "ends", "made_at"),
+        find=_dialogues,
     ),
     Place(
         label="privacy.Erasure",

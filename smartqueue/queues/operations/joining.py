@@ -35,6 +35,7 @@ from smartqueue.queues.operations import _lifecycle, _order
 from smartqueue.waits import Estimate
 
 OPEN_CHANNELS = frozenset({JoinChannel.WEB, JoinChannel.API})
+PHONE_CHANNELS = frozenset({JoinChannel.SMS, JoinChannel.USSD})
 
 
 @operation
@@ -292,6 +293,8 @@ def _channel_of(actor: Actor, channel: str | None, *, is_staff: bool) -> str:
         return JoinChannel.KIOSK
     if is_staff:
         return channel or JoinChannel.AGENT
+    if actor.kind is ActorKind.PHONE:
+        return channel if channel in PHONE_CHANNELS else JoinChannel.SMS
     return channel if channel in OPEN_CHANNELS else JoinChannel.API
 
 
