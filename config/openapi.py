@@ -40,7 +40,10 @@ API_TAGS: Final = [
     {"name": "agents", "description": "Sessions at a counter, and what agents are good at."},
     {"name": "locations", "description": "Communes of Senegal."},
     {"name": "notifications", "description": "Notifications, and messages that leave."},
-    {"name": "dialogues", "description": "How places are reached by text message, USSD and missed call."},
+    {
+        "name": "dialogues",
+        "description": "How places are reached by text message, USSD and missed call.",
+    },
     {"name": "support", "description": "Questions and complaints, and their answers."},
     {
         "name": "webhooks",

@@ -261,6 +261,9 @@ LIMITS_OPEN = frozenset({"join", "book", "read", "write"})
 # Every limit this many times as high: for a measurement, or a very large site.
 LIMITS_FACTOR = env.int("LIMITS_FACTOR", default=1)
 
+# Where people write and dial, as posters say it; empty where there is no such number.
+SMS_NUMBER = env.str("SMS_NUMBER", default="")
+USSD_CODE = env.str("USSD_CODE", default="")
 # Text messages go to mobile numbers of these countries only.
 SMS_REGIONS: list[str] = env.list("SMS_REGIONS", default=["SN"])
 

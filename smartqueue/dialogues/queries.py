@@ -52,8 +52,8 @@ def line_with_number(number: str) -> BranchLine | None:
 
 def lines_of_branches(ids: Iterable[str]) -> list[BranchLine]:
     """Return the lines of branches in the order given, without those that have none."""
-    order = list(ids)
-    found = {str(line.branch_id): line for line in _lines().filter(branch__in=order)}
+    order = [UUID(pk) for pk in ids]
+    found = {line.branch_id: line for line in _lines().filter(branch__in=order)}
     return [found[pk] for pk in order if pk in found]
 
 

@@ -106,7 +106,15 @@ def _plain(text: str) -> str:
 
 
 # What keyboards and the pages write that the alphabet lacks.
-_SIGNS: Final = {"’": "'", "‘": "'", "–": "-", "—": "-", "…": "...", "œ": "oe", "Œ": "OE"} | {
+_SIGNS: Final = {
+    "\u2019": "'",
+    "\u2018": "'",
+    "\u2013": "-",
+    "\u2014": "-",
+    "…": "...",
+    "œ": "oe",
+    "Œ": "OE",
+} | {
     "“": '"',
     "”": '"',
     "«": '"',

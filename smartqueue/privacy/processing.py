@@ -87,6 +87,14 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         recipients=(OPERATOR, SMS_OPERATORS, MAIL_SERVERS),
     ),
     Activity(
+        code="dialogues",
+        name=_("Tickets by text message, USSD and missed call"),
+        purpose=_("To serve people by their phone number alone, without internet"),
+        people=CUSTOMERS,
+        kinds=("dialogue", "dialogue_answer"),
+        recipients=(OPERATOR, SMS_OPERATORS),
+    ),
+    Activity(
         code="support",
         name=_("Questions and complaints"),
         purpose=_("To answer people about a ticket, a payment or a device"),

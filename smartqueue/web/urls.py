@@ -21,6 +21,7 @@ from smartqueue.web.views import (
     members,
     nearest,
     organization_settings,
+    phone_line,
     places,
     privacy,
     pwa,
@@ -119,6 +120,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/cases/<uuid:case_id>/<str:action>/", cases.action, name="manage-case-action"),
     *_support("support/", ""),
     *_support("t/<str:token>/support/", "ticket-"),
+    path("manage/branches/<uuid:branch_id>/phone/", phone_line.phone_line, name="manage-phone"),
     path("manage/branches/<uuid:branch_id>/devices/", devices.devices, name="manage-devices"),
     path(
         "manage/branches/<uuid:branch_id>/devices/<uuid:device_id>/<str:action>/",

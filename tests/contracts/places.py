@@ -543,6 +543,7 @@ PAGE_METHODS = {
         "t/<str:token>/support/new/",
         "t/<str:token>/support/cases/<uuid:case_id>/messages/",
         "t/<str:token>/support/cases/<uuid:case_id>/<str:action>/",
+        "manage/branches/<uuid:branch_id>/phone/",
         "manage/branches/<uuid:branch_id>/devices/",
         "manage/branches/<uuid:branch_id>/devices/<uuid:device_id>/<str:action>/",
         "manage/support/",
@@ -892,6 +893,7 @@ REST_BODIES: dict[str, Body] = {
         "services": [str(w.place.service.pk)],
     },
     "PATCH api/queues/queues/<uuid:queue_id>/": lambda w: {"name": "File"},
+    "PUT api/dialogues/branches/<uuid:branch_id>/line/": lambda w: {"code": "MAIRIE"},
     "PUT api/queues/queues/<uuid:queue_id>/roster/<str:day>/": lambda w: {
         "spans": [{"since": "08:00", "until": "12:00", "counters": 3}]
     },
@@ -1099,6 +1101,7 @@ FORMS: dict[str, Body] = {
         "ends_at": "2026-12-31T10:00",
     },
     "k/<str:token>/arrive/": lambda w: {"code": "AAAAAAAA"},
+    "manage/branches/<uuid:branch_id>/phone/": lambda w: {"code": "MAIRIE"},
     "manage/branches/<uuid:branch_id>/devices/": lambda w: {"kind": "kiosk", "name": "Entrance"},
     "manage/support/": lambda w: {
         "organization": _text(w, "organizations"),

@@ -91,7 +91,7 @@ def answer_once(event: Event, work: Work) -> UssdAnswer:
         try:
             return _do(actor=PHONE, now=event.now, event=event, work=work, is_counted=False)
         except JoinAhead:
-            limits.check("phone_join", once=event.key, phone=event.phone)
+            limits.check("phone_join", once=event.digest.hex(), phone=event.phone)
             return _do(actor=PHONE, now=event.now, event=event, work=work, is_counted=True)
     except Busy:
         raise

@@ -58,11 +58,11 @@ def answer_ussd(*, step: UssdStep, now: datetime) -> UssdAnswer:
     if not _talk.NUMBER.fullmatch(step.phone) or len(step.text) > MOST_TYPED:
         return failed
     key = f"ussd:{step.session_id}:{step.text}"
+    event = _talk.Event(key, step.phone, JoinChannel.USSD, now)
     try:
-        limits.check("ussd", once=key, phone=step.phone)
+        limits.check("ussd", once=event.digest.hex(), phone=step.phone)
     except TooManyRequests:
         return UssdAnswer(texts.fitted(texts.say(texts.FALLBACK, "too_often"), ussd=True), True)
-    event = _talk.Event(key, step.phone, JoinChannel.USSD, now)
     try:
         return _talk.answer_once(event, lambda talk: _answer(talk, step))
     except Busy:

@@ -33,13 +33,13 @@ def answer_missed_call(*, phone: str, called: str, event_id: str, now: datetime)
     line = queries.line_with_number(number.as_e164 if number and number.is_valid() else called)
     if line is None or line.missed_call_queue is None or not is_textable(phone):
         return
+    event = _talk.Event(f"ring:{event_id}", phone, JoinChannel.SMS, now)
     try:
-        limits.check("missed_call", once=event_id, phone=phone)
+        limits.check("missed_call", once=event.digest.hex(), phone=phone)
     except TooManyRequests:
         return
     queue: Queue = line.missed_call_queue
     queue.branch = line.branch
-    event = _talk.Event(f"ring:{event_id}", phone, JoinChannel.SMS, now)
     answer = _talk.answer_once(event, lambda talk: _joined(talk, queue))
     if notifications.can_send(Channel.SMS):
         notifications.send_message(

@@ -32,12 +32,11 @@ def answer_text(*, message: InboundText, now: datetime) -> str | None:
     """
     if not _talk.NUMBER.fullmatch(message.sender):
         return None
+    event = _talk.Event(f"text:{message.event_id}", message.sender, JoinChannel.SMS, now)
     try:
-        limits.check("text", once=message.event_id, phone=message.sender)
+        limits.check("text", once=event.digest.hex(), phone=message.sender)
     except TooManyRequests:
         return None
-    key = f"text:{message.event_id}"
-    event = _talk.Event(key, message.sender, JoinChannel.SMS, now)
     said = message.text
     return _talk.answer_once(event, lambda talk: UssdAnswer(_reply(talk, said), ends=True)).text
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from smartqueue.dialogues import queries as dialogue_queries
 from smartqueue.queues import queries as queue_queries
 from smartqueue.web import bookings, nearby, queries
 from smartqueue.web.views.branding import branded
@@ -53,4 +54,11 @@ def poster(request: HttpRequest, queue_id: UUID) -> HttpResponse:
     """Show the poster that a branch prints and hangs up: scan, join, wait elsewhere."""
     queue = queries.get_queue_to_join(queue_id)
     address = settings.PUBLIC_URL + reverse("web:join", args=[queue.pk])
-    return page(request, "poster.html", {"queue": queue, "address": address})
+    context = {
+        "queue": queue,
+        "address": address,
+        "line": dialogue_queries.line_of_branch(queue.branch_id),
+        "sms_number": settings.SMS_NUMBER,
+        "ussd_code": settings.USSD_CODE,
+    }
+    return page(request, "poster.html", context)

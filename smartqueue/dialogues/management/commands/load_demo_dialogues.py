@@ -20,7 +20,10 @@ CODES: Final = {
     "Hann Bel-Air": "HANN",
     "Thiès": "THIES",
 }
-NUMBER: Final = "+22133961{place:04d}"
+# The first place has the number that the pretend phones ring.
+NUMBERS: Final = dict(
+    zip(CODES, ("+221338000000", *(f"+22133961000{n}" for n in range(1, 6))), strict=True)
+)
 
 
 class Command(BaseCommand):
@@ -34,7 +37,7 @@ class Command(BaseCommand):
         actor = actor_of_user(owner.pk, is_platform_admin=False, language="fr")
         owned = Membership.objects.with_scopes_disabled().filter(user=owner)
         branches = Branch.objects.with_scopes_disabled().filter(
-            organization__in=owned.values("organization"), name_fr__in=CODES, closed_at=None
+            organization__in=owned.values("organization"), name__in=CODES, closed_at=None
         )
         lines = 0
         for branch in branches:
@@ -44,8 +47,8 @@ class Command(BaseCommand):
             operations.set_line(
                 actor=actor,
                 branch_id=branch.pk,
-                code=CODES[branch.name_fr],
-                missed_call_number=NUMBER.format(place=list(CODES).index(branch.name_fr) + 1),
+                code=CODES[branch.name],
+                missed_call_number=NUMBERS[branch.name],
                 missed_call_queue_id=queues[0].pk,
                 now=clock.now(),
             )

@@ -1,0 +1,71 @@
+"""The demonstration's places by the routes that providers call, and the pages of managers."""
+
+from io import StringIO
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from smartqueue.business.models import Branch
+from smartqueue.dialogues import queries
+from smartqueue.dialogues.models import BranchLine
+from smartqueue.queues.models import Ticket
+from smartqueue.queues.tests.conftest import Api
+from smartqueue.queues.tests.factories import make_place
+
+PHONE = "+221770001122"
+SECRET = "callback-secret-of-a-test"
+
+
+@pytest.mark.django_db
+def test_the_demonstration_is_visited_by_its_providers_routes(settings: Any) -> None:
+    settings.ALLOW_DEMO_ACCOUNTS = True
+    call_command("load_demo", stdout=StringIO())
+    for _ in range(2):
+        call_command("load_demo_dialogues", stdout=StringIO())
+    assert BranchLine.objects.with_scopes_disabled().count() == 6
+    settings.AFRICAS_TALKING_CALLBACK_SECRET = SECRET
+
+    def step(text: str) -> str:
+        form = {"sessionId": "s1", "serviceCode": "*245#", "phoneNumber": PHONE, "text": text}
+        path = f"/api/notifications/webhooks/africas-talking/ussd/{SECRET}/"
+        answer = Client().post(
+            path, urlencode(form), content_type="application/x-www-form-urlencoded"
+        )
+        return f"{answer.status_code} {answer.content.decode()}"
+
+    assert step("").startswith("200 CON SmartQueue")
+    assert step("1*MAIRIE A").startswith("200 CON ")
+    assert "END Ticket A001" in step("1*MAIRIE A*1")
+    assert step("1*MAIRIE A*1") == step("1*MAIRIE A*1")
+    assert Ticket.objects.with_scopes_disabled().filter(phone=PHONE).count() == 1
+
+
+@pytest.mark.django_db
+def test_a_manager_sets_the_line_that_the_poster_shows(settings: Any) -> None:
+    settings.SMS_NUMBER, settings.USSD_CODE = "24500", "*245#"
+    place = make_place()
+    path = f"dialogues/branches/{place.branch.pk}/line/"
+    owner = Api(place.owner)
+    before = owner.get(path).json()
+    given = {
+        "code": "Étoile 7",
+        "missed_call_number": "33 821 00 07",
+        "missed_call_queue": str(place.queue.pk),
+    }
+
+    saved = owner.call("put", path, given)
+    refused = owner.call("put", path, {**given, "missed_call_queue": None})
+    poster = Client().get(f"/q/{place.queue.pk}/poster/").content.decode()
+
+    assert (before["code"], before["suggested_code"]) == ("", "AGENCE")
+    assert saved.status_code == 200, saved.content
+    assert saved.json()["code"] == "ETOILE7"
+    assert refused.json()["errors"][0]["field"] == "missed_call_queue"
+    for shown in ("ETOILE7 A", "24500", "*245#", "+221338210007"):
+        assert shown in poster
+    again: Branch = make_place().branch
+    again.name = "Étoile"
+    assert queries.free_code(again) == "ETOILE"
