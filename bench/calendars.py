@@ -246,8 +246,8 @@ class Calendars:
 
     def _booked(self) -> str:
         """Return the statement that writes the bookings, all columns named."""
-        rows = self._connection.execute(_COLUMNS, ["appointments_appointment"]).fetchall()
-        columns = [name for (name,) in rows]
+        found = self._connection.execute(_COLUMNS, ["appointments_appointment"]).fetchall()
+        columns = [name for (name,) in found]
         values = [_OF_A_BOOKING.get(name, f"model.{name}") for name in columns]
         return _FILL_BOOKED.format(columns=", ".join(columns), values=", ".join(values))
 

@@ -154,7 +154,7 @@ def test_several_services_are_booked_as_one_visit_without_an_account(
     client: Client, town: Place
 ) -> None:
     """Held one after the other, proven by one code, shown, moved and cancelled together."""
-    other = factories.make_service(town.organization, name="Photo")
+    other = factories.make_service(town.organization)
     bookings.make_slot(town, service_id=other.pk)
     asked = {"code": "size", "label": "Taille ?", "kind": "text", "is_required": True}
     operations.set_booking_rules(actor=town.owner, service_id=other.pk, questions=[asked], now=NOW)
@@ -194,7 +194,7 @@ def test_several_services_are_booked_as_one_visit_without_an_account(
 
 
 def test_nobody_adds_to_the_visit_of_somebody_else(client: Client, town: Place) -> None:
-    other = factories.make_service(town.organization, name="Photo")
+    other = factories.make_service(town.organization)
     bookings.make_slot(town, service_id=other.pk)
     form = hold(client, town)
     path = f"/b/{town.branch.slug}/book/{other.pk}/with/{token_of(only().pk)}/"
