@@ -64,7 +64,7 @@ _STARTS = """
         FROM business_service AS s, business_branch AS b
     )
     SELECT bench_uuid(at) AS places_id, bench_uuid(at) AS id, pair.organization_id, pair.branch_id,
-           pair.service_id, at
+           pair.service_id, at, substr(md5(%(state)s), 1, 2) || lpad(to_hex(n), 8, '0') AS reference
     FROM generate_series(%(first)s::int, %(last)s::int) AS n
     JOIN pair ON pair.number = n %% %(pairs)s,
         LATERAL (SELECT (n / %(pairs)s) * %(step)s AS turn) AS t,
@@ -96,7 +96,7 @@ _OF_A_BOOKING = {
     "date": "own.at::date",
     "state": "%(state)s",
     "is_public": "true",
-    "reference": "substr(md5(own.id::text), 1, 10)",
+    "reference": "own.reference",
     "phone": "'+22177' || lpad((random() * 9999999)::int::text, 7, '0')",
     "next_reminder_at": "NULL",
     "created_at": "own.at - interval '3 days'",
