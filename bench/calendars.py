@@ -56,48 +56,62 @@ _COLUMNS = """
     AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
 """
 # Starts of a number of working days, of each service at each branch in turn; one booking at each.
-# What the trigger would count is written with the row.
-_FILL = """
+_STARTS = """
+    CREATE TEMPORARY TABLE bench_booked AS
     WITH pair AS (
         SELECT s.id AS service_id, b.id AS branch_id, b.organization_id,
                row_number() OVER (ORDER BY s.id, b.id) - 1 AS number
         FROM business_service AS s, business_branch AS b
-    ), start AS (
-        SELECT bench_uuid() AS id, pair.*, at, n
-        FROM generate_series(%(first)s::int, %(last)s::int) AS n,
-            LATERAL (SELECT (n / %(pairs)s) * %(step)s AS turn) AS t,
-            LATERAL (SELECT (%(days)s::date[])[1 + (turn / %(starts)s) %% cardinality(%(days)s::date[])]
-                + time '09:00' + turn %% %(starts)s * interval '30 minutes' AS at) AS a, pair
-        WHERE pair.number = n %% %(pairs)s
-    ), places AS (
-        INSERT INTO appointments_slotplaces (
-            id, organization_id, branch_id, service_id, starts_at, ends_at, busy_from, busy_until,
-            ceiling, public_ceiling, taken, public_taken, cooling)
-        SELECT id, organization_id, branch_id, service_id, at, at + interval '30 minutes', at,
-            at + interval '30 minutes', %(capacity)s, %(public)s, 1, 1, 0
-        FROM start RETURNING *
-    ), booked AS (
-        INSERT INTO appointments_appointment SELECT made.*
-        FROM places AS p, appointments_appointment AS model,
-            LATERAL jsonb_populate_record(model, jsonb_build_object(
-                'id', bench_uuid(), 'branch_id', p.branch_id, 'service_id', p.service_id,
-                'places_id', p.id, 'starts_at', p.starts_at, 'ends_at', p.ends_at,
-                'date', p.starts_at::date, 'state', %(state)s::text, 'is_public', true,
-                'reference', substr(md5(p.id::text), 1, 10),
-                'phone', '+22177' || lpad((random() * 9999999)::int::text, 7, '0'),
-                'next_reminder_at', NULL, 'created_at', p.starts_at - interval '3 days',
-                'booked_at', p.starts_at - interval '3 days')) AS made
-        WHERE model.id = %(model)s
-        RETURNING *
     )
+    SELECT bench_uuid(at) AS places_id, bench_uuid(at) AS id, pair.organization_id, pair.branch_id,
+           pair.service_id, at, substr(md5(%(state)s), 1, 2) || lpad(to_hex(n), 8, '0') AS reference
+    FROM generate_series(%(first)s::int, %(last)s::int) AS n
+    JOIN pair ON pair.number = n %% %(pairs)s,
+        LATERAL (SELECT (n / %(pairs)s) * %(step)s AS turn) AS t,
+        LATERAL (SELECT (%(days)s::date[])[1 + (turn / %(starts)s) %% cardinality(%(days)s::date[])]
+            + time '09:00' + turn %% %(starts)s * interval '30 minutes' AS at) AS a
+"""
+# What the trigger would count is written with the row.
+_FILL_PLACES = """
+    INSERT INTO appointments_slotplaces (
+        id, organization_id, branch_id, service_id, starts_at, ends_at, busy_from, busy_until,
+        ceiling, public_ceiling, taken, public_taken, cooling)
+    SELECT places_id, organization_id, branch_id, service_id, at, at + interval '30 minutes', at,
+        at + interval '30 minutes', %(capacity)s, %(public)s, 1, 1, 0
+    FROM bench_booked
+"""
+# As the product left the model, but for these.
+_FILL_BOOKED = """
+    INSERT INTO appointments_appointment ({columns})
+    SELECT {values} FROM bench_booked AS own, appointments_appointment AS model
+    WHERE model.id = %(model)s
+"""
+_OF_A_BOOKING = {
+    "id": "own.id",
+    "branch_id": "own.branch_id",
+    "service_id": "own.service_id",
+    "places_id": "own.places_id",
+    "starts_at": "own.at",
+    "ends_at": "own.at + interval '30 minutes'",
+    "date": "own.at::date",
+    "state": "%(state)s",
+    "is_public": "true",
+    "reference": "own.reference",
+    "phone": "'+22177' || lpad((random() * 9999999)::int::text, 7, '0')",
+    "next_reminder_at": "NULL",
+    "created_at": "own.at - interval '3 days'",
+    "booked_at": "own.at - interval '3 days'",
+}
+_FILL_STEPS = """
     INSERT INTO appointments_appointmentstep (
         id, organization_id, appointment_id, version, state, starts_at, side, at)
-    SELECT bench_uuid(), organization_id, id, step.version, step.state, starts_at, 'person', step.at
-    FROM booked, LATERAL (VALUES (1, 'confirmed', booked_at), (2, state, starts_at))
-        AS step(version, state, at)
-    WHERE step.version = 1 OR booked.state <> 'confirmed'
+    SELECT bench_uuid(step.at), organization_id, id, step.version, step.state, own.at, 'person',
+        step.at
+    FROM bench_booked AS own, LATERAL (
+        VALUES (1, 'confirmed', own.at - interval '3 days'), (2, %(state)s, own.at)
+    ) AS step (version, state, at)
+    WHERE step.version = 1 OR %(state)s <> 'confirmed'
 """
-_AT_ONCE = 100_000
 _TABLES = ("appointments_slotplaces", "appointments_appointment", "appointments_appointmentstep")
 
 COUNT_FREE = """
@@ -204,26 +218,38 @@ class Calendars:
         self._past = bookings
 
     def _fill(self, first: int, last: int, days: list[date], state: str, *, step: int) -> None:
-        with set_aside(self._connection, _TABLES):
+        here = self._connection
+        values = {
+            "first": first,
+            "last": last - 1,
+            "pairs": len(self.pairs),
+            "starts": STARTS_A_DAY,
+            "step": step,
+            "days": days,
+            "capacity": CAPACITY,
+            "public": PUBLIC,
+            "state": state,
+            "model": self._model,
+        }
+        here.execute("SET synchronous_commit = off")
+        here.execute("SET maintenance_work_mem = '512MB'")
+        here.execute(_STARTS, values)
+        with set_aside(here, _TABLES):
             self._triggers("DISABLE")
-            for start in range(first, last, _AT_ONCE):
-                self._connection.execute(
-                    _FILL,
-                    {
-                        "first": start,
-                        "last": min(start + _AT_ONCE, last) - 1,
-                        "pairs": len(self.pairs),
-                        "starts": STARTS_A_DAY,
-                        "step": step,
-                        "days": days,
-                        "capacity": CAPACITY,
-                        "public": PUBLIC,
-                        "state": state,
-                        "model": self._model,
-                    },
-                )
+            for statement in (_FILL_PLACES, self._booked(), _FILL_STEPS):
+                here.execute(statement, values)
             self._triggers("ENABLE")
-        self._connection.execute("VACUUM ANALYZE")
+        here.execute("DROP TABLE bench_booked")
+        here.execute("RESET maintenance_work_mem")
+        here.execute("RESET synchronous_commit")
+        here.execute("VACUUM ANALYZE")
+
+    def _booked(self) -> str:
+        """Return the statement that writes the bookings, all columns named."""
+        found = self._connection.execute(_COLUMNS, ["appointments_appointment"]).fetchall()
+        columns = [name for (name,) in found]
+        values = [_OF_A_BOOKING.get(name, f"model.{name}") for name in columns]
+        return _FILL_BOOKED.format(columns=", ".join(columns), values=", ".join(values))
 
     def _triggers(self, word: str) -> None:
         for table in _TABLES:

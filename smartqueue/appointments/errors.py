@@ -64,6 +64,16 @@ class AlreadyBooked(Conflict):
     title = _("This person already has an appointment at that time.")
 
 
+class VisitOverlaps(Conflict):
+    code = "visit_overlaps"
+    title = _("Another part of this visit is at that time. Choose a time before or after it.")
+
+
+class VisitTooLong(Conflict):
+    code = "visit_too_long"
+    title = _("A visit takes no more services. Book another appointment for it.")
+
+
 class TooManyAppointments(Conflict):
     code = "too_many_appointments"
     title = _("This person has as many appointments as the service allows.")

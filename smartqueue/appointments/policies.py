@@ -1,5 +1,6 @@
 """Fetch, tenant, right and lock in one call; unknown and forbidden answer the same."""
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
-from smartqueue.appointments.enums import ACTIVE, FeedKind
+from smartqueue.appointments.enums import ACTIVE, AppointmentState, FeedKind
 from smartqueue.appointments.models import (
     Appointment,
     AppointmentSlot,
@@ -25,7 +26,9 @@ from smartqueue.business.models import Branch, Membership, Service
 from smartqueue.business.policies import access_branch, access_service, can
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
+from smartqueue.common.db import RowOf, fetch_entering
 from smartqueue.common.errors import NotFound
+from smartqueue.common.postgis.base import entering
 
 
 @dataclass(slots=True)
@@ -58,15 +61,38 @@ def access_offer(actor: Actor, service_id: UUID, branch_id: UUID) -> Offer:
 
     :raises NotFound: unknown, retired or closed, another organization's branch, a device elsewhere
     """
-    branch = Branch.objects.with_scopes_disabled().filter(pk=branch_id, closed_at=None).first()
-    service = Service.objects.with_scopes_disabled().filter(pk=service_id, retired_at=None).first()
-    if branch is None or service is None or branch.organization_id != service.organization_id:
+    _, rows = fetch_entering(_SELECT_OFFER, [branch_id, service_id])
+    if not rows:
         raise NotFound
+    (row,) = rows
+    branch, service = _BRANCH.read(row), _SERVICE.read(row, len(_BRANCH))
     if actor.kind is ActorKind.DISPLAY or actor.branch_id not in {None, branch.pk}:
         raise NotFound
     is_staff = serves_at(actor, branch.organization_id, branch.pk)
     tenancy.enter(branch.organization_id)
-    return Offer(branch, service, rules_of(service), is_staff)
+    own = len(_BRANCH) + len(_SERVICE)
+    if row[own + _RULES.place("id")] is None:
+        rules = BookingRules(organization_id=service.organization_id, service=service)
+    else:
+        rules = _RULES.read(row, own)
+    return Offer(branch, service, rules, is_staff)
+
+
+_BRANCH = RowOf(
+    Branch, ("id", "organization_id", "name", "slug", "timezone", "country", "address", "closed_at")
+)
+_SERVICE = RowOf(Service)
+_RULES = RowOf(BookingRules)
+# Anybody may read an offer, so its row opens its organization on the way.
+_SELECT_OFFER = f"""
+    SELECT {entering("branch.organization_id")}, {_BRANCH.columns("branch")},
+           {_SERVICE.columns("service")}, {_RULES.columns("rules")}
+    FROM business_branch AS branch
+    JOIN business_service AS service ON service.organization_id = branch.organization_id
+    LEFT JOIN appointments_bookingrules AS rules ON rules.service_id = service.id
+    WHERE branch.id = %s AND branch.closed_at IS NULL
+      AND service.id = %s AND service.retired_at IS NULL
+"""  # noqa: S608  # names from the models
 
 
 def serves_at(actor: Actor, organization_id: UUID, branch_id: UUID) -> bool:
@@ -86,6 +112,57 @@ def is_holder(actor: Actor, appointment: Appointment) -> bool:
 def serves(actor: Actor, appointment: Appointment) -> bool:
     """Whether the actor is staff who serves at the appointment's branch, or the system itself."""
     return serves_at(actor, appointment.organization_id, appointment.branch_id)
+
+
+def booked_in_one_act(one: Appointment, other: Appointment) -> bool:
+    """Whether two of a series or a visit were booked by the same person in the same step."""
+    return (
+        one.booked_at is not None
+        and (one.series_id, one.visit_id) == (other.series_id, other.visit_id)
+        and (one.series_id or one.visit_id) is not None
+        and all(getattr(one, name) == getattr(other, name) for name in _OF_AN_ACT)
+    )
+
+
+_OF_AN_ACT = (
+    "organization_id",
+    "booked_at",
+    "booked_by_id",
+    "customer_id",
+    "phone",
+    "person_key",
+)
+
+
+def actor_beside(actor: Actor, one: Appointment, other: Appointment) -> Actor:
+    """
+    Return as whom somebody acts on another appointment of a series or a visit: who has the link of
+    one, with that of each that was booked in the same act; everybody else as themselves.
+    """
+    if actor.appointment_id == one.pk and booked_in_one_act(one, other):
+        return dataclasses.replace(actor, appointment_id=other.pk)
+    return actor
+
+
+def actor_of_hold_beside(actor: Actor, one: Appointment, other: Appointment) -> Actor:
+    """Return as whom somebody finishes another hold of a visit (`held_beside`)."""
+    if actor.appointment_id == one.pk:
+        return dataclasses.replace(actor, appointment_id=other.pk)
+    return actor
+
+
+def held_beside(appointment: Appointment) -> "QuerySet[Appointment]":
+    """Return the other holds of an appointment's visit; whoever holds one of them holds all."""
+    if appointment.visit_id is None:
+        none: QuerySet[Appointment] = Appointment.objects.none()
+        return none
+    rows: QuerySet[Appointment] = Appointment.objects.filter(
+        visit_id=appointment.visit_id,
+        organization=appointment.organization_id,
+        booked_by=appointment.booked_by_id,
+        state=AppointmentState.HELD,
+    )
+    return rows.exclude(pk=appointment.pk)
 
 
 def access_arrival(actor: Actor, appointment_id: UUID, reference: str = "") -> Appointment:

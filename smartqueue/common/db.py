@@ -427,7 +427,7 @@ _refusals: dict[str, type[Conflict]] = {}
 
 
 def name_refusals(by_constraint: Mapping[str, type[Conflict]]) -> None:
-    """Say what the database's refusal of a double means, by the name of the unique constraint."""
+    """Say what the database's refusal of a write means, by the name of the constraint."""
     _refusals.update(by_constraint)
 
 
@@ -467,7 +467,7 @@ def _send(writes: list[Write], *, committing: Any = None) -> None:
             execute(statement, values)
     except IntegrityError as error:
         cause = error.__cause__
-        name = cause.diag.constraint_name if isinstance(cause, pg_errors.UniqueViolation) else None
+        name = cause.diag.constraint_name if isinstance(cause, pg_errors.IntegrityError) else None
         refusal = _refusals.get(name or "")
         if refusal is None:
             raise

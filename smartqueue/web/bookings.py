@@ -169,6 +169,16 @@ def together_with(appointment: Appointment) -> list[Appointment]:
     return list(rows.exclude(state=AppointmentState.EXPIRED).order_by("starts_at", "id"))
 
 
+def held_with(appointment: Appointment) -> list[Appointment]:
+    """Return the holds of one visit by time, itself among them; none of what is no visit yet."""
+    if appointment.visit_id is None:
+        return []
+    rows = queries.list_appointments().filter(organization=appointment.organization_id)
+    rows = rows.filter(visit_id=appointment.visit_id, state=AppointmentState.HELD)
+    found = list(rows.order_by("starts_at", "id"))
+    return found if len(found) > 1 else []
+
+
 @dataclass(frozen=True, slots=True)
 class Own:
     """A person's appointments ahead, those that are over, and where they wait."""

@@ -67,6 +67,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/calendars/<uuid:feed_id>/<str:action>/", calendars.change, name="account-feed"),
     path("b/<slug:slug>/book/", booking.services, name="book"),
     path("b/<slug:slug>/book/<uuid:service_id>/", booking.times, name="book-times"),
+    path("b/<slug:slug>/book/with/<str:token>/", booking.services, name="book-more"),
+    path(
+        "b/<slug:slug>/book/<uuid:service_id>/with/<str:token>/",
+        booking.times,
+        name="book-more-times",
+    ),
     path("b/<slug:slug>/book/<uuid:service_id>/wait/", booking.wait, name="book-wait"),
     path("a/<str:token>/", appointment.appointment, name="appointment"),
     path("a/<str:token>/form/", booking.form, name="book-form"),

@@ -503,6 +503,7 @@ PAGE_METHODS = {
         "k/<str:token>/arrive/",
         "b/<slug:slug>/book/<uuid:service_id>/",
         "b/<slug:slug>/book/<uuid:service_id>/wait/",
+        "b/<slug:slug>/book/<uuid:service_id>/with/<str:token>/",
         "a/<str:token>/form/",
         "a/<str:token>/move/",
         "a/<str:token>/<str:action>/",

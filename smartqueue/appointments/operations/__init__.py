@@ -2,6 +2,8 @@
 
 from smartqueue.appointments.operations._taking import Person, Wish
 from smartqueue.appointments.operations.booking import (
+    MOST_OF_A_VISIT,
+    add_to_visit,
     book_appointment,
     book_series,
     book_visit,
@@ -66,6 +68,7 @@ from smartqueue.appointments.operations.waitlist import (
 )
 
 __all__ = [
+    "MOST_OF_A_VISIT",
     "Answer",
     "NewFeed",
     "Person",
@@ -73,6 +76,7 @@ __all__ = [
     "accept_offer",
     "add_absence",
     "add_busy_calendar",
+    "add_to_visit",
     "approve_appointment",
     "book_appointment",
     "book_series",

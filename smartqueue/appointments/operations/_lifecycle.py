@@ -5,17 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import IntegrityError
-from psycopg import errors as pg_errors
-
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.appointments import events, policies
 from smartqueue.appointments.enums import AppointmentState, Side
 from smartqueue.appointments.errors import AgentBusy, AlreadyBooked, SlotFull
 from smartqueue.appointments.models import Appointment, AppointmentStep
-from smartqueue.common.db import insert_rows, update_row, written_together
-from smartqueue.common.errors import Conflict
+from smartqueue.common.db import insert_rows, name_refusals, update_row, written_together
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 
@@ -56,12 +52,14 @@ FIELDS: Final = (
     "next_reminder_at",
     "ticket",
 )
-_REFUSALS: Final[Mapping[str, type[Conflict]]] = {
-    "appointment_once_per_customer": AlreadyBooked,
-    "appointment_once_per_phone": AlreadyBooked,
-    "places_not_oversold": SlotFull,
-    "places_one_agent_at_a_time": AgentBusy,
-}
+name_refusals(
+    {
+        "appointment_once_per_customer": AlreadyBooked,
+        "appointment_once_per_phone": AlreadyBooked,
+        "places_not_oversold": SlotFull,
+        "places_one_agent_at_a_time": AgentBusy,
+    }
+)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -94,7 +92,8 @@ def side_of(actor: Actor, appointment: Appointment) -> Side:
 
 def record(change: Change) -> Appointment:
     """
-    Write a change whole: appointment, step, event. What the database refuses is named.
+    Write a change whole: appointment, step, event, before the unit's next statement or with its
+    end. What the database refuses is named then.
 
     :raises AlreadyBooked: the person has another appointment at that time
     :raises SlotFull: the places are taken after all
@@ -104,27 +103,14 @@ def record(change: Change) -> Appointment:
     if change.from_state is not None:
         appointment.version += 1
     appointment.sequence += change.is_seen
-    try:
+    with written_together():
         if change.from_state is None:
             insert_rows([appointment])
         else:
             update_row(appointment, FIELDS)
-    except IntegrityError as error:
-        refusal = _refusal(error)
-        if refusal is None:
-            raise
-        raise refusal from error
-    with written_together():
         insert_rows([_step(change)])
         outbox.publish(_event(change))
     return appointment
-
-
-def _refusal(error: IntegrityError) -> type[Conflict] | None:
-    cause = error.__cause__
-    if not isinstance(cause, pg_errors.IntegrityError):
-        return None
-    return _REFUSALS.get(cause.diag.constraint_name or "")
 
 
 def _step(change: Change) -> AppointmentStep:

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -26,6 +25,7 @@ from smartqueue.appointments.errors import (
 from smartqueue.appointments.models import Appointment, BookingRules
 from smartqueue.appointments.policies import Offer
 from smartqueue.common.crypto import keyed_digest
+from smartqueue.common.db import fetch_all
 from smartqueue.common.errors import FieldError, InvalidInput
 
 # Without what is read one for the other.
@@ -33,6 +33,11 @@ ALPHABET: Final = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 REFERENCE_LENGTH: Final = 8
 KEY_LENGTH: Final = Appointment._meta.get_field("person_key").max_length
 LONGEST_ANSWER: Final = 500
+# In the order given, so that two who wait for the same do not wait for each other.
+_WAIT = """
+    SELECT pg_advisory_xact_lock(hashtextextended(who, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (who, n) ORDER BY n
+"""
 
 
 def new_reference() -> str:
@@ -61,12 +66,10 @@ def wait_for_person(
     offer: Offer, customer_id: UUID | None, phone: str, device: bytes | None = None
 ) -> None:
     """Let one booking of a person, or a device, for a service be looked at and made at a time."""
-    for who in filter(None, (str(customer_id or ""), phone, device.hex() if device else "")):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"appointments {offer.service.pk} {who}"],
-            )
+    known = (str(customer_id or ""), phone, device.hex() if device else "")
+    names = [f"appointments {offer.service.pk} {who}" for who in known if who]
+    if names:
+        fetch_all(_WAIT, [names])
 
 
 def digest_of_device(offer: Offer, device: str) -> bytes | None:
@@ -77,13 +80,22 @@ def digest_of_device(offer: Offer, device: str) -> bytes | None:
 
 
 def holds_left_behind(
-    offer: Offer, customer_id: UUID | None, person_key: str, device: bytes | None
+    offer: Offer,
+    customer_id: UUID | None,
+    person_key: str,
+    device: bytes | None,
+    *,
+    beside: Collection[Appointment] = (),
 ) -> list[Appointment]:
     """
     Return the holds that somebody went back from: of a signed-in person for a service, of a device
-    without one. What the waitlist offers is none of them.
+    without one, of a visit for the same service. What the waitlist offers is none of them.
+
+    `beside` are the holds of the visit that is being added to.
     """
-    if customer_id is not None:
+    if beside:
+        own = Q(pk__in=[row.pk for row in beside], service=offer.service)
+    elif customer_id is not None:
         own = Q(customer=customer_id, service=offer.service, person_key=person_key)
     elif device is not None:
         own = Q(held_for=device)

@@ -6,6 +6,7 @@ form that was not finished, an offer that was not answered.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 
 from smartqueue.accounts.actor import SYSTEM
-from smartqueue.appointments import events, queries
+from smartqueue.appointments import events, policies, queries
 from smartqueue.appointments.availability import Slot, slots_at
 from smartqueue.appointments.enums import AppointmentState, Side
 from smartqueue.appointments.errors import (
@@ -30,21 +31,23 @@ from smartqueue.appointments.operations import _lifecycle, _waiting
 from smartqueue.appointments.policies import Offer
 from smartqueue.appointments.queries import Bookable, Openings
 from smartqueue.common import clock
-from smartqueue.common.db import fetch_one
+from smartqueue.common.db import execute, fetch_all, fetch_one
 from smartqueue.common.errors import Problem
 from smartqueue.common.ids import new_id
 
+# With the ceilings of its slot: nobody has booked there, so they need not be raised under a lock.
 _MAKE = """
     INSERT INTO appointments_slotplaces (
         id, organization_id, branch_id, service_id, agent_id, starts_at, ends_at, busy_from,
         busy_until, ceiling, public_ceiling, taken, public_taken, cooling)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, 0, 0)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0)
     ON CONFLICT (service_id, branch_id, starts_at, agent_id) DO NOTHING
+    RETURNING id
 """
 _FIND = """
-    SELECT id FROM appointments_slotplaces
+    SELECT id, agent_id, taken, public_taken FROM appointments_slotplaces
     WHERE service_id = %s AND branch_id = %s AND starts_at = %s
-      AND agent_id IS NOT DISTINCT FROM %s
+      AND (agent_id IS NULL OR agent_id = ANY(%s))
 """
 _COOL = """
     UPDATE appointments_slotplaces
@@ -62,16 +65,20 @@ _RAISE = """
 def bookable_on(offer: Offer, starts_at: datetime) -> Bookable | None:
     """Return the calendar of what somebody comes to book, around a moment."""
     day = clock.service_date(starts_at, offer.branch.timezone)
-    found = queries.get_bookable(offer.service, offer.branch, day, day)
-    if found is not None:
-        offer.rules = found.rules
-    return found
+    return queries.get_bookable(offer.service, offer.branch, day, day, rules=offer.rules)
 
 
 def refusal(
-    kind: type[Problem], offer: Offer, now: datetime, around: datetime, people: int, **extra: Any
+    kind: type[Problem],
+    offer: Offer,
+    now: datetime,
+    around: datetime,
+    people: int,
+    *,
+    known: Bookable | None = None,
+    **extra: Any,
 ) -> Problem:
-    """Return a failure that says what is free next."""
+    """Return a failure that says what is free next; `known` is the offer's calendar, if loaded."""
     free = queries.next_free(
         offer.service,
         offer.branch,
@@ -79,6 +86,8 @@ def refusal(
         around=around,
         people=people,
         is_public=not offer.is_staff,
+        rules=offer.rules,
+        schedule=known.calendar.schedule if known else None,
     )
     return kind(**extra, next_free=free)
 
@@ -100,7 +109,7 @@ def slots_to_book(
     if agent_id is not None:
         slots = [slot for slot in slots if slot.agent == agent_id]
     if bookable is None or not slots:
-        raise refusal(NotOffered, offer, now, starts_at, people)
+        raise refusal(NotOffered, offer, now, starts_at, people, known=bookable)
     return bookable, slots
 
 
@@ -117,33 +126,82 @@ def _check_time(offer: Offer, starts_at: datetime, now: datetime, people: int) -
         raise refusal(TooFarAhead, offer, now, now, people)
 
 
-def make_places(bookable: Bookable, slots: Iterable[Slot]) -> list[UUID]:
-    """Return the ids of the places of these slots, made where nobody has asked for them before."""
-    found = []
-    calendar = bookable.calendar
+@dataclass(slots=True)
+class Rows:
+    """
+    The rows of some slots' places, by agent: as they were found, and those made just now, which
+    are locked and of which nothing is taken.
+    """
+
+    found: dict[UUID | None, tuple[UUID, int, int]]
+    made: dict[UUID | None, SlotPlaces] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[UUID]:
+        """The ids of all, made or found."""
+        return [row[0] for row in self.found.values()] + [row.pk for row in self.made.values()]
+
+
+def find_places(bookable: Bookable, slots: list[Slot]) -> Rows:
+    """Return the places of slots of one start that somebody has asked for before."""
+    agents = [slot.agent for slot in slots if slot.agent]
+    asked = [bookable.service.pk, bookable.branch.pk, slots[0].starts_at, agents]
+    wanted = {slot.agent for slot in slots}
+    return Rows(
+        {agent: (pk, *taken) for pk, agent, *taken in fetch_all(_FIND, asked) if agent in wanted}
+    )
+
+
+def make_places(bookable: Bookable, slots: list[Slot], rows: Rows) -> None:
+    """Make the places that nobody has asked for before."""
     for slot in slots:
-        key = (bookable.service.pk, bookable.branch.pk, slot.starts_at, slot.agent)
-        row = fetch_one(_FIND, key)
-        if row is None:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    _MAKE,
-                    [
-                        new_id(),
-                        bookable.branch.organization_id,
-                        bookable.branch.pk,
-                        bookable.service.pk,
-                        slot.agent,
-                        slot.starts_at,
-                        slot.ends_at,
-                        slot.starts_at - timedelta(minutes=calendar.before),
-                        slot.ends_at + timedelta(minutes=calendar.after),
-                    ],
-                )
-            row = fetch_one(_FIND, key)
-        assert row is not None  # noqa: S101  # made a moment ago
-        found.append(row[0])
-    return found
+        if slot.agent in rows.found:
+            continue
+        row = _new_places(bookable, slot)
+        if fetch_one(_MAKE, [getattr(row, name) for name in _COLUMNS]) is not None:
+            rows.made[slot.agent] = row
+        else:
+            # Somebody made it in between; a statement of its own sees it.
+            rows.found |= find_places(bookable, [slot]).found
+
+
+_COLUMNS = (
+    "id",
+    "organization_id",
+    "branch_id",
+    "service_id",
+    "agent_id",
+    "starts_at",
+    "ends_at",
+    "busy_from",
+    "busy_until",
+    "ceiling",
+    "public_ceiling",
+)
+
+
+def _new_places(bookable: Bookable, slot: Slot) -> SlotPlaces:
+    calendar = bookable.calendar
+    return SlotPlaces(
+        id=new_id(),
+        organization_id=bookable.branch.organization_id,
+        branch_id=bookable.branch.pk,
+        service_id=bookable.service.pk,
+        agent_id=slot.agent,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        busy_from=slot.starts_at - timedelta(minutes=calendar.before),
+        busy_until=slot.ends_at + timedelta(minutes=calendar.after),
+        ceiling=slot.capacity,
+        public_ceiling=slot.public_capacity,
+    )
+
+
+def lock_places(rows: Rows, also: Iterable[UUID] = ()) -> dict[UUID, SlotPlaces]:
+    """Lock what was found, in order of ids, with other places; what was made is locked already."""
+    made = {row.pk: row for row in rows.made.values()}
+    others = {*also, *(row[0] for row in rows.found.values())} - set(made)
+    return made | (policies.lock_places(others) if others else {})
 
 
 def settle(bookable: Bookable, places: SlotPlaces, now: datetime) -> None:
@@ -191,9 +249,15 @@ def left(
     bookable: Bookable, slot: Slot, now: datetime, *, is_public: bool, is_waitlist: bool = False
 ) -> int:
     """Return the places left at a slot whose row is locked and settled."""
-    day = clock.service_date(slot.starts_at, bookable.branch.timezone)
-    openings = Openings([bookable], day, day, now, is_public=is_public, is_waitlist=is_waitlist)
+    openings = _openings(bookable, slot, now, is_public=is_public, is_waitlist=is_waitlist)
     return openings.left_at(bookable, slot)
+
+
+def _openings(
+    bookable: Bookable, slot: Slot, now: datetime, *, is_public: bool, is_waitlist: bool = False
+) -> Openings:
+    day = clock.service_date(slot.starts_at, bookable.branch.timezone)
+    return Openings([bookable], day, day, now, is_public=is_public, is_waitlist=is_waitlist)
 
 
 def slot_of_places(bookable: Bookable | None, places: SlotPlaces) -> Slot | None:
@@ -204,14 +268,16 @@ def slot_of_places(bookable: Bookable | None, places: SlotPlaces) -> Slot | None
     return next((slot for slot in here if slot.agent == places.agent_id), None)
 
 
-def raise_ceiling(places_id: UUID, slot: Slot) -> None:
+def raise_ceiling(places: SlotPlaces, slot: Slot) -> None:
     """Let the constraint allow what the pattern allows today; who is booked beyond that stays."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RAISE, [slot.capacity, slot.public_capacity, places_id])
+    if (places.ceiling, places.public_ceiling) == (slot.capacity, slot.public_capacity):
+        return
+    places.ceiling, places.public_ceiling = slot.capacity, slot.public_capacity
+    execute(_RAISE, [slot.capacity, slot.public_capacity, places.pk])
 
 
 def check_room(
-    offer: Offer, bookable: Bookable, slots: list[Slot], people: int, now: datetime
+    offer: Offer, bookable: Bookable, slots: list[Slot], rows: Rows, people: int, now: datetime
 ) -> None:
     """
     Refuse without a lock what is plainly full, so that a crowd at one place does not stand in line
@@ -219,20 +285,37 @@ def check_room(
 
     :raises SlotFull, AgentBusy: with what is free next
     """
-    day = clock.service_date(slots[0].starts_at, bookable.branch.timezone)
-    openings = Openings([bookable], day, day, now, is_public=not offer.is_staff)
+    if any(_seems_free(offer, slot, rows.found.get(slot.agent), people) for slot in slots):
+        return
+    openings = _openings(bookable, slots[0], now, is_public=not offer.is_staff)
     free = max(openings.left_at(bookable, slot) for slot in slots)
     if free < people:
-        raise full(offer, slots[0], people, now, free, is_empty=openings.is_empty_at(slots[0]))
+        is_empty = openings.is_empty_at(slots[0])
+        raise full(offer, bookable, slots[0], people, now, free, is_empty=is_empty)
+
+
+def _seems_free(offer: Offer, slot: Slot, row: tuple[UUID, int, int] | None, people: int) -> bool:
+    """Whether a start has room by its row alone; holds that are over are in the way there."""
+    _, taken, public = row or (None, 0, 0)
+    free = slot.capacity - taken
+    return (free if offer.is_staff else min(free, slot.public_capacity - public)) >= people
 
 
 def full(
-    offer: Offer, slot: Slot, people: int, now: datetime, free: int, *, is_empty: bool
+    offer: Offer,
+    bookable: Bookable,
+    slot: Slot,
+    people: int,
+    now: datetime,
+    free: int,
+    *,
+    is_empty: bool,
 ) -> Problem:
     """Return the refusal of a start without room: full, or its agent's time is taken elsewhere."""
     if slot.agent is not None and is_empty:
-        return refusal(AgentBusy, offer, now, slot.starts_at, people)
-    return refusal(SlotFull, offer, now, slot.starts_at, people, free=max(free, 0))
+        return refusal(AgentBusy, offer, now, slot.starts_at, people, known=bookable)
+    free = max(free, 0)
+    return refusal(SlotFull, offer, now, slot.starts_at, people, known=bookable, free=free)
 
 
 def pick(
@@ -250,17 +333,21 @@ def pick(
     """
     places = by_slot(locked)
     most = 0
+    is_public = not offer.is_staff
+    openings = _openings(bookable, slots[0], now, is_public=is_public)
     for slot in slots:
         row = places[slot.starts_at, slot.agent]
-        settle(bookable, row, now)
-        free = left(bookable, slot, now, is_public=not offer.is_staff)
+        if openings.has_due(slot):
+            settle(bookable, row, now)
+            openings = _openings(bookable, slots[0], now, is_public=is_public)
+        free = openings.left_at(bookable, slot)
         if free >= people:
-            raise_ceiling(row.pk, slot)
+            raise_ceiling(row, slot)
             return row, slot
         most = max(most, free)
     first = slots[0]
     is_empty = places[first.starts_at, first.agent].taken == 0
-    raise full(offer, first, people, now, most, is_empty=is_empty)
+    raise full(offer, bookable, first, people, now, most, is_empty=is_empty)
 
 
 def by_slot(locked: dict[UUID, SlotPlaces]) -> dict[tuple[datetime, UUID | None], SlotPlaces]:
@@ -285,7 +372,7 @@ def offer_to_waitlist(bookable: Bookable | None, places: SlotPlaces, now: dateti
         entry = _waiting.next_in_order(bookable, places, free)
         if entry is None:
             return kept
-        raise_ceiling(places.pk, slot)
+        raise_ceiling(places, slot)
         _waiting.offer(bookable, places, entry, now)
         kept += entry.people
 

@@ -48,7 +48,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Who asks for which time, for whom, and what the appointment belongs to."""
+    """
+    Who asks for which time, for whom, and what the appointment belongs to; `beside` are the holds of
+    its visit, which stay but for one of the same service.
+    """
 
     actor: Actor
     wish: Wish
@@ -58,6 +61,7 @@ class Booking:
     visit_id: UUID | None = None
     series_id: UUID | None = None
     device: str = ""
+    beside: tuple[Appointment, ...] = ()
 
 
 def take(offer: Offer, booking: Booking, *, is_held: bool) -> Appointment:
@@ -71,7 +75,9 @@ def take(offer: Offer, booking: Booking, *, is_held: bool) -> Appointment:
     is_unknown = customer_id is None and not offer.is_staff and actor.kind is not ActorKind.KIOSK
     device = _people.digest_of_device(offer, booking.device) if is_unknown else None
     _people.wait_for_person(offer, customer_id, person.phone, device)
-    behind = _people.holds_left_behind(offer, customer_id, person_key, device)
+    behind = _people.holds_left_behind(
+        offer, customer_id, person_key, device, beside=booking.beside
+    )
     left = [row.pk for row in behind]
     earlier = _people.same_booking(offer, wish.starts_at, customer_id, person.phone, person_key)
     if earlier is not None and _is_same_hold(earlier, booking, is_held=is_held):
@@ -91,12 +97,13 @@ def take(offer: Offer, booking: Booking, *, is_held: bool) -> Appointment:
             besides=left,
         )
     # Who changes the number of people counts against what they hold themselves.
+    rows = _places.find_places(bookable, slots)
     if not any(row.starts_at == wish.starts_at for row in behind):
-        _places.check_room(offer, bookable, slots, wish.people, now)
-    wanted = _places.make_places(bookable, slots)
-    locked = policies.lock_places([*wanted, *(row.places_id for row in behind)])
+        _places.check_room(offer, bookable, slots, rows, wish.people, now)
+    _places.make_places(bookable, slots, rows)
+    locked = _places.lock_places(rows, [row.places_id for row in behind])
     _give_back_holds(left, locked, now)
-    targets = {pk: row for pk, row in locked.items() if pk in wanted}
+    targets = {pk: row for pk, row in locked.items() if pk in rows.ids}
     places, slot = _places.pick(offer, bookable, slots, targets, wish.people, now)
     appointment = Appointment(
         id=new_id(),

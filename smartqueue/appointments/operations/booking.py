@@ -6,16 +6,23 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.appointments import policies
+from smartqueue.appointments.enums import AppointmentState
+from smartqueue.appointments.errors import HoldExpired, VisitOverlaps, VisitTooLong
 from smartqueue.appointments.models import Appointment
-from smartqueue.appointments.operations._taking import Booking, Person, Wish, take
+from smartqueue.appointments.operations import _places
+from smartqueue.appointments.operations._taking import Booking, Person, Wish, is_over, take
 from smartqueue.common.db import operation
+from smartqueue.common.errors import NotFound
 from smartqueue.common.ids import new_id
 from smartqueue.limits import operations as limits
 
 MOST_OF_A_SERIES: Final = 26
+MOST_OF_A_VISIT: Final = 5
 
 
 def count_booking(*, actor: Actor, device: str = "", once: str = "") -> None:
@@ -61,6 +68,57 @@ def hold_appointment(
     offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
     booking = Booking(actor, wish, person or Person(), now, channel, device=device)
     return take(offer, booking, is_held=True)
+
+
+@operation
+def add_to_visit(
+    *,
+    actor: Actor,
+    holder: Actor,
+    appointment_id: UUID,
+    wish: Wish,
+    now: datetime,
+    channel: str | None = None,
+    device: str = "",
+) -> Appointment:
+    """
+    Hold places of another service beside those that somebody holds at the same branch: one visit,
+    which is confirmed whole and kept as long as the newest hold.
+
+    `holder` is whoever holds the first, by token or by account. A service that the visit has already
+    is taken at the new time instead.
+
+    :raises NotFound: unknown, not the holder's, or held by another person or for another branch
+    :raises HoldExpired: with what is free next
+    :raises VisitOverlaps: the person has another part of the visit at that time
+    :raises VisitTooLong: it has as many services as a visit takes
+    :raises NotOffered, InThePast, TooSoon, TooFarAhead, SlotFull, AgentBusy: with what is free next
+    :raises NotBookable, TooManyPeople, TooManyAppointments, TooManyNoShows: by the service's rules
+    """
+    first = policies.access_appointment(holder, appointment_id)
+    offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
+    if first.branch_id != wish.branch_id or first.booked_by_id != actor.user_id:
+        raise NotFound
+    if first.state != AppointmentState.HELD or is_over(first, now):
+        raise _places.refusal(HoldExpired, offer, now, wish.starts_at, wish.people)
+    visit_id = first.visit_id or new_id()
+    beside = Appointment.objects.filter(
+        Q(pk=first.pk) | Q(visit_id=visit_id), state=AppointmentState.HELD
+    )
+    others = beside.exclude(service=wish.service_id)
+    if others.count() >= MOST_OF_A_VISIT:
+        raise VisitTooLong
+    person = Person(customer_name=first.customer_name, language=first.language)
+    booking = Booking(
+        actor, wish, person, now, channel, visit_id, device=device, beside=tuple(beside)
+    )
+    added = take(offer, booking, is_held=True)
+    if others.filter(starts_at__lt=added.ends_at, ends_at__gt=added.starts_at).exists():
+        raise VisitOverlaps
+    # Theirs is the lock of their places; what has ended meanwhile is held no more.
+    beside.update(visit_id=visit_id, free_at=added.free_at)
+    added.visit_id = visit_id
+    return added
 
 
 @operation

@@ -54,8 +54,10 @@ def reschedule_appointment(
     bookable, slots = _places.slots_to_book(offer, starts_at, now, seen.people, agent_id)
     if not offer.is_staff:
         _people.wait_for_person(offer, seen.customer_id, seen.phone)
-    _places.check_room(offer, bookable, slots, seen.people, now)
-    ids = _places.make_places(bookable, slots)
+    rows = _places.find_places(bookable, slots)
+    _places.check_room(offer, bookable, slots, rows, seen.people, now)
+    _places.make_places(bookable, slots, rows)
+    ids = rows.ids
     appointment, locked = policies.access_appointment_locked(
         actor, appointment_id, holder=True, also=ids
     )
@@ -206,7 +208,9 @@ def cancel_series(
     """
     Give up an appointment of a series or a visit, and those of it that come after.
 
-    :raises NotFound: unknown, or not the actor's
+    The link of one reaches those that were booked in the same act.
+
+    :raises NotFound: unknown, or one of them is not the actor's; then none is cancelled
     :raises TooLateToCancel: one of them, by the service's rules; then none is cancelled
     """
     first = policies.access_appointment(actor, appointment_id)
@@ -216,9 +220,15 @@ def cancel_series(
     rows = Appointment.objects.filter(
         **together, organization=first.organization_id, starts_at__gte=first.starts_at
     )
-    ids = list(rows.filter(state__in=MOVABLE).order_by("places_id").values_list("pk", flat=True))
+    ahead = list(rows.filter(state__in=MOVABLE).order_by("places_id", "id"))
     return [
-        cancel_appointment(actor=actor, appointment_id=pk, now=now, reason=reason) for pk in ids
+        cancel_appointment(
+            actor=policies.actor_beside(actor, first, row),
+            appointment_id=row.pk,
+            now=now,
+            reason=reason,
+        )
+        for row in ahead
     ]
 
 

@@ -20,7 +20,7 @@ from smartqueue.appointments.operations._taking import is_over
 from smartqueue.appointments.operations.confirming import offer_of
 from smartqueue.common import tenancy
 from smartqueue.common.crypto import keyed_digest
-from smartqueue.common.db import operation
+from smartqueue.common.db import operation, update_row
 from smartqueue.notifications import operations as notifications
 from smartqueue.notifications.enums import Channel
 
@@ -28,6 +28,14 @@ CODE_MESSAGE: Final = "booking_code"
 CODE_LIFE: Final = timedelta(minutes=10)
 CODE_DIGITS: Final = 6
 MAX_ATTEMPTS: Final = 5
+_CODE_FIELDS: Final = (
+    "phone",
+    "phone_verified_at",
+    "code_digest",
+    "code_expires_at",
+    "code_attempts",
+    "free_at",
+)
 
 
 def send_booking_code(
@@ -40,6 +48,7 @@ def send_booking_code(
 
     :raises NotFound: unknown, or not the actor's
     :raises HoldExpired: with what is free next
+    :raises AlreadyBooked: the phone has an appointment at that time
     :raises InvalidInput: not a phone number that text messages are sent to
     :raises TooManyRequests: with the seconds to wait
     """
@@ -72,16 +81,8 @@ def _send_code(
     appointment.code_attempts = 0
     # Reading a message takes time; the place is kept as long as the code is good.
     appointment.free_at = max(appointment.free_at or now, now + CODE_LIFE)
-    appointment.save(
-        update_fields=[
-            "phone",
-            "phone_verified_at",
-            "code_digest",
-            "code_expires_at",
-            "code_attempts",
-            "free_at",
-        ]
-    )
+    update_row(appointment, _CODE_FIELDS)
+    policies.held_beside(appointment).update(free_at=appointment.free_at)
     notifications.send_message(
         channel=Channel.SMS,
         recipient=phone,

@@ -1,6 +1,8 @@
 """What makes a hold or a request an appointment, and an appointment certain."""
 
+import dataclasses
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
@@ -37,7 +39,8 @@ def confirm_appointment(
     *, actor: Actor, appointment_id: UUID, person: Person, now: datetime
 ) -> Appointment:
     """
-    Finish the form of a hold, or take the place that the waitlist was offered.
+    Finish the form of a hold, or take the place that the waitlist was offered. The other holds of
+    its visit are finished with it, all or none.
 
     Again on what is booked already returns it as it is.
 
@@ -47,9 +50,49 @@ def confirm_appointment(
     :raises InvalidInput: an answer is missing or not possible
     :raises TooManyAppointments, TooManyNoShows: by the service's rules
     """
-    appointment, _ = policies.access_appointment_locked(actor, appointment_id, holder=True)
+    seen = policies.access_appointment(actor, appointment_id)
+    also = policies.held_beside(seen).values_list("places", flat=True)
+    appointment, locked = policies.access_appointment_locked(
+        actor, appointment_id, holder=True, also=also
+    )
     if appointment.state in {AppointmentState.PENDING, AppointmentState.CONFIRMED}:
         return appointment
+    beside = list(
+        policies.held_beside(appointment)
+        .filter(places__in=list(locked))
+        .select_related("branch", "service")
+        .order_by("starts_at", "id")
+    )
+    codes = _codes_asked([appointment, *beside]) if beside else set()
+    _confirm(actor, appointment, _asked_of(appointment, person, codes), now)
+    for other in beside:
+        other.phone, other.phone_verified_at = appointment.phone, appointment.phone_verified_at
+        as_holder = policies.actor_of_hold_beside(actor, appointment, other)
+        _confirm(as_holder, other, _asked_of(other, person, codes), now)
+    return appointment
+
+
+def _codes_asked(appointments: list[Appointment]) -> set[str]:
+    return {question["code"] for one in appointments for question in _questions(one)}
+
+
+def _questions(appointment: Appointment) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = policies.rules_of(appointment.service).questions
+    return found
+
+
+def _asked_of(appointment: Appointment, person: Person, codes: set[str]) -> Person:
+    """Leave out the answers to what only the other services of a visit ask."""
+    if not codes:
+        return person
+    others = codes - {question["code"] for question in _questions(appointment)}
+    answers = person.answers or {}
+    return dataclasses.replace(
+        person, answers={code: text for code, text in answers.items() if code not in others}
+    )
+
+
+def _confirm(actor: Actor, appointment: Appointment, person: Person, now: datetime) -> None:
     offer = offer_of(actor, appointment)
     if is_over(appointment, now) or appointment.state == AppointmentState.EXPIRED:
         raise _places.refusal(HoldExpired, offer, now, appointment.starts_at, appointment.people)
@@ -72,7 +115,7 @@ def confirm_appointment(
     event = settle_state(offer, appointment, now)
     if offered is not None:
         _waiting.take(offered, actor, now)
-    return _lifecycle.record(
+    _lifecycle.record(
         _lifecycle.Change(
             appointment=appointment,
             event=event,

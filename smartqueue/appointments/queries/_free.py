@@ -7,7 +7,7 @@ counted once, and corrected by the starts of which anything is taken.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar, overload
@@ -33,9 +33,10 @@ LONGEST_DAY: Final = 26 * 3600
 ALWAYS: Final = 10**6
 """An offset after every start of a day."""
 
-# Holds that are over are counted still, and free: whoever books gives them back on the way.
+# What is taken of starts, by calendar; when agents are away; when calendars kept elsewhere close
+# branches. Holds that are over are counted still, and free: whoever books gives them back on the way.
 _TAKEN = """
-    SELECT places.service_id, places.branch_id, places.agent_id,
+    SELECT 'taken' AS about, places.service_id, places.branch_id, places.agent_id,
            array_agg(extract(epoch FROM places.starts_at)::bigint),
            array_agg(extract(epoch FROM places.ends_at)::bigint),
            array_agg(extract(epoch FROM places.busy_from)::bigint)
@@ -44,7 +45,8 @@ _TAKEN = """
                FILTER (WHERE places.agent_id IS NOT NULL),
            array_agg(places.taken - coalesce(due.people, 0)::int),
            array_agg(places.public_taken - coalesce(due.public, 0)::int),
-           array_agg(CASE WHEN places.cooling_until > %(now)s THEN places.cooling ELSE 0 END)
+           array_agg(CASE WHEN places.cooling_until > %(now)s THEN places.cooling ELSE 0 END),
+           array_agg(coalesce(due.people, 0)::int)
     FROM appointments_slotplaces AS places
     LEFT JOIN (
         SELECT places_id, sum(counted) AS people, sum(counted) FILTER (WHERE is_public) AS public
@@ -57,32 +59,34 @@ _TAKEN = """
          AND places.starts_at >= %(since)s)
         OR (places.agent_id = ANY(%(agents)s) AND places.busy_until > %(since)s))
     GROUP BY places.service_id, places.branch_id, places.agent_id
-"""
-_ABSENT = """
-    SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
-    FROM appointments_agentabsence
-    WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
-    SELECT agent_id, extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
-    FROM appointments_busytime
+    SELECT 'away', NULL, NULL, agent_id, array_agg(extract(epoch FROM starts_at)::bigint),
+           array_agg(extract(epoch FROM ends_at)::bigint), NULL, NULL, NULL, NULL, NULL, NULL
+    FROM (
+        SELECT agent_id, starts_at, ends_at FROM appointments_agentabsence
+        UNION ALL
+        SELECT agent_id, starts_at, ends_at FROM appointments_busytime
+    ) AS away
     WHERE agent_id = ANY(%(agents)s) AND ends_at > %(since)s AND starts_at < %(until)s
-"""
-_CLOSED = """
-    SELECT branch_id, service_id,
-           extract(epoch FROM starts_at)::bigint, extract(epoch FROM ends_at)::bigint
+    GROUP BY agent_id
+    UNION ALL
+    SELECT 'closed', service_id, branch_id, NULL,
+           array_agg(extract(epoch FROM starts_at)::bigint),
+           array_agg(extract(epoch FROM ends_at)::bigint), NULL, NULL, NULL, NULL, NULL, NULL
     FROM appointments_busytime
     WHERE branch_id = ANY(%(branches)s) AND ends_at > %(since)s AND starts_at < %(until)s
-    ORDER BY starts_at
+    GROUP BY service_id, branch_id
 """
 
 
 class Taken(NamedTuple):
-    """What is taken of one start."""
+    """What is taken of one start; `due` are the people of holds that are over, counted no more."""
 
     ends: int
     people: int
     public: int
     cooling: int
+    due: int = 0
 
 
 class Spans(Generic[T]):
@@ -169,32 +173,45 @@ class Openings(Sequence[FreeSlot]):
             self._read(asked)
 
     def _read(self, asked: dict[str, Any]) -> None:
-        for service, branch, agent, starts, ends, busy, until, *figures in fetch_all(
+        closed: defaultdict[UUID, list[tuple[UUID | None, int, int]]] = defaultdict(list)
+        first, last = (int(asked[name].timestamp()) for name in ("since", "until"))
+        for about, service, branch, agent, starts, ends, *figures in fetch_all(
             _TAKEN, asked, planned=True
         ):
-            key = (service, branch)
-            rows = {
-                (at, agent): Taken(*row)
-                for at, *row in zip(starts, ends, *figures, strict=True)
-                if row[1] > 0 or row[3] > 0
-            }
-            self.taken[key].update(rows)
-            if agent is not None:
-                for at, begins, over in zip(starts, busy, until, strict=True):
-                    row_ = rows.get((at, agent))
-                    if row_ is not None and row_.people > 0:
-                        self.busy[agent].add(begins, over, (at, key))
-        if asked["agents"]:
-            first, last = (int(asked[name].timestamp()) for name in ("since", "until"))
-            for agent, begins, over in fetch_all(_ABSENT, asked):
-                self.busy[agent].add(max(begins, first), min(over, last), (-1, (agent, agent)))
-        self._close(fetch_all(_CLOSED, asked))
+            if about == "closed":
+                closed[branch] += [(service, *span) for span in zip(starts, ends, strict=True)]
+            elif about == "away":
+                for begins, over in zip(starts, ends, strict=True):
+                    self.busy[agent].add(max(begins, first), min(over, last), (-1, (agent, agent)))
+            else:
+                self._take((service, branch), agent, starts, ends, figures)
+        self._close(closed)
 
-    def _close(self, rows: Iterable[tuple[UUID, UUID | None, int, int]]) -> None:
+    def _take(
+        self,
+        key: Key,
+        agent: UUID | None,
+        starts: list[int],
+        ends: list[int],
+        figures: list[list[int]],
+    ) -> None:
+        """Take in what is taken of a calendar, of one agent's if it has them."""
+        busy, until, *counts = figures
+        rows = {
+            (at, agent): Taken(*row)
+            for at, *row in zip(starts, ends, *counts, strict=True)
+            if row[1] > 0 or row[3] > 0 or row[4] > 0
+        }
+        self.taken[key].update(rows)
+        if agent is None:
+            return
+        for at, begins, over in zip(starts, busy, until, strict=True):
+            row_ = rows.get((at, agent))
+            if row_ is not None and row_.people > 0:
+                self.busy[agent].add(begins, over, (at, key))
+
+    def _close(self, closed: Mapping[UUID, list[tuple[UUID | None, int, int]]]) -> None:
         """Take in when calendars kept elsewhere close branches, for one service or all."""
-        closed: defaultdict[UUID, list[tuple[UUID | None, int, int]]] = defaultdict(list)
-        for branch, service, starts, ends in rows:
-            closed[branch].append((service, starts, ends))
         for bookable in self.found:
             here = closed.get(bookable.branch.pk, ())
             for service, starts, ends in here:
@@ -266,6 +283,13 @@ class Openings(Sequence[FreeSlot]):
         taken = self.taken.get(self.found[0].key, {})
         row = taken.get((int(slot.starts_at.timestamp()), slot.agent))
         return row is None or row.people == 0
+
+    def has_due(self, slot: Slot) -> bool:
+        """Whether holds that are over still stand at a start, of the one calendar there is."""
+        row = self.taken.get(self.found[0].key, {}).get(
+            (int(slot.starts_at.timestamp()), slot.agent)
+        )
+        return row is not None and row.due > 0
 
     # --- Counting -----------------------------------------------------------------------------
 

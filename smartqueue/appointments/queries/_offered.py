@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from smartqueue.appointments.availability import Calendar, Pattern, Special
-from smartqueue.appointments.models import AppointmentSlot, BookingRules, SlotException
+from smartqueue.appointments.models import AppointmentSlot, BookingRules
 from smartqueue.business import queries as business
 from smartqueue.business.hours import Schedule
 from smartqueue.business.models import Branch, Service
@@ -18,15 +18,24 @@ from smartqueue.common.db import fetch_all
 Key = tuple[UUID, UUID]
 """A service and a branch."""
 
-_PATTERNS = """
+# The weekly patterns, then what dates change of them. Zones are up to a day apart.
+_OFFERED = """
     SELECT service_id, branch_id, day_of_week, start_time, end_time, interval_minutes, capacity,
-           public_capacity, agent_id, valid_from, valid_until, weeks_of_month
+           public_capacity, agent_id, valid_from, valid_until, weeks_of_month,
+           NULL::date AS date, NULL AS kind, id
     FROM appointments_appointmentslot
     WHERE service_id = ANY(%(services)s) AND branch_id = ANY(%(branches)s)
       AND retired_at IS NULL AND valid_from <= %(until)s
       AND (valid_until IS NULL OR valid_until >= %(since)s)
-    ORDER BY day_of_week, start_time, id
+    UNION ALL
+    SELECT service_id, branch_id, NULL, start_time, end_time, interval_minutes, capacity,
+           public_capacity, NULL, NULL, NULL, NULL, date, kind, id
+    FROM appointments_slotexception
+    WHERE branch_id = ANY(%(branches)s) AND date BETWEEN %(since)s AND %(until)s
+    ORDER BY date, day_of_week, start_time, id
 """
+Dated = tuple[UUID | None, UUID, date, Special]
+"""What a date changes, of a service or of all, at a branch."""
 
 
 @dataclass(slots=True)
@@ -50,21 +59,30 @@ class Bookable:
 
 
 def bookables(
-    services: Iterable[Service], branches: Iterable[Branch], since: date, until: date
+    services: Iterable[Service],
+    branches: Iterable[Branch],
+    since: date,
+    until: date,
+    *,
+    rules: Mapping[UUID, BookingRules] | None = None,
+    schedules: Mapping[UUID, Schedule] | None = None,
 ) -> list[Bookable]:
     """
     Return every pair of service and branch that has a pattern or an opened date between two dates,
-    in four queries whatever their number.
+    in three queries whatever their number; less those for what the caller has read already, the
+    services' rules and the branches' opening rules.
     """
     by_service = {service.pk: service for service in services}
     by_branch = {branch.pk: branch for branch in branches}
-    rules = rules_by_service(by_service.values())
-    patterns = _patterns(by_service, by_branch, since, until)
-    specials = _specials(by_branch, since, until)
+    if rules is None:
+        rules = rules_by_service(by_service.values())
+    patterns, specials = _offered(by_service, by_branch, since, until)
     opened = {(s, b) for s, b, _, special in specials if s and special.kind == "open"}
     keys = sorted(set(patterns) | {k for k in opened if k[0] in by_service})
     keys = [key for key in keys if rules[key[0]].is_bookable]
-    schedules = business.schedules_of({by_branch[b].pk: by_branch[b] for _, b in keys}.values())
+    if schedules is None:
+        at = {by_branch[b].pk: by_branch[b] for _, b in keys}
+        schedules = business.schedules_of(at.values())
     by_key: defaultdict[Key, defaultdict[date, list[Special]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -127,26 +145,30 @@ def rules_by_service(services: Iterable[Service]) -> dict[UUID, BookingRules]:
     return known | {row.service_id: row for row in rows}
 
 
-def _patterns(
+def _offered(
     services: Collection[UUID], branches: Collection[UUID], since: date, until: date
-) -> dict[Key, list[Pattern]]:
+) -> tuple[dict[Key, list[Pattern]], list[Dated]]:
     asked = {
         "services": list(services),
         "branches": list(branches),
-        # Zones are up to a day apart.
         "since": since - timedelta(days=1),
         "until": until + timedelta(days=1),
     }
     found: defaultdict[Key, list[Pattern]] = defaultdict(list)
     known: dict[tuple[Any, ...], Pattern] = {}
-    for service, branch, *values in fetch_all(_PATTERNS, asked, planned=True):
-        weeks = values.pop()
+    specials: list[Dated] = []
+    for service, branch, *values, weeks, day, kind, _ in fetch_all(_OFFERED, asked, planned=True):
+        if day is not None:
+            starts, ends, *numbers = values[1:6]
+            special = Special(kind, starts, ends, *(number or 0 for number in numbers))
+            specials.append((service, branch, day, special))
+            continue
         row = (*values, *weeks)
         pattern = known.get(row)
         if pattern is None:
             pattern = known[row] = Pattern(*(*values, frozenset(weeks)))
         found[service, branch].append(pattern)
-    return dict(found)
+    return dict(found), specials
 
 
 def pattern_of(slot: AppointmentSlot) -> Pattern:
@@ -165,34 +187,25 @@ def pattern_of(slot: AppointmentSlot) -> Pattern:
     )
 
 
-def _specials(
-    branches: Collection[UUID], since: date, until: date
-) -> list[tuple[UUID | None, UUID, date, Special]]:
-    # Zones are up to a day apart.
-    rows = SlotException.objects.with_scopes_disabled().filter(
-        branch__in=list(branches),
-        date__gte=since - timedelta(days=1),
-        date__lte=until + timedelta(days=1),
+def get_bookable(
+    service: Service,
+    branch: Branch,
+    since: date,
+    until: date,
+    *,
+    rules: BookingRules | None = None,
+    schedule: Schedule | None = None,
+) -> Bookable | None:
+    """
+    Return one service at one branch; None where nothing is ever offered. `rules` and `schedule`
+    spare reading what the caller has.
+    """
+    found = bookables(
+        [service],
+        [branch],
+        since,
+        until,
+        rules={service.pk: rules} if rules else None,
+        schedules={branch.pk: schedule} if schedule else None,
     )
-    return [
-        (
-            row.service_id,
-            row.branch_id,
-            row.date,
-            Special(
-                row.kind,
-                row.start_time,
-                row.end_time,
-                row.interval_minutes or 0,
-                row.capacity or 0,
-                row.public_capacity or 0,
-            ),
-        )
-        for row in rows.order_by("date", "start_time", "id")
-    ]
-
-
-def get_bookable(service: Service, branch: Branch, since: date, until: date) -> Bookable | None:
-    """Return one service at one branch; None where nothing is ever offered."""
-    found = bookables([service], [branch], since, until)
     return found[0] if found else None

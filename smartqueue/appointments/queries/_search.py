@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from smartqueue.appointments.enums import ExceptionKind
-from smartqueue.appointments.models import AppointmentSlot, SlotException
+from smartqueue.appointments.models import AppointmentSlot, BookingRules, SlotException
 from smartqueue.appointments.queries._free import Openings
 from smartqueue.appointments.queries._offered import bookables, get_bookable
+from smartqueue.business.hours import Schedule
 from smartqueue.business.models import Branch, Service
 from smartqueue.common import clock
 from smartqueue.common.errors import InvalidInput
@@ -31,12 +32,17 @@ def next_free(
     around: datetime | None = None,
     people: int = 1,
     is_public: bool = True,
+    rules: BookingRules | None = None,
+    schedule: Schedule | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the first free starts from a moment on, for somebody who cannot have theirs."""
+    """
+    Return the first free starts from a moment on, for somebody who cannot have theirs. `rules` and
+    `schedule` as for `get_bookable`.
+    """
     start = max(now, around or now)
     since = clock.service_date(min(start, now + timedelta(days=366)), branch.timezone)
     until = since + timedelta(days=SEARCHED_DAYS)
-    bookable = get_bookable(service, branch, since, until)
+    bookable = get_bookable(service, branch, since, until, rules=rules, schedule=schedule)
     if bookable is None:
         return []
     openings = Openings([bookable], since, until, now, people, is_public)

@@ -698,6 +698,67 @@ def test_a_series_keeps_the_wall_clock_over_a_change_of_it():
     assert [fresh(row).state for row in booked] == ["confirmed", "cancelled", "cancelled"]
 
 
+# What begins and ends the unit within a test's own transaction, and nine.
+STATEMENTS = 2 + 9
+
+
+def test_a_booking_and_a_hold_need_few_statements(django_assert_num_queries):
+    """At a start that nobody has asked for, and at one that has its row."""
+    place = make_place()
+    make_slot(place, capacity=9)
+    assert place.agent.memberships
+    for turn in range(2):
+        person = Person(customer_name="Awa", phone=f"+22177123456{turn}")
+        with django_assert_num_queries(STATEMENTS):
+            book(place, NINE, actor=place.agent, person=person)
+        with django_assert_num_queries(STATEMENTS):
+            hold(place, TEN, actor=ANONYMOUS, device=f"phone {turn}")
+
+
+def test_a_visit_is_kept_and_finished_whole(place):
+    """One part that is over ends the whole form; a service may be had once, and a few in all."""
+    others = [make_service(place.organization) for _ in range(5)]
+    for other in others:
+        make_slot(place, service_id=other.pk)
+    person = make_actor()
+    held = hold(place, NINE, actor=person)
+
+    def add(number, at, now=NOW, actor=person):
+        return operations.add_to_visit(
+            actor=actor,
+            holder=person,
+            appointment_id=held.pk,
+            wish=wish(place, at, service_id=others[number].pk),
+            now=now,
+        )
+
+    later = NOW + MINUTE
+    added = add(0, TEN, later)
+    assert fresh(held).visit_id == fresh(added).visit_id is not None
+    assert fresh(held).free_at == fresh(added).free_at > held.free_at
+    for stranger in (make_actor(), ANONYMOUS):
+        with pytest.raises(NotFound):
+            add(1, ELEVEN, actor=stranger)
+    with pytest.raises(errors.VisitOverlaps):
+        add(1, TEN)
+    for number in (1, 2, 3):
+        add(number, ELEVEN + (number - 1) * timedelta(hours=1))
+    with pytest.raises(errors.VisitTooLong):
+        add(4, ELEVEN + timedelta(hours=4))
+
+    def finish(at):
+        operations.confirm_appointment(
+            actor=person, appointment_id=held.pk, person=Person(customer_name="Awa"), now=at
+        )
+
+    over = fresh(added).free_at
+    with pytest.raises(errors.HoldExpired):
+        finish(over)
+    finish(over - MINUTE)
+    rows = Appointment.objects.with_scopes_disabled().filter(visit_id=fresh(held).visit_id)
+    assert {(row.state, row.customer_name) for row in rows} == {("confirmed", "Awa")}
+
+
 # --- Waitlist ---------------------------------------------------------------------------------
 
 

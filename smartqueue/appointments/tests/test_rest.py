@@ -223,7 +223,7 @@ def test_what_is_free_takes_as_many_statements_for_one_branch_as_for_three(place
     for _ in range(2):
         make_slot(place, branch_id=make_branch(place.organization).pk)
     assert api.get(asked).json()["count"] == 24
-    assert (one, statements(lambda: api.get(asked))) == (8, 8)
+    assert (one, statements(lambda: api.get(asked))) == (6, 6)
 
 
 # --- Booking ----------------------------------------------------------------------------------

@@ -149,11 +149,16 @@ def test_a_series_is_booked_seen_and_cancelled_from_one_on(client: Client, town:
     assert third.starts_at - first.starts_at == timedelta(days=14)
     link = f"/a/{token_of(second.pk)}/"
     assert "cancel-following" in Page(client.get(link).content.decode()).test_ids
-    stranger = Client()
-    page = stranger.get(link).content.decode()
+    by_link = Client()
+    page = by_link.get(link).content.decode()
     assert token_of(third.pk) not in page
-    assert stranger.post(f"{link}cancel-following/").status_code == 404
-    client.post(f"{link}cancel-following/")
+    assert "cancel-following" in Page(page).test_ids
+    rows.filter(pk=third.pk).update(booked_at=NOW + timedelta(minutes=1))
+    assert "cancel-following" not in Page(by_link.get(link).content.decode()).test_ids
+    assert by_link.post(f"{link}cancel-following/").status_code == 404
+    assert {row.state for row in rows.all()} == {"confirmed"}
+    rows.filter(pk=third.pk).update(booked_at=NOW)
+    by_link.post(f"{link}cancel-following/")
     states = [row.state for row in rows.order_by("starts_at")]
     assert states == ["confirmed", "cancelled", "cancelled"]
     sign_in(client, town.agent)

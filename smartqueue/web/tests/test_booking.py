@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 # Text messages are counted by number, so each run has numbers of its own.
 PHONE = f"+22177{random.randrange(10**7):07}"
 OTHER_PHONE = f"+22177{random.randrange(10**7):07}"
+VISITING_PHONE = f"+22177{random.randrange(10**7):07}"
 OFFERED = "2026-11-24"
 
 
@@ -119,6 +120,94 @@ def test_a_double_click_holds_once(client: Client, town: Place) -> None:
     first = hold(client, town, nonce=nonce)
     assert hold(client, town, nonce=nonce) == first
     assert Appointment.objects.with_scopes_disabled().count() == 1
+
+
+def test_who_goes_back_in_the_browser_gives_the_earlier_hold_back(
+    client: Client, town: Place
+) -> None:
+    client.get(times_path(town))
+    first, second = hold(client, town), hold(client, town, bookings.TEN)
+    Client().post(times_path(town), {"starts_at": bookings.TEN.isoformat()})
+    rows = Appointment.objects.with_scopes_disabled().order_by("created_at", "id")
+    assert [(row.state, row.starts_at) for row in rows] == [
+        ("expired", bookings.NINE),
+        ("held", bookings.TEN),
+        ("held", bookings.TEN),
+    ]
+    assert client.get(first).status_code == 409
+    assert client.get(second).status_code == 200
+
+
+def test_a_phone_that_has_the_time_already_is_refused_with_a_name(
+    client: Client, town: Place
+) -> None:
+    forms = [hold(client, town), hold(Client(), town)]
+    first, second = (client.post(form, {"phone": OTHER_PHONE}) for form in forms)
+    assert "code" in Page(first.content.decode()).test_ids
+    assert second.status_code == 409
+    assert 'data-code="already_booked"' in second.content.decode()
+    held = Appointment.objects.with_scopes_disabled().values_list("phone", flat=True)
+    assert sorted(held) == ["", OTHER_PHONE]
+
+
+def test_several_services_are_booked_as_one_visit_without_an_account(
+    client: Client, town: Place
+) -> None:
+    """Held one after the other, proven by one code, shown, moved and cancelled together."""
+    other = factories.make_service(town.organization)
+    bookings.make_slot(town, service_id=other.pk)
+    asked = {"code": "size", "label": "Taille ?", "kind": "text", "is_required": True}
+    operations.set_booking_rules(actor=town.owner, service_id=other.pk, questions=[asked], now=NOW)
+    client.get(times_path(town))
+    form = hold(client, town)
+    page = Page(client.get(form).content.decode())
+    assert "add-service" in page.test_ids
+    assert "visit" not in page.test_ids
+    choice = f"/b/{town.branch.slug}/book/with/{token_of(only().pk)}/"
+    page = Page(client.get(choice).content.decode())
+    assert (page.test_ids.count("visit-part"), page.test_ids.count("book-service")) == (1, 1)
+    times = f"/b/{town.branch.slug}/book/{other.pk}/with/{token_of(only().pk)}/"
+    assert Page(client.get(times).content.decode()).test_ids.count("time") == 8
+    overlapping = client.post(times, {"starts_at": bookings.NINE.isoformat()})
+    assert 'data-code="visit_overlaps"' in overlapping.content.decode()
+    for at in (bookings.ELEVEN, bookings.TEN):
+        added = client.post(times, {"starts_at": at.isoformat()}).headers["Location"]
+    rows = Appointment.objects.with_scopes_disabled().order_by("starts_at")
+    assert [row.state for row in rows] == ["held", "held", "expired"]
+    page = Page(client.get(added).content.decode())
+    assert page.test_ids.count("visit-part") == 2
+    assert "add-service" not in page.test_ids
+    filled = {"customer_name": "Awa Diop", "phone": VISITING_PHONE, "answer-size": "S"}
+    client.post(added, filled)
+    assert client.post(added, filled | {"code": "123456"}).status_code == 302
+    first, second, _ = rows.all()
+    assert (first.state, second.state) == ("confirmed", "confirmed")
+    assert (first.answers, second.answers) == ({}, {"size": "S"})
+    assert first.visit_id == second.visit_id is not None
+    assert first.phone == second.phone == VISITING_PHONE
+    link = f"/a/{token_of(first.pk)}/"
+    page = Page(client.get(link).content.decode())
+    assert {"together", "cancel-following"} <= set(page.test_ids)
+    assert token_of(second.pk) in page.text
+    client.post(f"{link}cancel-following/")
+    assert [row.state for row in rows.all()] == ["cancelled", "cancelled", "expired"]
+
+
+def test_nobody_adds_to_the_visit_of_somebody_else(client: Client, town: Place) -> None:
+    other = factories.make_service(town.organization)
+    bookings.make_slot(town, service_id=other.pk)
+    form = hold(client, town)
+    path = f"/b/{town.branch.slug}/book/{other.pk}/with/{token_of(only().pk)}/"
+    signed_in = Client()
+    sign_in(signed_in, factories.make_actor())
+    asked = {"starts_at": bookings.TEN.isoformat()}
+    assert signed_in.post(path, asked).status_code == 404
+    elsewhere = factories.make_place()
+    assert client.get(f"/b/{elsewhere.branch.slug}/book/with/x/").status_code == 404
+    assert client.get(path.replace(town.branch.slug, elsewhere.branch.slug)).status_code == 404
+    client.post(form.replace("/form/", "/cancel/"))
+    assert client.post(path, asked).status_code == 302
+    assert only().state == "cancelled"
 
 
 def test_a_signed_in_person_finds_the_form_filled(client: Client, town: Place) -> None:

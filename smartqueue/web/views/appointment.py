@@ -54,15 +54,19 @@ def _shown(
     request: HttpRequest, token: str, found: Appointment, problem: Problem | None = None
 ) -> HttpResponse:
     now, rules = now_of(request), policies.rules_of(found.service)
-    # A link opens one appointment; an account, all that it booked together.
-    is_own = policies.is_holder(actor_of(request), found) or policies.serves(
-        actor_of(request), found
-    )
+    # A link opens one appointment and its visit; an account, all that it booked together.
+    is_own = _is_own(request, found)
     together = bookings.together_with(found)
+    following = [
+        row for row in together if row.starts_at > found.starts_at and row.state in MOVABLE
+    ]
     context = {
-        "together": [(row, token_of(row.pk) if is_own else "") for row in together],
-        "can_cancel_following": is_own
-        and any(row.starts_at > found.starts_at and row.state in MOVABLE for row in together),
+        "together": [
+            (row, token_of(row.pk) if is_own or _is_of_visit(found, row) else "")
+            for row in together
+        ],
+        "can_cancel_following": bool(following)
+        and (is_own or all(policies.booked_in_one_act(found, row) for row in following)),
         "token": token,
         "appointment": found,
         "service": found.service,
@@ -79,6 +83,15 @@ def _shown(
         "ticket_token": token_of_ticket(found.ticket_id) if found.ticket_id else "",
     }
     return local_page(request, "appointment.html", context, found.branch, problem)
+
+
+def _is_own(request: HttpRequest, found: Appointment) -> bool:
+    actor = actor_of(request)
+    return policies.is_holder(actor, found) or policies.serves(actor, found)
+
+
+def _is_of_visit(found: Appointment, other: Appointment) -> bool:
+    return found.visit_id is not None and policies.booked_in_one_act(found, other)
 
 
 def calendar_of(token: str) -> str:
@@ -111,9 +124,9 @@ def step(request: HttpRequest, token: str, action: str) -> HttpResponse:
     if act is None:
         raise NotFound
     actor, appointment_id = holder_of(token)
-    if action == "cancel-following":
-        actor = actor_of(request)
     before = policies.access_appointment(actor, appointment_id)
+    if action == "cancel-following" and _is_own(request, before):
+        actor = actor_of(request)
     try:
         after = act(actor=actor, appointment_id=appointment_id, now=now_of(request))
     except NotFound:
@@ -123,7 +136,10 @@ def step(request: HttpRequest, token: str, action: str) -> HttpResponse:
         return _shown(request, token, fresh, problem)
     if action == "cancel" and before.state == AppointmentState.HELD:
         # Somebody who was asked who comes wants another time instead.
-        times = reverse("web:book-times", args=[before.branch.slug, before.service_id])
+        slug, service = before.branch.slug, before.service_id
+        times = reverse("web:book-times", args=[slug, service])
+        if other := policies.held_beside(before).order_by("starts_at").first():
+            times = reverse("web:book-more-times", args=[slug, service, token_of(other.pk)])
         return HttpResponseRedirect(f"{times}?day={before.date}&people={before.people}")
     if action == "arrive" and after.ticket_id:
         return HttpResponseRedirect(reverse("web:ticket", args=[token_of_ticket(after.ticket_id)]))

@@ -117,30 +117,72 @@ def _offered(slug: str, service_id: UUID) -> tuple[Branch, Service, list[Service
     return branch, service, services
 
 
+def _held_already(branch: Branch, token: str) -> Appointment:
+    """
+    Return what a visit has already, that another service is to join.
+
+    :raises NotFound: no token of ours, or of another branch
+    """
+    holder, appointment_id = holder_of(token)
+    first = policies.access_appointment(holder, appointment_id)
+    if first.branch_id != branch.pk:
+        raise NotFound
+    return first
+
+
+def _visit_of(first: Appointment | None) -> list[Appointment]:
+    if first is None:
+        return []
+    return bookings.held_with(first) or [first]
+
+
 @require_safe
-def services(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let somebody choose what the appointment is for; with one service there is no choice."""
+def services(request: HttpRequest, slug: str, token: str = "") -> HttpResponse:
+    """
+    Let somebody choose what the appointment is for; with one service there is no choice.
+
+    `token` is of what they hold already, whose services are not offered again.
+    """
     branch = queries.get_branch(slug)
     found = bookings.offered_services(branch)
-    if len(found) == 1:
+    first = _held_already(branch, token) if token else None
+    if first is None and len(found) == 1:
         return HttpResponseRedirect(reverse("web:book-times", args=[slug, found[0].pk]))
-    return local_page(request, "book.html", {"services": found}, branch)
+    if first is not None and first.state != AppointmentState.HELD:
+        return HttpResponseRedirect(reverse("web:book-form", args=[token]))
+    visit = _visit_of(first)
+    chosen = {row.service_id for row in visit}
+    context = {
+        "services": [row for row in found if row.pk not in chosen],
+        "token": token,
+        "visit": visit,
+    }
+    return local_page(request, "book.html", context, branch)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def times(request: HttpRequest, slug: str, service_id: UUID) -> HttpResponse:
+def times(request: HttpRequest, slug: str, service_id: UUID, token: str = "") -> HttpResponse:
     """Show the days and times that are free; a pressed time is held, and its form follows."""
     branch, service, found = _offered(slug, service_id)
+    more: dict[str, Any] = {"is_one": len(found) == 1}
+    first = _held_already(branch, token) if token else None
+    if first is not None:
+        more |= {
+            "token": token,
+            "visit": _visit_of(first),
+            "here": reverse("web:book-more-times", args=[slug, service.pk, token]),
+        }
+    if first is not None and first.state != AppointmentState.HELD:
+        return HttpResponseRedirect(reverse("web:book-form", args=[token]))
+    day = first.date if first and not request.GET.get("day") else None
     if request.method != "POST":
-        return shown_times(request, branch, service, more={"is_one": len(found) == 1})
+        return shown_times(request, branch, service, more=more, day=day)
     try:
-        held = _hold(request, branch, service)
+        held = _hold(request, branch, service, token)
     except (NotFound, NotSignedIn):
         raise
     except Problem as problem:
-        return shown_times(
-            request, branch, service, problem=problem, more={"is_one": len(found) == 1}
-        )
+        return shown_times(request, branch, service, problem=problem, more=more)
     return HttpResponseRedirect(reverse("web:book-form", args=[token_of(held)]))
 
 
@@ -177,34 +219,40 @@ def shown_times(
     return local_page(request, "book_times.html", context, branch, problem)
 
 
-def _hold(request: HttpRequest, branch: Branch, service: Service) -> UUID:
+def _hold(request: HttpRequest, branch: Branch, service: Service, token: str) -> UUID:
     starts_at, people = time_of(request), people_of(request.POST)
     nonce = uuid_or_none(request.POST.get("nonce")) or uuid.uuid4()
     form = form_digest(request.path, nonce, (starts_at.isoformat(), people))
     _count(request, form)
 
+    asked: dict[str, Any] = {
+        "actor": actor_of(request),
+        "wish": Wish(
+            service_id=service.pk, branch_id=branch.pk, starts_at=starts_at, people=people
+        ),
+        "channel": BookingChannel.WEB,
+        "device": _device_of(request),
+        "now": now_of(request),
+    }
+
     def hold() -> list[UUID]:
-        appointment = operations.hold_appointment(
-            actor=actor_of(request),
-            wish=Wish(
-                service_id=service.pk, branch_id=branch.pk, starts_at=starts_at, people=people
-            ),
-            person=Person(language=language_of(request)),
-            channel=BookingChannel.WEB,
-            now=now_of(request),
-        )
-        return [appointment.pk]
+        if token:
+            holder, first = holder_of(token)
+            added = operations.add_to_visit(holder=holder, appointment_id=first, **asked)
+            return [added.pk]
+        person = Person(language=language_of(request))
+        return [operations.hold_appointment(person=person, **asked).pk]
 
     return issue_once(form, hold)[0]
 
 
 def _count(request: HttpRequest, form: bytes) -> None:
-    operations.count_booking(
-        actor=actor_of(request),
-        # A browser has no name of its own; its forgery token is one for as long as it keeps it.
-        device=request.COOKIES.get(settings.CSRF_COOKIE_NAME, ""),
-        once=form.hex(),
-    )
+    operations.count_booking(actor=actor_of(request), device=_device_of(request), once=form.hex())
+
+
+def _device_of(request: HttpRequest) -> str:
+    # A browser has no name of its own; its forgery token is one for as long as it keeps it.
+    return request.COOKIES.get(settings.CSRF_COOKIE_NAME, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,19 +383,30 @@ def _asked(
     typed: _Typed,
     problem: Problem | None = None,
 ) -> HttpResponse:
-    rules = policies.rules_of(appointment.service)
     context = _held_context(request, token, appointment, typed)
     is_known = appointment.customer_id is not None
     is_staff = policies.serves(actor_of(request), appointment)
+    visit = context["visit"]
     context |= {
-        "questions": rules.questions,
+        "questions": _questions([appointment, *visit]),
+        "can_add": len(bookings.offered_services(appointment.branch)) > max(len(visit), 1)
+        and len(visit) < operations.MOST_OF_A_VISIT,
         "is_known": is_known,
-        "can_repeat": is_known or is_staff,
+        "can_repeat": (is_known or is_staff) and not visit,
         "every_days": request.POST.get("every_days", ""),
         "times": request.POST.get("times", "4"),
         "needs_code": not (is_known or is_staff) and appointment.phone_verified_at is None,
     }
     return local_page(request, "book_form.html", context, appointment.branch, problem)
+
+
+def _questions(appointments: list[Appointment]) -> list[dict[str, Any]]:
+    """Return what the services of a visit ask, the same question once."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in {row.service_id: row for row in appointments}.values():
+        for question in policies.rules_of(one.service).questions:
+            found.setdefault(question["code"], question)
+    return list(found.values())
 
 
 def _asked_code(
@@ -370,6 +429,7 @@ def _held_context(
         "token": token,
         "appointment": appointment,
         "service": appointment.service,
+        "visit": bookings.held_with(appointment),
         "typed": typed,
         "held_until": until,
         "seconds_left": max(int((until - now_of(request)).total_seconds()), 0),
