@@ -60,7 +60,9 @@ def words(number: int, code: str) -> str:
     return decrypt(row.sealed_body, BODY_PURPOSE)
 
 
-def test_a_line_hears_of_joining_coming_near_and_the_call_each_once(place, django_assert_num_queries):
+def test_a_line_hears_of_joining_coming_near_and_the_call_each_once(
+    place, django_assert_num_queries
+):
     tickets = [join(place, phone=phone(n), language="fr") for n in range(6)]
     join(place)
     seat = {"actor": place.agent, "session_id": sit_down(place).pk, "now": LATER}

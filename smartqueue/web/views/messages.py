@@ -21,7 +21,7 @@ from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.notifications.operations import wording
 from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.policies import access_queue
-from smartqueue.web.views.kit import actor_of, failure, now_of, page, signed_in
+from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
 
 A_PAGE: Final = 25
 
@@ -49,7 +49,6 @@ def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
             "states": MessageState.choices,
             "channels": Channel.choices,
             "providers": queries.list_sms_providers(),
-            "codes_hidden": texts.own_codes(),
         },
     )
 
@@ -79,7 +78,7 @@ def templates(request: HttpRequest, organization_id: UUID) -> HttpResponse:
         for (code, channel, _language), version in queries.newest_versions(organization_id).items()
         if not version.is_default
     }
-    language = getattr(request, "LANGUAGE_CODE", "fr")
+    language = language_of(request)
     context["rows"] = [
         {
             "code": code,
