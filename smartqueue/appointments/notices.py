@@ -89,7 +89,7 @@ _words(
 )
 _words(
     "appointment_reminder",
-    _("Your appointment: %(when)s"),
+    _("Reminder of your appointment: %(when)s"),
     _("%(place)s, %(service)s: remember your appointment on %(when)s. Will you come? %(link)s"),
     has_file=False,
 )

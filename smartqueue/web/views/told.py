@@ -15,7 +15,7 @@ from smartqueue.notifications.enums import Channel, Group
 from smartqueue.web.views.kit import actor_of, failure, page, signed_in
 
 CHANNELS: Final = (Channel.PUSH, Channel.WEB_PUSH, Channel.SMS, Channel.EMAIL)
-GROUPS: Final = tuple(group for group in Group if group != Group.SECURITY)
+GROUPS: Final[tuple[Group, ...]] = tuple(group for group in Group if group != Group.SECURITY)
 
 
 @signed_in
