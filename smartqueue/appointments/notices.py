@@ -24,7 +24,7 @@ from smartqueue.appointments.models import Appointment, WaitlistEntry
 from smartqueue.appointments.tokens import token_of, token_of_entry
 from smartqueue.common import tenancy
 from smartqueue.notifications import operations as notifications
-from smartqueue.notifications.enums import Channel, Group, Importance
+from smartqueue.notifications.enums import Channel, Group
 from smartqueue.notifications.operations import Person
 from smartqueue.notifications.providers.base import Attachment
 from smartqueue.notifications.texts import register_text
@@ -47,7 +47,6 @@ def _words(
     body: Promise,
     *,
     life: timedelta = timedelta(days=1),
-    importance: Importance = Importance.NORMAL,
     has_file: bool = True,
     **samples: str,
 ) -> None:
@@ -56,7 +55,6 @@ def _words(
         subject=subject,
         body=body,
         group=Group.APPOINTMENT,
-        importance=importance,
         life=life,
         # The calendar file comes by e-mail alone.
         also=(Channel.EMAIL,) if has_file else (),
@@ -97,7 +95,6 @@ _words(
     "waitlist_offered",
     _("A place has become free"),
     _("%(place)s, %(service)s: a place is free on %(when)s. Take it before %(until)s: %(link)s"),
-    importance=Importance.VITAL,
     has_file=False,
     until="10:15",
 )

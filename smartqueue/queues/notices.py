@@ -148,7 +148,6 @@ _words(
         "It opens again: %(opening)s. Take a new ticket: %(link)s"
     ),
     life=timedelta(hours=6),
-    importance=Importance.VITAL,
     opening="24/11/2026 08:00",
 )
 register_text(
