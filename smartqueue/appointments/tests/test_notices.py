@@ -4,12 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from smartqueue.accounts.models import User
 from smartqueue.appointments import notices, operations
-from smartqueue.appointments.tests.factories import NINE, book, make_slot, set_rules
+from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.tests.factories import (
+    NINE,
+    NOW,
+    book,
+    make_slot,
+    set_rules,
+    wait_for_place,
+)
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.models import Notification, OutgoingMessage
-from smartqueue.notifications.operations.sending import rest_of
 from smartqueue.outbox import registry
 from smartqueue.outbox.events import class_of, rebuild
 from smartqueue.outbox.models import DomainEvent
@@ -33,33 +39,47 @@ def hear() -> None:
                 handler.run(event)
 
 
-def test_an_appointment_is_told_with_its_file_reminded_and_called_off(monkeypatch):
+def kind_of_file(appointment: Appointment) -> str:
+    rows = Appointment.objects.with_scopes_disabled().select_related(
+        "branch__organization", "service", "customer"
+    )
+    row = rows.get(pk=appointment.pk)
+    (file,) = notices._files(row, notices._person(row), "https://smartqueue.example/a/x/")
+    assert file.name == f"{row.reference}.ics"
+    assert b"BEGIN:VEVENT" in file.content
+    return file.content_type
+
+
+def test_an_appointment_is_told_with_its_file_reminded_and_called_off():
     place = make_place()
     make_slot(place, capacity=3)
     set_rules(place)
     actor = make_actor()
-    user = User.objects.get(pk=actor.user_id)
-    files: list[tuple[str, str]] = []
-    real = notices.notifications.tell
-
-    def noted(**given):
-        files.extend((given["code"], file.content_type) for file in given.get("attachments", ()))
-        return real(**given)
-
-    monkeypatch.setattr(notices.notifications, "tell", noted)
     made = book(place, actor=actor)
     hear()
-    (sent,) = OutgoingMessage.objects.filter(user_id=user.pk)
+    (sent,) = OutgoingMessage.objects.filter(user_id=actor.user_id)
     assert (sent.channel, sent.template) == (Channel.EMAIL, "appointment_booked")
-    assert rest_of(sent) == {} or rest_of(sent)["attachments"]
-    assert files[0][0] == "appointment_booked"
-    assert files[0][1].endswith("method=REQUEST")
+    assert kind_of_file(made).endswith("method=REQUEST")
     due = NINE - timedelta(hours=24)
     assert operations.remind_of_appointment(appointment_id=made.pk, now=due)
     hear()
     operations.cancel_appointment(actor=actor, appointment_id=made.pk, now=due)
     hear()
-    codes = list(OutgoingMessage.objects.filter(user_id=user.pk).values_list("template", flat=True))
-    assert codes == ["appointment_booked", "appointment_reminder", "appointment_cancelled"]
-    assert Notification.objects.filter(user=user).count() == 3
-    assert [kind for code, kind in files if code == "appointment_cancelled"][0].endswith("CANCEL")
+    rows = OutgoingMessage.objects.filter(user_id=actor.user_id).order_by("pk")
+    told = ["appointment_booked", "appointment_reminder", "appointment_cancelled"]
+    assert [row.template for row in rows] == told
+    assert Notification.objects.filter(user_id=actor.user_id).count() == 3
+    assert kind_of_file(made).endswith("method=CANCEL")
+
+
+def test_a_freed_place_is_offered_as_long_as_it_is_kept():
+    place = make_place()
+    make_slot(place)
+    set_rules(place, offer_minutes=30)
+    first, second = make_actor(), make_actor()
+    made = book(place, actor=first)
+    wait_for_place(place, actor=second)
+    operations.cancel_appointment(actor=first, appointment_id=made.pk, now=NOW)
+    hear()
+    offers = OutgoingMessage.objects.filter(user_id=second.user_id, template="waitlist_offered")
+    assert [offer.expires_at - NOW for offer in offers] == [timedelta(minutes=30)]
