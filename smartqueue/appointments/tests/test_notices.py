@@ -1,6 +1,6 @@
 """What people hear of their appointments."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_an_appointment_is_told_with_its_file_reminded_and_called_off():
     (sent,) = OutgoingMessage.objects.filter(user_id=actor.user_id)
     assert (sent.channel, sent.template) == (Channel.EMAIL, "appointment_booked")
     assert kind_of_file(made).endswith("method=REQUEST")
-    due = NINE - timedelta(hours=24)
+    due = NINE - timedelta(hours=2)
     assert operations.remind_of_appointment(appointment_id=made.pk, now=due)
     hear()
     operations.cancel_appointment(actor=actor, appointment_id=made.pk, now=due)
@@ -78,7 +78,7 @@ def test_a_freed_place_is_offered_as_long_as_it_is_kept():
     set_rules(place, offer_minutes=30)
     first, second = make_actor(), make_actor()
     made = book(place, actor=first)
-    wait_for_place(place, actor=second)
+    wait_for_place(place, actor=second, from_time=time(9), until_time=time(9, 30))
     operations.cancel_appointment(actor=first, appointment_id=made.pk, now=NOW)
     hear()
     offers = OutgoingMessage.objects.filter(user_id=second.user_id, template="waitlist_offered")
