@@ -137,6 +137,11 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "notifications.SmsAccount": Personal(innocent=("sender_name",)),
     "notifications.Batch": Personal(people=("created_by_id",)),
     "notifications.BatchChunk": Personal(fields=("sealed",)),
+    "notifications.TemplateVersion": Personal(
+        people=("changed_by_id",), innocent=("subject", "body", "code")
+    ),
+    "notifications.Preference": Personal(people=("user_id",)),
+    "notifications.QuietHours": Personal(people=("user_id",)),
     "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
     # --- Organizations: what they say of themselves is public ------------------------------------
     "business.Organization": Personal(

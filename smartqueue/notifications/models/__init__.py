@@ -1,5 +1,6 @@
 from smartqueue.notifications.models.batches import Batch, BatchChunk
 from smartqueue.notifications.models.budgets import SmsAccount, SmsSpend
+from smartqueue.notifications.models.content import Preference, QuietHours, TemplateVersion
 from smartqueue.notifications.models.messages import (
     DeliveryAttempt,
     Inbox,
@@ -23,9 +24,12 @@ __all__ = [
     "Notification",
     "OptOut",
     "OutgoingMessage",
+    "Preference",
     "ProviderCallback",
     "ProviderHealth",
     "ProviderReceipt",
+    "QuietHours",
     "SmsAccount",
     "SmsSpend",
+    "TemplateVersion",
 ]

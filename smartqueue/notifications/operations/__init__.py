@@ -45,12 +45,20 @@ from smartqueue.notifications.operations.health import take_probe
 from smartqueue.notifications.operations.inbox import notify, read_notification
 from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
 from smartqueue.notifications.operations.pace import take_place
+from smartqueue.notifications.operations.preferring import Quiet, choose, set_quiet_hours
 from smartqueue.notifications.operations.routing import Choice, Choices
 from smartqueue.notifications.operations.sending import (
     MESSAGE_LIFE,
     can_send,
     remove_old_messages,
     send_message,
+)
+from smartqueue.notifications.operations.telling import Person, person_of, register_devices, tell
+from smartqueue.notifications.operations.wording import (
+    Preview,
+    preview,
+    restore_template,
+    write_template,
 )
 
 __all__ = [
@@ -59,12 +67,16 @@ __all__ = [
     "Choice",
     "Choices",
     "ClaimedMessage",
+    "Person",
+    "Preview",
+    "Quiet",
     "Unsettled",
     "all_providers",
     "answer_inbound",
     "can_send",
     "cancel_batch",
     "choices_for",
+    "choose",
     "claim_message",
     "create_batch",
     "erase_person",
@@ -80,7 +92,9 @@ __all__ = [
     "now_of_database",
     "opt_in",
     "opt_out",
+    "person_of",
     "postpone_message",
+    "preview",
     "process_callback",
     "read_notification",
     "record_balance",
@@ -88,12 +102,15 @@ __all__ = [
     "record_poison",
     "record_receipt",
     "record_refusal",
+    "register_devices",
     "remove_old_callbacks",
     "remove_old_messages",
+    "restore_template",
     "send_email",
     "send_message",
     "send_sms",
     "send_to_many",
+    "set_quiet_hours",
     "set_sms_account",
     "settle_abandoned_messages",
     "settle_message",
@@ -104,4 +121,6 @@ __all__ = [
     "take_probe",
     "take_receipt",
     "take_text",
+    "tell",
+    "write_template",
 ]
