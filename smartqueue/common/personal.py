@@ -243,7 +243,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     # Ids and facts, as its event.
     "webhooks.Message": Personal(innocent=("body",)),
-    "webhooks.Attempt": Personal(innocent=("answer",)),
+    "webhooks.Attempt": Personal(innocent=("answer", "error_code")),
     # --- Privacy ----------------------------------------------------------------------------------
     "privacy.Consent": Personal(people=("user_id",)),
     "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),
