@@ -104,6 +104,8 @@ UNTRACKED: Final[Mapping[str, str]] = {
     "notifications.BatchChunk": "recipients of a batch until their messages are made",
     "webhooks.Message": "the senders' work list; its events are in the journal",
     "webhooks.Attempt": "the senders' work list",
+    "notifications.PushToken": "where a person's phone is reached, renewed at every start of its app",
+    "notifications.BrowserSubscription": "where a browser is reached, renewed at its visits",
     "limits.Window": "counts attempts, deleted within the hour",
     "accounts.SocketTicket": "lives for 30 seconds",
     "accounts.MfaChallenge": "lives for minutes; a sign-in is an event",

@@ -137,6 +137,19 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "notifications.SmsAccount": Personal(innocent=("sender_name",)),
     "notifications.Batch": Personal(people=("created_by_id",)),
     "notifications.BatchChunk": Personal(fields=("sealed",)),
+    # What a phone or browser is reached by is sealed, and known to nobody but its maker's service.
+    "notifications.PushToken": Personal(
+        fields=("sealed", "device_id"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("digest", "key_digest"),
+    ),
+    "notifications.BrowserSubscription": Personal(
+        fields=("sealed",),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("digest", "auth_digest"),
+    ),
     "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
     # --- Organizations: what they say of themselves is public ------------------------------------
     "business.Organization": Personal(

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from smartqueue.notifications.interfaces import callbacks, messages, rest
+from smartqueue.notifications.interfaces import callbacks, devices, messages, rest
 
 urlpatterns = [
     path("notifications/", rest.NotificationListView.as_view(), name="notification-list"),
@@ -22,6 +22,10 @@ urlpatterns = [
         messages.CancelBatchView.as_view(),
         name="batch-cancel",
     ),
+    path("push-tokens/", devices.PushTokenListView.as_view(), name="push-token-list"),
+    path("push-tokens/<uuid:push_token_id>/", devices.PushTokenView.as_view(), name="push-token"),
+    path("browsers/", devices.BrowsersView.as_view(), name="browsers"),
+    path("browsers/remove/", devices.RemoveBrowserView.as_view(), name="browser-remove"),
     path(
         "webhooks/<slug:provider>/<slug:kind>/<str:secret>/",
         callbacks.provider_calls,

@@ -1,5 +1,6 @@
 from smartqueue.notifications.models.batches import Batch, BatchChunk
 from smartqueue.notifications.models.budgets import SmsAccount, SmsSpend
+from smartqueue.notifications.models.devices import BrowserSubscription, PushToken
 from smartqueue.notifications.models.messages import (
     DeliveryAttempt,
     Inbox,
@@ -17,6 +18,7 @@ from smartqueue.notifications.models.providers import (
 __all__ = [
     "Batch",
     "BatchChunk",
+    "BrowserSubscription",
     "DeliveryAttempt",
     "InboundMessage",
     "Inbox",
@@ -26,6 +28,7 @@ __all__ = [
     "ProviderCallback",
     "ProviderHealth",
     "ProviderReceipt",
+    "PushToken",
     "SmsAccount",
     "SmsSpend",
 ]

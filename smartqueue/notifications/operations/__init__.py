@@ -40,6 +40,15 @@ from smartqueue.notifications.operations.callbacks import (
     take_receipt,
     take_text,
 )
+from smartqueue.notifications.operations.devices import (
+    UNUSED,
+    add_browser,
+    register_push_token,
+    remove_browser,
+    remove_devices_of_session,
+    remove_push_token,
+    remove_unused_devices,
+)
 from smartqueue.notifications.operations.erasing import erase_person
 from smartqueue.notifications.operations.health import take_probe
 from smartqueue.notifications.operations.inbox import notify, read_notification
@@ -55,11 +64,13 @@ from smartqueue.notifications.operations.sending import (
 
 __all__ = [
     "MESSAGE_LIFE",
+    "UNUSED",
     "BatchRecipient",
     "Choice",
     "Choices",
     "ClaimedMessage",
     "Unsettled",
+    "add_browser",
     "all_providers",
     "answer_inbound",
     "can_send",
@@ -88,8 +99,13 @@ __all__ = [
     "record_poison",
     "record_receipt",
     "record_refusal",
+    "register_push_token",
+    "remove_browser",
+    "remove_devices_of_session",
     "remove_old_callbacks",
     "remove_old_messages",
+    "remove_push_token",
+    "remove_unused_devices",
     "send_email",
     "send_message",
     "send_sms",
