@@ -411,6 +411,9 @@ WEB_PUSH_ACCOUNT = web_push_account(DATA_DIR)
 ALLOW_LOCAL_PROVIDERS = False
 # Where a mail server is named, mails go there even where there is a development mailbox.
 EMAIL_IS_SET = "EMAIL_URL" in env
+# Ends the address to which bounces are reported; empty, mails are final once the server has them.
+EMAIL_CALLBACK_SECRET = env.str("EMAIL_CALLBACK_SECRET", default="")
+EMAIL_TIMEOUT = 20
 # A worker that has not reported for so long is taken to be dead; for so long one waits for word of
 # a vital message that may have arrived (of another five times), and of one that was handed over.
 MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", default=120)

@@ -104,6 +104,7 @@ UNTRACKED: Final[Mapping[str, str]] = {
     "notifications.BatchChunk": "recipients of a batch until their messages are made",
     "webhooks.Message": "the senders' work list; its events are in the journal",
     "webhooks.Attempt": "the senders' work list",
+    "notifications.DeadAddress": "what mail servers said of addresses, as digests",
     "notifications.PushToken": "where a person's phone is reached, renewed at every start of its app",
     "notifications.BrowserSubscription": "where a browser is reached, renewed at its visits",
     "limits.Window": "counts attempts, deleted within the hour",

@@ -134,6 +134,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # What somebody wrote, or a provider said of a number: sealed, and emptied once it is understood.
     "notifications.ProviderCallback": Personal(fields=("sealed",), innocent=("error_code",)),
     "notifications.InboundMessage": Personal(fields=("sealed",), innocent=("error_code",)),
+    "notifications.DeadAddress": Personal(innocent=("digest", "code")),
     "notifications.SmsAccount": Personal(innocent=("sender_name",)),
     "notifications.Batch": Personal(people=("created_by_id",)),
     "notifications.BatchChunk": Personal(fields=("sealed",)),

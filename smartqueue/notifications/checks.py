@@ -75,6 +75,12 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _problems_of_secrets() -> Iterator[CheckMessage]:
+    if 0 < len(settings.EMAIL_CALLBACK_SECRET) < SECRET_LENGTH:
+        yield Error(
+            f"EMAIL_CALLBACK_SECRET is shorter than {SECRET_LENGTH} characters: anybody could report.",
+            hint="Take random letters and digits; they end the address that bounces are posted to.",
+            id="notifications.E002",
+        )
     for name, account in _accounts():
         if len(account["callback_secret"]) < SECRET_LENGTH:
             variable = f"{name.upper()}_CALLBACK_SECRET"

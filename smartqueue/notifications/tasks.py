@@ -246,6 +246,7 @@ def remove_old_messages_task() -> None:
     """Delete messages of more than 30 days, and what providers said of them."""
     operations.remove_old_messages()
     operations.remove_old_callbacks()
+    operations.remove_old_dead_addresses()
 
 
 @periodic(every_seconds=3600)

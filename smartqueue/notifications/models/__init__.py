@@ -8,6 +8,7 @@ from smartqueue.notifications.models.messages import (
     OutgoingMessage,
 )
 from smartqueue.notifications.models.providers import (
+    DeadAddress,
     InboundMessage,
     OptOut,
     ProviderCallback,
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "BatchChunk",
     "BrowserSubscription",
+    "DeadAddress",
     "DeliveryAttempt",
     "InboundMessage",
     "Inbox",

@@ -52,6 +52,12 @@ from smartqueue.notifications.operations.devices import (
 from smartqueue.notifications.operations.erasing import erase_person
 from smartqueue.notifications.operations.health import take_probe
 from smartqueue.notifications.operations.inbox import notify, read_notification
+from smartqueue.notifications.operations.mail import (
+    is_unsubscribed,
+    remove_old_dead_addresses,
+    subscribe_again,
+    unsubscribe,
+)
 from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
 from smartqueue.notifications.operations.pace import take_place
 from smartqueue.notifications.operations.routing import Choice, Choices
@@ -81,6 +87,7 @@ __all__ = [
     "erase_person",
     "finish_batches",
     "has_opted_out",
+    "is_unsubscribed",
     "list_due_messages",
     "list_stored_callbacks",
     "list_unanswered_messages",
@@ -103,6 +110,7 @@ __all__ = [
     "remove_browser",
     "remove_devices_of_session",
     "remove_old_callbacks",
+    "remove_old_dead_addresses",
     "remove_old_messages",
     "remove_push_token",
     "remove_unused_devices",
@@ -116,8 +124,10 @@ __all__ = [
     "store_callback",
     "store_ringing",
     "store_text",
+    "subscribe_again",
     "take_place",
     "take_probe",
     "take_receipt",
     "take_text",
+    "unsubscribe",
 ]

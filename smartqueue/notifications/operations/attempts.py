@@ -21,7 +21,7 @@ from smartqueue.accounts.actor import SYSTEM
 from smartqueue.common.crypto import decrypt
 from smartqueue.common.db import fetch_one, operation
 from smartqueue.common.ids import new_id
-from smartqueue.notifications import queries
+from smartqueue.notifications import ports, queries
 from smartqueue.notifications.enums import (
     ATTEMPT_TRANSITIONS,
     TRANSITIONS,
@@ -40,7 +40,14 @@ from smartqueue.notifications.models import (
     ProviderCallback,
     ProviderReceipt,
 )
-from smartqueue.notifications.operations import budgets, devices, health, routing, sending
+from smartqueue.notifications.operations import (
+    budgets,
+    devices,
+    health,
+    mail,
+    routing,
+    sending,
+)
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.operations.routing import Choice, Choices
 from smartqueue.notifications.providers.base import (
@@ -161,6 +168,11 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
     if message.channel == Channel.SMS and not is_vital and has_opted_out(message.recipient):
         _end(message, MessageState.FAILED, sending.OPTED_OUT, now)
         return None
+    if message.channel == Channel.EMAIL and not is_vital:
+        refusal = mail.refusal(message.recipient, message.organization_id)
+        if refusal:
+            _end(message, MessageState.FAILED, refusal, now)
+            return None
     address = queries.address_of(Channel(message.channel), message.recipient)
     if address is None:
         _end(message, MessageState.FAILED, DEVICE_GONE, now)
@@ -213,12 +225,28 @@ def _outgoing(
         is_urgent=message.importance == Importance.VITAL,
         expires_at=message.expires_at,
         receipt_url=queries.callback_address(provider.name, "receipts"),
-        data={"id": str(message.pk), "code": message.template, "language": message.language},
+        unsubscribe_url=_unsubscribe_url(message),
+        data=_facts(message),
         attachments=tuple(
             Attachment(name, b64decode(content), kind)
             for name, kind, content in rest.get("attachments", [])
         ),
     )
+
+
+def _unsubscribe_url(message: OutgoingMessage) -> str:
+    if message.channel != Channel.EMAIL or message.importance == Importance.VITAL:
+        return ""
+    return mail.unsubscribe_url(message.recipient, message.organization_id)
+
+
+def _facts(message: OutgoingMessage) -> dict[str, str]:
+    """Return what an adapter may tell beside the words: which message it is, and in whose look."""
+    facts = {"id": str(message.pk), "code": message.template, "language": message.language}
+    if message.channel == Channel.EMAIL and message.organization_id:
+        look = ports.look_of(message.organization_id)
+        facts |= {"organization": look.name, "colour": look.colour}
+    return facts
 
 
 @operation
@@ -285,7 +313,7 @@ def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> 
     is_unknown = isinstance(error, OutcomeUnknown)
     is_asked_to_wait = error.retry_after is not None and error.retryable
     if error.is_recipient:
-        devices.forget_device(attempt.message)
+        _note_unreachable(attempt.message, error.code, now)
     attempt.error_code = error.code[:60]
     speaks_for_all = _speaks_for_all(attempt.provider)
     attempt.is_fault = speaks_for_all and (
@@ -299,6 +327,12 @@ def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> 
     health.note_outcome(attempt)
     if is_asked_to_wait and error.retry_after and speaks_for_all:
         health.rest_for(attempt.provider, error.retry_after)
+
+
+def _note_unreachable(message: OutgoingMessage, code: str, now: datetime) -> None:
+    """Send nothing further to a recipient that does not exist any more."""
+    devices.forget_device(message)
+    mail.note_dead_address(message, code, now)
 
 
 def _speaks_for_all(name: str) -> bool:
@@ -685,6 +719,8 @@ def _apply(attempt: DeliveryAttempt, receipt: Receipt, now: datetime) -> None:
         attempt.error_code = receipt.code[:60]
     if not _move(attempt, _STATE_OF[receipt.delivery]):
         return
+    if receipt.is_recipient:
+        _note_unreachable(attempt.message, receipt.code, now)
     is_arrived = receipt.delivery == Delivery.DELIVERED
     if not is_recorded and not is_arrived:
         # The worker that has the message is about to record what the provider answered.

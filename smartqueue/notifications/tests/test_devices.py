@@ -26,6 +26,7 @@ from smartqueue.notifications.errors import BrowserNotReachable, PushTokenHeld
 from smartqueue.notifications.models import BrowserSubscription, PushToken
 
 KEY = "a secret that the app made"
+FIRST = "token-1"
 GOOGLE = "https://fcm.googleapis.com/fcm/send/abc:def"
 
 
@@ -43,7 +44,7 @@ def signed_in(user: User) -> Actor:
     return Actor(kind=ActorKind.USER, user_id=user.pk, session_id=session.pk)
 
 
-def register(actor: Actor, token: str = "token-1", **given: Any) -> PushToken:
+def register(actor: Actor, token: str = FIRST, **given: Any) -> PushToken:
     fields: dict[str, Any] = {"device_id": "phone-1", "platform": Platform.ANDROID}
     return operations.register_push_token(
         actor=actor, token=token, now=clock.now(), **(fields | given)

@@ -1,4 +1,4 @@
-"""Firebase Cloud Messaging, HTTP v1: phones of Android, and of Apple through it; wire-formats.md section 3.1."""
+"""Firebase Cloud Messaging, HTTP v1, for Android and Apple; wire-formats.md section 3.1."""
 
 from smartqueue.notifications.providers.base import register_provider
 from smartqueue.notifications.providers.fcm import client

@@ -127,21 +127,21 @@ def error_code(answer: http.Response) -> str:
     return ""
 
 
+# What is lost for this message, and what may go later; of INTERNAL the engine's first pause is longer
+# than the 10 seconds that are asked for.
+_GONE: Final = frozenset({"UNREGISTERED", "SENDER_ID_MISMATCH"})
+_LATER: Final = frozenset({"QUOTA_EXCEEDED", "UNAVAILABLE", "INTERNAL"})
+_NEVER: Final = frozenset({"THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"})
+
+
 def refusal(answer: http.Response) -> ProviderError:
     """Return what an answer that is not 200 means for the message; its errorCode decides."""
     code, wait = error_code(answer), wire.retry_after(answer)
-    match code:
-        case "UNREGISTERED" | "SENDER_ID_MISMATCH":
-            return ProviderError(code, retryable=False, is_recipient=True)
-        case "QUOTA_EXCEEDED":
-            return ProviderError(code, retryable=True, retry_after=wait or QUOTA_SECONDS)
-        case "UNAVAILABLE":
-            return ProviderError(code, retryable=True, retry_after=wait)
-        # The engine's first pause is longer than the 10 seconds that are asked for.
-        case "INTERNAL":
-            return ProviderError(code, retryable=True)
-        case "THIRD_PARTY_AUTH_ERROR" | "APNS_AUTH_ERROR":
-            return ProviderError(code, retryable=False)
+    if code in _LATER:
+        usual = QUOTA_SECONDS if code == "QUOTA_EXCEEDED" else None
+        return ProviderError(code, retryable=True, retry_after=usual if wait is None else wait)
+    if code in _GONE | _NEVER:
+        return ProviderError(code, retryable=False, is_recipient=code in _GONE)
     if code == "INVALID_ARGUMENT" or (answer.status == 400 and not code):
         is_token = _is_about_token(answer)
         return ProviderError("INVALID_ARGUMENT", retryable=False, is_recipient=is_token)
