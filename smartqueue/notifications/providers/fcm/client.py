@@ -72,7 +72,7 @@ class Fcm:
 
     def __init__(self, account: dict[str, str], url: str) -> None:
         self._account = account
-        self._signer = crypt.RSASigner.from_service_account_info(account)
+        self._signer = crypt.RSASigner.from_service_account_info(account)  # type: ignore[no-untyped-call]  # google-auth
         project = quote(account["project_id"], safe="")
         self._url = f"{url.rstrip('/')}/v1/projects/{project}/messages:send"
         self._tokens = Tokens(self._fetch_token)
@@ -120,7 +120,7 @@ class Fcm:
             "iat": now,
             "exp": now + ASSERTION_SECONDS,
         }
-        assertion = jwt.encode(self._signer, claims).decode()
+        assertion = jwt.encode(self._signer, claims).decode()  # type: ignore[no-untyped-call]  # google-auth
         answer = wire.ask(
             "POST",
             self._account["token_uri"],
