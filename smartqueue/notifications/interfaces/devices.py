@@ -107,6 +107,8 @@ class BrowserSerializer(serializers.Serializer[Any]):
 class BrowsersView(ApiView):
     """Browsers that show messages: about the ticket of `X-Ticket-Token`, or to the caller's account."""
 
+    public = True
+
     @extend_schema(request=NewBrowserInput, responses={201: BrowserSerializer})
     @idempotent
     def post(self, request: ApiRequest) -> Response:
@@ -125,6 +127,8 @@ class BrowsersView(ApiView):
 
 class RemoveBrowserView(ApiView):
     """A browser that shall show nothing any more."""
+
+    public = True
 
     @extend_schema(request=GoneBrowserInput, responses={204: None})
     @idempotent
