@@ -748,9 +748,7 @@ def _text(world: World, key: str) -> str:
 CONSENT = {"purpose": "marketing", "version": 1}
 POINT = {"lat": 14.69, "lon": -17.44}
 # The base point of P-256, a public key as good as any.
-_POINT = (
-    "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
-)
+_POINT = "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
 REST_BODIES: dict[str, Body] = {
     "POST api/accounts/auth/register/": lambda w: {
         "email": f"fresh-{uuid4().hex}@example.test",
