@@ -50,10 +50,10 @@ from smartqueue.notifications.models import (
     BatchChunk,
     Notification,
     OutgoingMessage,
+    PushToken,
     SmsAccount,
     SmsSpend,
 )
-from smartqueue.notifications.models import Notification, PushToken
 from smartqueue.notifications.operations.mail import unsubscribe_url
 from smartqueue.privacy import archive
 from smartqueue.privacy.models import Export, RegisterEntry
