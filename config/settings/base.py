@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from config.openapi import API_DESCRIPTION, API_TAGS, ENUM_NAMES, SECURITY_SCHEMES
 from config.settings._apps import android_apps, apple_apps
 from config.settings._gis import GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH  # noqa: F401
+from config.settings._push import fcm_account, web_push_account
 from config.settings._sms import smpp_accounts, sms_accounts
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -404,10 +405,15 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
 SMS_ACCOUNTS = sms_accounts()
 SMPP_ACCOUNTS = smpp_accounts()
+FCM_ACCOUNT = fcm_account()
+WEB_PUSH_ACCOUNT = web_push_account(DATA_DIR)
 # Whether providers may be stand-ins on this machine: in development and tests only.
 ALLOW_LOCAL_PROVIDERS = False
 # Where a mail server is named, mails go there even where there is a development mailbox.
 EMAIL_IS_SET = "EMAIL_URL" in env
+# Ends the address to which bounces are reported; empty, mails are final once the server has them.
+EMAIL_CALLBACK_SECRET = env.str("EMAIL_CALLBACK_SECRET", default="")
+EMAIL_TIMEOUT = 20
 # A worker that has not reported for so long is taken to be dead; for so long one waits for word of
 # a vital message that may have arrived (of another five times), and of one that was handed over.
 MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", default=120)

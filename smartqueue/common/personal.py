@@ -134,6 +134,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     # What somebody wrote, or a provider said of a number: sealed, and emptied once it is understood.
     "notifications.ProviderCallback": Personal(fields=("sealed",), innocent=("error_code",)),
     "notifications.InboundMessage": Personal(fields=("sealed",), innocent=("error_code",)),
+    "notifications.DeadAddress": Personal(innocent=("digest", "code")),
     "notifications.SmsAccount": Personal(innocent=("sender_name",)),
     "notifications.Batch": Personal(people=("created_by_id",)),
     "notifications.BatchChunk": Personal(fields=("sealed",)),
@@ -142,6 +143,19 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     "notifications.Preference": Personal(people=("user_id",)),
     "notifications.QuietHours": Personal(people=("user_id",)),
+    # What a phone or browser is reached by is sealed, and known to nobody but its maker's service.
+    "notifications.PushToken": Personal(
+        fields=("sealed", "device_id"),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("digest", "key_digest"),
+    ),
+    "notifications.BrowserSubscription": Personal(
+        fields=("sealed",),
+        people=("user_id",),
+        sealed_for="user_id",
+        innocent=("digest", "auth_digest"),
+    ),
     "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
     # --- Organizations: what they say of themselves is public ------------------------------------
     "business.Organization": Personal(
@@ -259,7 +273,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "dialogues.Conversation": Personal(
         fields=("screen", "recent_branches"), innocent=("phone_digest", "session", "typed")
     ),
-    "dialogues.GivenAnswer": Personal(fields=("sealed",), innocent=("phone_digest", "event_digest")),
+    "dialogues.GivenAnswer": Personal(
+        fields=("sealed",), innocent=("phone_digest", "event_digest")
+    ),
     "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
     "privacy.RegisterEntry": Personal(
         innocent=("name", "purpose", "people", "data", "recipients", "security")

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 
 from smartqueue.common import http
+from smartqueue.notifications.providers.fcm.client import read_account
+from smartqueue.notifications.providers.web_push import keys
 
 SECRET_LENGTH: Final = 32
 _PUBLIC: Final = http.Reach(schemes=frozenset({"https"}), ports=frozenset())
@@ -25,7 +28,7 @@ _ACCOUNT_FIELDS: Final = {
 @register(Tags.security)
 def check_providers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Refuse stand-ins outside of development, and accounts whose calls anybody could make."""
-    return [*_problems_of_addresses(), *_problems_of_secrets()]
+    return [*_problems_of_addresses(), *_problems_of_secrets(), *_problems_of_push()]
 
 
 def _accounts() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,6 +75,12 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _problems_of_secrets() -> Iterator[CheckMessage]:
+    if 0 < len(settings.EMAIL_CALLBACK_SECRET) < SECRET_LENGTH:
+        yield Error(
+            f"EMAIL_CALLBACK_SECRET is shorter than {SECRET_LENGTH} characters: anybody could report.",
+            hint="Take random letters and digits; they end the address that bounces are posted to.",
+            id="notifications.E002",
+        )
     for name, account in _accounts():
         if len(account["callback_secret"]) < SECRET_LENGTH:
             variable = f"{name.upper()}_CALLBACK_SECRET"
@@ -80,3 +89,28 @@ def _problems_of_secrets() -> Iterator[CheckMessage]:
                 hint="Take random letters and digits; they end the addresses that the provider calls.",
                 id="notifications.E002",
             )
+
+
+def _problems_of_push() -> Iterator[CheckMessage]:
+    """Keys of push messages that cannot be read, and stand-ins for Google outside of development."""
+    if settings.ALLOW_LOCAL_PROVIDERS:
+        return
+    given = settings.FCM_ACCOUNT["service_account"]
+    try:
+        urls = [settings.FCM_ACCOUNT["url"], read_account(given)["token_uri"]] if given else []
+        keys.vapid()
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="notifications.E003")
+        return
+    if any(_is_stand_in(url) for url in urls):
+        yield Error(
+            "Push messages go to no real provider over HTTPS.",
+            hint="Unset FCM_URL, and take the service account that Google gave.",
+            id="notifications.E001",
+        )
+    if not keys.subject().startswith(("mailto:", "https:")):
+        yield Error(
+            "VAPID_SUBJECT is no mailto: or https: address.",
+            hint="Push services write to it when something is wrong.",
+            id="notifications.E003",
+        )

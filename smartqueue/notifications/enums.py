@@ -15,6 +15,13 @@ class Channel(models.TextChoices):
     WEB_PUSH = "web_push", _("Push message of a browser")
 
 
+class Platform(models.TextChoices):
+    """What a phone runs; messages reach both through Firebase."""
+
+    ANDROID = "android", _("Android")
+    IOS = "ios", _("iOS")
+
+
 class Importance(models.TextChoices):
     """
     What a message may cost and override. A vital one (a turn called, a code, a security notice) goes

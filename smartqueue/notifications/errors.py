@@ -44,6 +44,19 @@ class BatchOver(Conflict):
     title = _("Nothing of this is left to be stopped.")
 
 
+class PushTokenHeld(Conflict):
+    code = "push_token_held"
+    title = _("Somebody else is signed in on this phone. Sign them out there first.")
+
+
+class BrowserNotReachable(Problem):
+    """The address is not one of a browser's push service, or its keys are none."""
+
+    status = 422
+    code = "browser_not_reachable"
+    title = _("This browser cannot be sent messages.")
+
+
 def bad_sender_name() -> InvalidInput:
     """Return the failure of a name that phones do not show."""
     return InvalidInput.on(

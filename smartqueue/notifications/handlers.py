@@ -72,6 +72,12 @@ def on_session_revoked_warn(event: SessionRevoked) -> None:
         _warn(event, "session_reused", key=f"session:{event.session_id}")
 
 
+@subscribe(SessionRevoked)
+def on_session_revoked_forget_devices(event: SessionRevoked) -> None:
+    """Send nothing more to the phone or browser that was signed out."""
+    operations.remove_devices_of_session(session_id=event.session_id)
+
+
 @subscribe(SessionStarted)
 def on_session_started_warn(event: SessionStarted) -> None:
     """Tell a person that a device signed in which had not been seen before."""

@@ -6,8 +6,8 @@ from uuid import UUID
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Role
 from smartqueue.common import tenancy
-from smartqueue.common.errors import NotFound
-from smartqueue.notifications.models import Batch, Notification, OutgoingMessage
+from smartqueue.common.errors import NotFound, NotSignedIn
+from smartqueue.notifications.models import Batch, Notification, OutgoingMessage, PushToken
 
 MANAGING: Final = frozenset({Role.OWNER, Role.MANAGER})
 
@@ -91,3 +91,29 @@ def access_providers(actor: Actor) -> None:
     actor.require_user()
     if not actor.is_platform_admin and not managed_organizations(actor):
         raise NotFound
+
+
+def access_push_token(actor: Actor, push_token_id: UUID) -> PushToken:
+    """
+    Return a phone of the actor's own.
+
+    :raises NotSignedIn: nobody is signed in
+    :raises NotFound: unknown, or somebody else's
+    """
+    row = PushToken.objects.filter(pk=push_token_id, user_id=actor.require_user()).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def access_browsers(actor: Actor) -> dict[str, UUID]:
+    """
+    Return whose browsers the actor adds and removes: those of the ticket held, or of the account.
+
+    :raises NotSignedIn: holds no ticket, and nobody is signed in
+    """
+    if actor.ticket_id is not None:
+        return {"ticket_id": actor.ticket_id}
+    if actor.user_id is None:
+        raise NotSignedIn
+    return {"user_id": actor.user_id}

@@ -77,3 +77,25 @@ def is_own_person(
 ) -> bool:
     """Whether an organization may write to somebody: a member, or a person who has to do with it."""
     return any(relation(organization_id, user_id, address, now) for relation in _relations)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an organization is called to people, and its colour (`#rrggbb`); both may be empty."""
+
+    name: str = ""
+    colour: str = ""
+
+
+_look: Callable[[UUID], Look] | None = None
+
+
+def register_look(look: Callable[[UUID], Look]) -> None:
+    """Fill the port of how an organization's mails look; `business` does, when it is ready."""
+    global _look
+    _look = look
+
+
+def look_of(organization_id: UUID) -> Look:
+    """Return how an organization's mails look."""
+    return _look(organization_id) if _look else Look()

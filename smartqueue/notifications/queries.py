@@ -12,26 +12,31 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
+from smartqueue.accounts import queries as account_queries
 from smartqueue.common.crypto import decrypt
 from smartqueue.notifications import texts
 from smartqueue.notifications.enums import AttemptState, Channel, CircuitState, Group
 from smartqueue.notifications.models import (
     Batch,
+    BrowserSubscription,
     DeliveryAttempt,
     Notification,
     OutgoingMessage,
     Preference,
     ProviderHealth,
+    PushToken,
     QuietHours,
     TemplateVersion,
 )
 from smartqueue.notifications.providers.base import callback_secret_of, providers_of
+from smartqueue.notifications.providers.web_push import keys as web_push_keys
 
 BODY_PURPOSE = "outgoing message"
 CALLBACK_PURPOSE = "provider callback"
+DEVICE_PURPOSE = "device"
 SNAPSHOT_SIZE = 20
 
 _CODE = re.compile(r"\b\d{6}\b")
@@ -333,3 +338,64 @@ def already_told(keys: Iterable[str]) -> set[str]:
     sent = OutgoingMessage.objects.filter(dedupe_key__in=wanted).values_list("dedupe_key")
     shown = Notification.objects.filter(dedupe_key__in=wanted).values_list("dedupe_key")
     return {key for (key,) in sent.order_by().union(shown.order_by())}
+
+
+# --- Phones and browsers ------------------------------------------------------------------------
+
+
+def is_signed_in(user_id: UUID, session_id: UUID | None) -> bool:
+    """Whether the sign-in that registered a device lasts; one without a session is taken to."""
+    if session_id is None:
+        return True
+    return account_queries.list_sessions(user_id).filter(pk=session_id).exists()
+
+
+def list_push_tokens(user_id: UUID) -> "QuerySet[PushToken]":
+    """Return a person's phones, last seen first."""
+    return PushToken.objects.filter(user_id=user_id).order_by("-last_seen_at", "-pk")
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What shows messages to a person: recipients for `send_message`, by channel, last seen first."""
+
+    push: tuple[str, ...] = ()
+    web_push: tuple[str, ...] = ()
+
+
+def devices_of(user_id: UUID) -> Devices:
+    """Return the phones and browsers on which a person is signed in."""
+    alive = account_queries.list_sessions(user_id).order_by().values("pk")
+    counts = Q(session_id=None) | Q(session_id__in=alive)
+    phones = PushToken.objects.filter(counts, user_id=user_id)
+    browsers = BrowserSubscription.objects.filter(counts, user_id=user_id)
+    return Devices(push=_recipients(phones), web_push=_recipients(browsers))
+
+
+def browsers_of_ticket(ticket_id: UUID) -> tuple[str, ...]:
+    """Return the browsers that asked to be told about a ticket, as recipients for `send_message`."""
+    return _recipients(BrowserSubscription.objects.filter(ticket_id=ticket_id))
+
+
+def _recipients(rows: "QuerySet[Any]") -> tuple[str, ...]:
+    newest = rows.order_by("-last_seen_at", "-pk").values_list("pk", flat=True)
+    return tuple(str(pk) for pk in newest)
+
+
+def address_of(channel: Channel, recipient: str) -> str | None:
+    """
+    Return what a provider knows a message's recipient by: a phone's token, a browser's subscription
+    as JSON, otherwise the recipient itself. None where the device is gone or was signed out.
+    """
+    if channel not in {Channel.PUSH, Channel.WEB_PUSH}:
+        return recipient
+    model: Any = PushToken if channel == Channel.PUSH else BrowserSubscription
+    row = model.objects.filter(pk=recipient).first()
+    if row is None or (row.user_id and not is_signed_in(row.user_id, row.session_id)):
+        return None
+    return decrypt(row.sealed, DEVICE_PURPOSE)
+
+
+def web_push_key() -> str:
+    """Return the key that browsers subscribe with, in base64url; empty where nothing pushes to them."""
+    return web_push_keys.public_key()

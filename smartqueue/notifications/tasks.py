@@ -246,3 +246,10 @@ def remove_old_messages_task() -> None:
     """Delete messages of more than 30 days, and what providers said of them."""
     operations.remove_old_messages()
     operations.remove_old_callbacks()
+    operations.remove_old_dead_addresses()
+
+
+@periodic(every_seconds=3600)
+def remove_unused_devices_task() -> None:
+    """Delete phones and browsers that were not seen for long."""
+    operations.remove_unused_devices()

@@ -208,6 +208,11 @@ def _messages(subject: Subject) -> Q:
     return _user("user_id")(subject) | Q(user_id=None, recipient__in=subject.contacts)
 
 
+def _browsers(subject: Subject) -> Q:
+    """Browsers of the account, and those that follow the subject's tickets."""
+    return _user("user_id")(subject) | Q(ticket_id__in=subject.tickets)
+
+
 def _sealed_telling(label: str, opened: Callable[[str], str]) -> Finder:
     """Find rows whose sealed text tells of a person: few, for they are emptied within moments."""
 
@@ -574,6 +579,25 @@ PLACES: Final[tuple[Place, ...]] = (
             "last_error",
         ),
         find=_messages,
+    ),
+    Place(
+        label="notifications.PushToken",
+        title=_("Phones and browsers that show you messages"),
+        kind="device",
+        fate=Fate.DELETED,
+        shown=("device_id", "platform", "app_version", "created_at", "last_seen_at"),
+        withheld={"sealed": SECRET, "key_digest": SECRET}
+        | _all(INNER, "id", "user_id", "session_id", "digest"),
+    ),
+    Place(
+        label="notifications.BrowserSubscription",
+        title=_("Phones and browsers that show you messages"),
+        kind="device",
+        fate=Fate.DELETED,
+        shown=("created_at", "last_seen_at"),
+        withheld={"sealed": SECRET, "auth_digest": SECRET}
+        | _all(INNER, "id", "user_id", "session_id", "ticket_id", "digest"),
+        find=_browsers,
     ),
     Place(
         label="notifications.ProviderCallback",
@@ -1202,7 +1226,9 @@ PLACES: Final[tuple[Place, ...]] = (
     ),
     Place(
         label="dialogues.Conversation",
-        title=_("Text messages and USSD: your language, where you went last, where you are in the menu"),
+        title=_(
+            "Text messages and USSD: your language, where you went last, where you are in the menu"
+        ),
         kind="dialogue",
         fate=Fate.DELETED,
         shown=("language", "recent_branches", "screen", "used_at"),

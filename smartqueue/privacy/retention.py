@@ -430,6 +430,18 @@ KINDS: Final[tuple[Kind, ...]] = (
         job="notifications.remove_old_messages_task",
     ),
     Kind(
+        code="device",
+        title=_(
+            "Phones and browsers that show messages; those that follow a ticket go after two days"
+        ),
+        purpose=_("To tell you what concerns you"),
+        basis=CONTRACT,
+        period=notification_operations.UNUSED,
+        since=_("since they were last used"),
+        at_end=DELETED,
+        job="notifications.remove_unused_devices_task",
+    ),
+    Kind(
         code="membership",
         title=_("Roles in organizations, and what agents are good at"),
         purpose=_("To say who may do what"),

@@ -32,6 +32,7 @@ from smartqueue.web.views import (
     support_access,
     ticket,
     told,
+    unsubscribe,
     waits,
     webhooks,
     well_known,
@@ -286,6 +287,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("language/", accounts.language, name="language"),
     path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
+    path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
     path("sw.js", pwa.service_worker, name="service-worker"),
     path("manifest.webmanifest", pwa.manifest, name="manifest"),
 ]

@@ -50,10 +50,12 @@ from smartqueue.notifications.models import (
     BatchChunk,
     Notification,
     OutgoingMessage,
+    PushToken,
     SmsAccount,
     SmsSpend,
     TemplateVersion,
 )
+from smartqueue.notifications.operations.mail import unsubscribe_url
 from smartqueue.privacy import archive
 from smartqueue.privacy.models import Export, RegisterEntry
 from smartqueue.queues import operations
@@ -269,6 +271,16 @@ def make_world() -> World:
             credential=b"",
             created_at=now,
         ).pk,
+        "push-tokens": PushToken.objects.create(
+            user_id=people["customer_a"].user_id,
+            device_id="phone",
+            platform="android",
+            digest=uuid4().bytes * 2,
+            sealed="",
+            created_at=now,
+            last_seen_at=now,
+        ).pk,
+        "unsubscribe": unsubscribe_url("sira@example.test", None).split("/")[-2],
         "notifications": Notification.objects.create(
             user_id=people["customer_a"].user_id,
             code="already_registered",
@@ -759,6 +771,8 @@ def _text(world: World, key: str) -> str:
 
 CONSENT = {"purpose": "marketing", "version": 1}
 POINT = {"lat": 14.69, "lon": -17.44}
+# The base point of P-256, a public key as good as any.
+_POINT = "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
 REST_BODIES: dict[str, Body] = {
     "POST api/accounts/auth/register/": lambda w: {
         "email": f"fresh-{uuid4().hex}@example.test",
@@ -1022,6 +1036,16 @@ REST_BODIES |= {
         "phones": ["+221771112233"],
         "text": "Bonjour",
     },
+    "POST api/notifications/push-tokens/": lambda w: {
+        "token": "a token of Firebase",
+        "device_id": "another phone",
+        "platform": "ios",
+    },
+    "POST api/notifications/browsers/": lambda w: {
+        "endpoint": "https://fcm.googleapis.com/fcm/send/x",
+        "keys": {"p256dh": _POINT, "auth": "A" * 22},
+    },
+    "POST api/notifications/browsers/remove/": lambda w: {"endpoint": "https://push.test/x"},
     "POST api/appointments/appointment-slots/": lambda w: _week(
         w, branch=_text(w, "branches"), service=str(w.place.service.pk)
     ),

@@ -14,6 +14,7 @@ from smartqueue.business.models import (
     OrganizationSettings,
     SettingsVersion,
 )
+from smartqueue.notifications.ports import Look
 
 SETTABLE: Final = (
     "display_name",
@@ -62,6 +63,16 @@ def get_settings(organization_id: UUID) -> OrganizationSettings:
     rows = OrganizationSettings.objects.with_scopes_disabled().filter(organization=organization_id)
     found: OrganizationSettings | None = rows.first()
     return found or OrganizationSettings(organization_id=organization_id)
+
+
+def look_of(organization_id: UUID) -> Look:
+    """Return how an organization's mails look; nothing of one that is not there."""
+    rows = Organization.objects.filter(pk=organization_id).select_related("settings")
+    organization = rows.first()
+    if organization is None:
+        return Look()
+    settings = settings_of(organization)
+    return Look(settings.display_name or organization.name, settings.primary_color)
 
 
 def list_settings_versions(organization: UUID) -> "QuerySet[SettingsVersion]":

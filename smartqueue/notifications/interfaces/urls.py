@@ -1,6 +1,6 @@
 from django.urls import path
 
-from smartqueue.notifications.interfaces import callbacks, messages, rest, templates
+from smartqueue.notifications.interfaces import callbacks, devices, messages, rest, templates
 
 TEMPLATE = "templates/<slug:code>/<slug:channel>/<slug:language>/"
 
@@ -32,6 +32,10 @@ urlpatterns = [
         messages.CancelBatchView.as_view(),
         name="batch-cancel",
     ),
+    path("push-tokens/", devices.PushTokenListView.as_view(), name="push-token-list"),
+    path("push-tokens/<uuid:push_token_id>/", devices.PushTokenView.as_view(), name="push-token"),
+    path("browsers/", devices.BrowsersView.as_view(), name="browsers"),
+    path("browsers/remove/", devices.RemoveBrowserView.as_view(), name="browser-remove"),
     path(
         "webhooks/<slug:provider>/<slug:kind>/<str:secret>/",
         callbacks.provider_calls,

@@ -1,6 +1,7 @@
 from smartqueue.notifications.models.batches import Batch, BatchChunk
 from smartqueue.notifications.models.budgets import SmsAccount, SmsSpend
 from smartqueue.notifications.models.content import Preference, QuietHours, TemplateVersion
+from smartqueue.notifications.models.devices import BrowserSubscription, PushToken
 from smartqueue.notifications.models.messages import (
     DeliveryAttempt,
     Inbox,
@@ -8,6 +9,7 @@ from smartqueue.notifications.models.messages import (
     OutgoingMessage,
 )
 from smartqueue.notifications.models.providers import (
+    DeadAddress,
     InboundMessage,
     OptOut,
     ProviderCallback,
@@ -18,6 +20,8 @@ from smartqueue.notifications.models.providers import (
 __all__ = [
     "Batch",
     "BatchChunk",
+    "BrowserSubscription",
+    "DeadAddress",
     "DeliveryAttempt",
     "InboundMessage",
     "Inbox",
@@ -28,6 +32,7 @@ __all__ = [
     "ProviderCallback",
     "ProviderHealth",
     "ProviderReceipt",
+    "PushToken",
     "QuietHours",
     "SmsAccount",
     "SmsSpend",

@@ -112,7 +112,18 @@ class InboundMessage(IdModel):
 
 
 class OptOut(IdModel):
-    """A phone that wants no more text messages; the number cannot be read back from `digest`."""
+    """
+    A phone that wants no more text messages, or an e-mail address that wants no more of an
+    organization's; neither can be read back from `digest`.
+    """
 
     digest = models.BinaryField(max_length=32, unique=True)
     stopped_at = models.DateTimeField()
+
+
+class DeadAddress(IdModel):
+    """An e-mail address that mail came back from; it cannot be read back from `digest`."""
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    code = models.CharField(max_length=60, blank=True)
+    noted_at = models.DateTimeField()

@@ -40,9 +40,24 @@ from smartqueue.notifications.operations.callbacks import (
     take_receipt,
     take_text,
 )
+from smartqueue.notifications.operations.devices import (
+    UNUSED,
+    add_browser,
+    register_push_token,
+    remove_browser,
+    remove_devices_of_session,
+    remove_push_token,
+    remove_unused_devices,
+)
 from smartqueue.notifications.operations.erasing import erase_person
 from smartqueue.notifications.operations.health import take_probe
 from smartqueue.notifications.operations.inbox import notify, read_notification
+from smartqueue.notifications.operations.mail import (
+    is_unsubscribed,
+    remove_old_dead_addresses,
+    subscribe_again,
+    unsubscribe,
+)
 from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
 from smartqueue.notifications.operations.pace import take_place
 from smartqueue.notifications.operations.preferring import Quiet, choose, set_quiet_hours
@@ -63,6 +78,7 @@ from smartqueue.notifications.operations.wording import (
 
 __all__ = [
     "MESSAGE_LIFE",
+    "UNUSED",
     "BatchRecipient",
     "Choice",
     "Choices",
@@ -71,6 +87,7 @@ __all__ = [
     "Preview",
     "Quiet",
     "Unsettled",
+    "add_browser",
     "all_providers",
     "answer_inbound",
     "can_send",
@@ -82,6 +99,7 @@ __all__ = [
     "erase_person",
     "finish_batches",
     "has_opted_out",
+    "is_unsubscribed",
     "list_due_messages",
     "list_stored_callbacks",
     "list_unanswered_messages",
@@ -102,9 +120,14 @@ __all__ = [
     "record_poison",
     "record_receipt",
     "record_refusal",
-    "register_devices",
+    "register_push_token",
+    "remove_browser",
+    "remove_devices_of_session",
     "remove_old_callbacks",
+    "remove_old_dead_addresses",
     "remove_old_messages",
+    "remove_push_token",
+    "remove_unused_devices",
     "restore_template",
     "send_email",
     "send_message",
@@ -117,10 +140,12 @@ __all__ = [
     "store_callback",
     "store_ringing",
     "store_text",
+    "subscribe_again",
     "take_place",
     "take_probe",
     "take_receipt",
     "take_text",
     "tell",
+    "unsubscribe",
     "write_template",
 ]

@@ -21,7 +21,7 @@ from smartqueue.accounts.actor import SYSTEM
 from smartqueue.common.crypto import decrypt
 from smartqueue.common.db import fetch_one, operation
 from smartqueue.common.ids import new_id
-from smartqueue.notifications import queries
+from smartqueue.notifications import ports, queries
 from smartqueue.notifications.enums import (
     ATTEMPT_TRANSITIONS,
     TRANSITIONS,
@@ -40,7 +40,14 @@ from smartqueue.notifications.models import (
     ProviderCallback,
     ProviderReceipt,
 )
-from smartqueue.notifications.operations import budgets, health, routing, sending
+from smartqueue.notifications.operations import (
+    budgets,
+    devices,
+    health,
+    mail,
+    routing,
+    sending,
+)
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.operations.routing import Choice, Choices
 from smartqueue.notifications.providers.base import (
@@ -68,6 +75,7 @@ LOOK_AGAIN: Final = timedelta(seconds=60)
 LIFE_WITHOUT_EXPIRY: Final = timedelta(days=1)
 EXPIRED: Final = "expired"
 PARKED: Final = "parked"
+DEVICE_GONE: Final = "device_gone"
 
 logger = logging.getLogger(__name__)
 
@@ -160,6 +168,15 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
     if message.channel == Channel.SMS and not is_vital and has_opted_out(message.recipient):
         _end(message, MessageState.FAILED, sending.OPTED_OUT, now)
         return None
+    if message.channel == Channel.EMAIL and not is_vital:
+        refusal = mail.refusal(message.recipient, message.organization_id)
+        if refusal:
+            _end(message, MessageState.FAILED, refusal, now)
+            return None
+    address = queries.address_of(Channel(message.channel), message.recipient)
+    if address is None:
+        _end(message, MessageState.FAILED, DEVICE_GONE, now)
+        return None
     attempt = DeliveryAttempt(
         id=new_id(),
         message=message,
@@ -169,7 +186,7 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
         cost_minor=choice.price_minor * message.segments,
         currency=choice.currency if choice.price_minor else "",
     )
-    outgoing = _outgoing(message, attempt.pk, choice.provider)
+    outgoing = _outgoing(message, address, attempt.pk, choice.provider)
     if message.channel == Channel.SMS and message.organization_id is not None:
         attempt.spent_month = budgets.charge(
             message.organization_id, attempt.cost_minor, is_vital=is_vital, now=now
@@ -187,7 +204,9 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
     return ClaimedMessage(message.pk, attempt.pk, choice.provider, outgoing)
 
 
-def _outgoing(message: OutgoingMessage, attempt_id: UUID, provider: Provider) -> Outgoing:
+def _outgoing(
+    message: OutgoingMessage, address: str, attempt_id: UUID, provider: Provider
+) -> Outgoing:
     rest = sending.rest_of(message)
     account = (
         budgets.account_of(message.organization_id)
@@ -196,7 +215,7 @@ def _outgoing(message: OutgoingMessage, attempt_id: UUID, provider: Provider) ->
     )
     return Outgoing(
         reference=attempt_id,
-        recipient=message.recipient,
+        recipient=address,
         body=decrypt(message.sealed_body, queries.BODY_PURPOSE),
         subject=message.subject,
         html=rest.get("html", ""),
@@ -206,11 +225,28 @@ def _outgoing(message: OutgoingMessage, attempt_id: UUID, provider: Provider) ->
         is_urgent=message.importance == Importance.VITAL,
         expires_at=message.expires_at,
         receipt_url=queries.callback_address(provider.name, "receipts"),
+        unsubscribe_url=_unsubscribe_url(message),
+        data=_facts(message),
         attachments=tuple(
             Attachment(name, b64decode(content), kind)
             for name, kind, content in rest.get("attachments", [])
         ),
     )
+
+
+def _unsubscribe_url(message: OutgoingMessage) -> str:
+    if message.channel != Channel.EMAIL or message.importance == Importance.VITAL:
+        return ""
+    return mail.unsubscribe_url(message.recipient, message.organization_id)
+
+
+def _facts(message: OutgoingMessage) -> dict[str, str]:
+    """Return what an adapter may tell beside the words: which message it is, and in whose look."""
+    facts = {"id": str(message.pk), "code": message.template, "language": message.language}
+    if message.channel == Channel.EMAIL and message.organization_id:
+        look = ports.look_of(message.organization_id)
+        facts |= {"organization": look.name, "colour": look.colour}
+    return facts
 
 
 @operation
@@ -276,9 +312,12 @@ def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> 
         return
     is_unknown = isinstance(error, OutcomeUnknown)
     is_asked_to_wait = error.retry_after is not None and error.retryable
+    if error.is_recipient:
+        _note_unreachable(attempt.message, error.code, now)
     attempt.error_code = error.code[:60]
-    attempt.is_fault = is_unknown or (
-        error.retryable and not error.is_recipient and not is_asked_to_wait
+    speaks_for_all = _speaks_for_all(attempt.provider)
+    attempt.is_fault = speaks_for_all and (
+        is_unknown or (error.retryable and not error.is_recipient and not is_asked_to_wait)
     )
     is_moved = _move(attempt, AttemptState.UNKNOWN if is_unknown else AttemptState.FAILED)
     if is_moved and not is_unknown:
@@ -286,8 +325,22 @@ def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> 
     may_retry = is_moved and error.retryable and not error.is_recipient
     _derive(attempt, now, may_retry=may_retry, after=error.retry_after)
     health.note_outcome(attempt)
-    if is_asked_to_wait and error.retry_after:
+    if is_asked_to_wait and error.retry_after and speaks_for_all:
         health.rest_for(attempt.provider, error.retry_after)
+
+
+def _note_unreachable(message: OutgoingMessage, code: str, now: datetime) -> None:
+    """Send nothing further to a recipient that does not exist any more."""
+    devices.forget_device(message)
+    mail.note_dead_address(message, code, now)
+
+
+def _speaks_for_all(name: str) -> bool:
+    """
+    Whether one answer says how the provider is doing; those of Web Push come from many servers, and
+    which of them is asked is for strangers to choose.
+    """
+    return getattr(provider_named(name), "has_one_server", True)
 
 
 def _move(attempt: DeliveryAttempt, state: AttemptState) -> bool:
@@ -666,6 +719,8 @@ def _apply(attempt: DeliveryAttempt, receipt: Receipt, now: datetime) -> None:
         attempt.error_code = receipt.code[:60]
     if not _move(attempt, _STATE_OF[receipt.delivery]):
         return
+    if receipt.is_recipient:
+        _note_unreachable(attempt.message, receipt.code, now)
     is_arrived = receipt.delivery == Delivery.DELIVERED
     if not is_recorded and not is_arrived:
         # The worker that has the message is about to record what the provider answered.

@@ -11,12 +11,14 @@ from smartqueue.notifications.models import (
     Preference,
     QuietHours,
 )
+from smartqueue.notifications.operations.devices import remove_devices_of
 from smartqueue.realtime.models import TopicEvent
 
 
 @operation
 def erase_person(*, user_id: UUID) -> None:
     """Delete what was told to a person."""
+    remove_devices_of(user_id=user_id)
     OutgoingMessage.objects.filter(user_id=user_id).delete()
     Notification.objects.filter(user_id=user_id).delete()
     Preference.objects.filter(user_id=user_id).delete()

@@ -22,7 +22,7 @@ from smartqueue.notifications import queries, texts
 from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.events import MessageQueued
 from smartqueue.notifications.models import Batch, OutgoingMessage
-from smartqueue.notifications.operations import budgets
+from smartqueue.notifications.operations import budgets, mail
 from smartqueue.notifications.operations.optouts import has_opted_out
 from smartqueue.notifications.providers.base import Attachment, providers_of
 from smartqueue.notifications.segments import measure
@@ -237,7 +237,11 @@ def _sealed(text: str) -> str:
 
 def _refusal(order: _Order, now: datetime) -> str:
     """Return why a message need not even be tried; empty when it may be."""
-    if order.channel != Channel.SMS or order.importance == Importance.VITAL:
+    if order.importance == Importance.VITAL:
+        return ""
+    if order.channel == Channel.EMAIL:
+        return mail.refusal(order.recipient, order.organization_id)
+    if order.channel != Channel.SMS:
         return ""
     if has_opted_out(order.recipient):
         return OPTED_OUT

@@ -1,6 +1,6 @@
 """Telling a person that something happened: on the channels they have, want and can be reached by."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -19,18 +19,6 @@ from smartqueue.notifications.providers.base import Attachment
 
 USUAL_LANGUAGE: Final = str(Language.FRENCH)
 KEY_LENGTH: Final = 120
-
-Devices: TypeAlias = Callable[[UUID], Sequence[tuple[Channel, str]]]
-"""A person's apps and browsers, the one used last first: the channel, and the recipient on it."""
-
-_finders: list[Devices] = []
-
-
-def register_devices(finder: Devices) -> None:
-    """Add a way to know the apps and browsers of an account."""
-    if finder not in _finders:
-        _finders.append(finder)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
@@ -162,9 +150,16 @@ _DEVICES: Final = frozenset({Channel.PUSH, Channel.WEB_PUSH})
 
 
 def _addresses(to: Person) -> list[tuple[Channel, str]]:
-    own = [way for finder in _finders for way in finder(to.user_id)] if to.user_id else []
-    reached = [*own, *to.devices, (Channel.SMS, to.phone), (Channel.EMAIL, to.email)]
+    reached = [*_devices_of(to.user_id), *to.devices, (Channel.SMS, to.phone), (Channel.EMAIL, to.email)]
     return [way for way in dict.fromkeys(reached) if way[1]]
+
+
+def _devices_of(user_id: UUID | None) -> list[tuple[Channel, str]]:
+    if user_id is None:
+        return []
+    own = queries.devices_of(user_id)
+    phones = [(Channel.PUSH, recipient) for recipient in own.push]
+    return [*phones, *((Channel.WEB_PUSH, recipient) for recipient in own.web_push)]
 
 
 def _is_wanted(channel: Channel, text: texts.Text, wishes: queries.Wishes) -> bool:

@@ -16,6 +16,7 @@ from smartqueue.accounts.device import describe
 from smartqueue.accounts.enums import Channel, Language, Voucher
 from smartqueue.accounts.models import ContactChange, User
 from smartqueue.common.errors import InvalidInput, Problem
+from smartqueue.notifications import queries as notification_queries
 from smartqueue.web.views.accounts import remember_language
 from smartqueue.web.views.kit import (
     actor_of,
@@ -226,7 +227,11 @@ def sessions(request: HttpRequest) -> HttpResponse:
         for session in found
     ]
     rows.sort(key=lambda row: not row["is_current"])
-    return page(request, "account_sessions.html", {"rows": rows})
+    return page(
+        request,
+        "account_sessions.html",
+        {"rows": rows, "push_key": notification_queries.web_push_key()},
+    )
 
 
 @signed_in

@@ -17,6 +17,7 @@ _KEPT_OFFLINE = (
     "web/css/ticket.css",
     "web/js/ticket.js",
     "web/js/live.js",
+    "web/js/push.js",
     "web/js/tickets.js",
     "web/js/words.js",
     "web/img/icon.svg",
@@ -62,5 +63,6 @@ def _worker_source() -> str:
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Serve the service worker from the root, so that it covers every page."""
     assets = [static(name) for name in _KEPT_OFFLINE]
-    body = f"const ASSETS = {json.dumps(assets)};\n{_worker_source()}"
+    icon = json.dumps(static("web/img/icon-192.png"))
+    body = f"const ASSETS = {json.dumps(assets)};\nconst ICON = {icon};\n{_worker_source()}"
     return HttpResponse(body, content_type="text/javascript")

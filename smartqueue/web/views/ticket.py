@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.common.errors import NotFound, Problem
+from smartqueue.notifications import queries as notification_queries
 from smartqueue.queues import operations, policies
 from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import ORDINARY, TicketState
@@ -68,7 +69,8 @@ def ticket(request: HttpRequest, token: str) -> HttpResponse:
 
 def _whole(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     look = branded(request, queries.organization_of(context["ticket"].organization_id))
-    return page(request, "ticket.html", {**look, **context}, status)
+    shown = {**look, **context, "push_key": notification_queries.web_push_key()}
+    return page(request, "ticket.html", shown, status)
 
 
 @require_safe

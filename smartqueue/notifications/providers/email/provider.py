@@ -10,32 +10,34 @@ from smartqueue.notifications.providers.base import (
     Handed,
     Outgoing,
     Receipt,
+    Webhook,
     register_provider,
 )
-from smartqueue.notifications.providers.email import client
+from smartqueue.notifications.providers.email import client, webhook
 
 NAME: Final = "smtp"
 
 
 class MailServer:
-    """The mail server that the settings name; what becomes of a mail it does not tell."""
+    """The mail server that the settings name; what becomes of a mail is told where bounces are posted."""
 
     name = NAME
     channel = Channel.EMAIL
     per_second: float | None = None
+
+    @property
+    def reports(self) -> bool:
+        """Whether bounces come back to us, and are to be waited for."""
+        return bool(settings.EMAIL_CALLBACK_SECRET)
 
     def send(self, message: Outgoing) -> Handed:
         """
         Hand over one mail.
 
         :raises ProviderError: refused for good, or not now
+        :raises OutcomeUnknown: the connection broke, perhaps after the server had it
         """
-        client.send(
-            recipient=message.recipient,
-            subject=message.subject,
-            body=message.body,
-            reference=str(message.reference),
-        )
+        client.send(message)
         return Handed("")
 
     def look_up(self, reference: str, own_reference: str) -> Receipt | None:
@@ -54,4 +56,9 @@ def make() -> MailServer | None:
 
 def register() -> None:
     """Make the mail server known."""
-    register_provider(NAME, make)
+    register_provider(
+        NAME,
+        make,
+        Webhook(receipts=webhook.receipts),
+        callback_secret=lambda: settings.EMAIL_CALLBACK_SECRET,
+    )

@@ -1,6 +1,7 @@
 /*
- * Keeps what a ticket page needs, and its last state, for when there is no network.
- * ASSETS comes before this file; its content decides the name of the cache.
+ * Keeps what a ticket page needs, and its last state, for when there is no network; and shows
+ * the messages that come while no page is open.
+ * ASSETS and ICON come before this file; what is in ASSETS decides the name of the cache.
  */
 
 const STATIC = `static-${[...ASSETS.join()].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) | 0, 7)}`;
@@ -64,4 +65,41 @@ self.addEventListener("message", (event) => {
   if (typeof path === "string" && TICKET_PATH.test(path)) {
     event.waitUntil(caches.open(TICKETS).then((cache) => cache.match(path).then((kept) => kept ?? cache.add(path))));
   }
+});
+
+/* A push is shown even when it cannot be read: a browser takes the right away from who stays silent. */
+self.addEventListener("push", (event) => {
+  let said = {};
+  try {
+    said = event.data?.json() ?? {};
+  } catch {
+    /* Shown without words. */
+  }
+  const { title = "SmartQueue", body = "", tag, link = "/", lang, dir = "auto", urgent = false } = said;
+  const options = { body, lang, dir, data: { link }, requireInteraction: urgent, icon: ICON, badge: ICON };
+  if (tag) Object.assign(options, { tag, renotify: true });
+  if (urgent) options.vibrate = [400, 150, 400, 150, 800];
+  event.waitUntil(self.registration.showNotification(title, options));
+});
+
+/* Only pages of this site are opened, whatever the message says. */
+function placeOf(link) {
+  try {
+    const url = new URL(link, location.origin);
+    return url.origin === location.origin ? url.href : location.origin;
+  } catch {
+    return location.origin;
+  }
+}
+
+async function show(href) {
+  const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const path = new URL(href).pathname;
+  const there = open.find((client) => new URL(client.url).pathname === path);
+  return there ? there.focus() : self.clients.openWindow(href);
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show(placeOf(event.notification.data?.link ?? "/")));
 });

@@ -87,6 +87,7 @@ function remember() {
   if (final) {
     forgetTicket(page.dataset.url);
     alertButton?.remove();
+    document.querySelector("[data-push]")?.remove();
   } else keepTicket({ number, url: page.dataset.url, place: page.dataset.place });
 }
 
