@@ -68,7 +68,7 @@ from smartqueue.notifications.operations.sending import (
     remove_old_messages,
     send_message,
 )
-from smartqueue.notifications.operations.telling import Person, person_of, register_devices, tell
+from smartqueue.notifications.operations.telling import Person, person_of, tell
 from smartqueue.notifications.operations.wording import (
     Preview,
     preview,
