@@ -254,7 +254,9 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     "dialogues.Conversation": Personal(
         fields=("screen", "recent_branches"), innocent=("phone_digest", "session", "typed")
     ),
-    "dialogues.GivenAnswer": Personal(fields=("sealed",), innocent=("phone_digest", "event_digest")),
+    "dialogues.GivenAnswer": Personal(
+        fields=("sealed",), innocent=("phone_digest", "event_digest")
+    ),
     "privacy.PhoneCode": Personal(innocent=("phone_digest",)),
     "privacy.RegisterEntry": Personal(
         innocent=("name", "purpose", "people", "data", "recipients", "security")

@@ -1175,7 +1175,9 @@ PLACES: Final[tuple[Place, ...]] = (
     ),
     Place(
         label="dialogues.Conversation",
-        title=_("Text messages and USSD: your language, where you went last, where you are in the menu"),
+        title=_(
+            "Text messages and USSD: your language, where you went last, where you are in the menu"
+        ),
         kind="dialogue",
         fate=Fate.DELETED,
         shown=("language", "recent_branches", "screen", "used_at"),

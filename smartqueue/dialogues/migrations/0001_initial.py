@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("business", "0003_settings_devices_support"),
-        ("queues", "0009_lessons_told_again"),
+        ("queues", "0003_walls"),
     ]
 
     operations = [
