@@ -108,6 +108,7 @@ SENTENCES: Final[Mapping[str, Text]] = {
     "notifications.sms_account.changed": gettext_lazy("The settings of text messages were changed"),
     "notifications.sms_budget.alert": gettext_lazy("The budget of text messages is nearly spent"),
     "notifications.template.changed": gettext_lazy("The words of a message were changed"),
+    "notifications.ticket.watched": gettext_lazy("A browser was told to follow a ticket"),
     "privacy.consent.recorded": gettext_lazy("Somebody agreed to something, or took that back"),
     "privacy.erasure.finished": gettext_lazy("A person was taken out of every table"),
     "privacy.erasure.requested": gettext_lazy("An erasure by phone was asked for"),

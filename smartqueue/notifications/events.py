@@ -126,3 +126,15 @@ class TemplateChanged(Event):
     channel: str
     language: str
     is_default: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketWatched(Event):
+    """A browser shows its holder what becomes of a ticket, though there may be no account or phone."""
+
+    name: ClassVar[str] = "notifications.ticket.watched"
+    subject: ClassVar[str] = "ticket"
+
+    organization_id: UUID | None = None
+    subject_version: int = 0
+    ticket_id: UUID

@@ -76,7 +76,7 @@ class TicketEvent(Event):
     A change of one ticket; `subject_version` is the ticket's version.
 
     `reason` says why in a word ("undo", "closing"); `queue_version` is the queue's version after it.
-    `is_reachable` says that its holder has an account or left a phone number.
+    `is_reachable` says that its holder has an account, left a phone number or has a browser told.
     """
 
     subject: ClassVar[str] = "ticket"

@@ -273,6 +273,7 @@ class Ticket(IdModel):
     )
     customer_name = models.CharField(max_length=80, blank=True)
     phone = models.CharField(max_length=16, blank=True)
+    is_watched = models.BooleanField(default=False, db_default=False)
     person_key = models.CharField(max_length=80, blank=True)
     language = models.CharField(max_length=2, default="fr")
     vehicle_category = models.CharField(max_length=20, blank=True)

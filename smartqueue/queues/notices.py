@@ -15,13 +15,15 @@ from smartqueue.accounts.models import User
 from smartqueue.business.hours import next_opening
 from smartqueue.business.queries import managers_at, schedule_of
 from smartqueue.notifications import operations as notifications
-from smartqueue.notifications.enums import Group, Importance
+from smartqueue.notifications import queries as notification_queries
+from smartqueue.notifications.enums import Channel, Group, Importance
+from smartqueue.notifications.events import TicketWatched
 from smartqueue.notifications.operations import Person
 from smartqueue.notifications.queries import already_told
 from smartqueue.notifications.texts import register_text
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.registry import subscribe
-from smartqueue.queues import queries
+from smartqueue.queues import operations, queries
 from smartqueue.queues.enums import JoinChannel, QueueState, TicketState
 from smartqueue.queues.events import (
     QueueEvent,
@@ -168,6 +170,12 @@ register_text(
 # --- One ticket ----------------------------------------------------------------------------------
 
 
+@subscribe(TicketWatched)
+def on_ticket_watched_note(event: TicketWatched) -> None:
+    """From now on tell this ticket's events, whoever holds it."""
+    operations.watch_ticket(ticket_id=event.ticket_id)
+
+
 def _is_joined(event: TicketEvent) -> bool:
     return event.is_reachable and event.channel not in _ANSWERED_AT_ONCE
 
@@ -278,11 +286,13 @@ def person_of(ticket: Ticket) -> Person:
     """Return who holds a ticket: the account, the phone that was given, or nobody to be reached."""
     if ticket.customer is not None:
         return notifications.person_of(ticket.customer, timezone=ticket.branch.timezone)
+    browsers = notification_queries.browsers_of_ticket(ticket.pk) if ticket.is_watched else ()
     return Person(
         phone=ticket.phone,
         language=ticket.language,
         name=ticket.customer_name,
         timezone=ticket.branch.timezone,
+        devices=tuple((Channel.WEB_PUSH, browser) for browser in browsers),
     )
 
 

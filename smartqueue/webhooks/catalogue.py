@@ -138,6 +138,7 @@ PRIVATE: Final[Mapping[str, str]] = {
             "notifications.sms_account.changed.v1",
             "notifications.sms_budget.alert.v1",
             "notifications.template.changed.v1",
+            "notifications.ticket.watched.v1",
             "queues.queue.grew_long.v1",
             "queues.queue.visibility_changed.v1",
         ),

@@ -25,8 +25,10 @@ from smartqueue.common.ids import new_id
 from smartqueue.notifications import policies, queries
 from smartqueue.notifications.enums import Channel, Platform
 from smartqueue.notifications.errors import BrowserNotReachable, PushTokenHeld
+from smartqueue.notifications.events import TicketWatched
 from smartqueue.notifications.models import BrowserSubscription, OutgoingMessage, PushToken
 from smartqueue.notifications.providers.web_push import subscriptions
+from smartqueue.outbox import operations as outbox
 
 UNUSED: Final = timedelta(days=60)
 TICKET_BROWSER_LIFE: Final = timedelta(days=2)
@@ -147,6 +149,10 @@ def add_browser(*, actor: Actor, subscription: Mapping[str, Any], now: datetime)
     )
     most = MOST_BROWSERS if "user_id" in owner else MOST_BROWSERS_OF_TICKET
     _keep_newest(BrowserSubscription.objects.filter(**owner), most)
+    if "ticket_id" in owner:
+        outbox.publish(
+            TicketWatched(ticket_id=owner["ticket_id"], occurred_at=now, actor=actor.label)
+        )
     return row.pk
 
 

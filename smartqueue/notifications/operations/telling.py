@@ -20,6 +20,7 @@ from smartqueue.notifications.providers.base import Attachment
 USUAL_LANGUAGE: Final = str(Language.FRENCH)
 KEY_LENGTH: Final = 120
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """
@@ -150,7 +151,12 @@ _DEVICES: Final = frozenset({Channel.PUSH, Channel.WEB_PUSH})
 
 
 def _addresses(to: Person) -> list[tuple[Channel, str]]:
-    reached = [*_devices_of(to.user_id), *to.devices, (Channel.SMS, to.phone), (Channel.EMAIL, to.email)]
+    reached = [
+        *_devices_of(to.user_id),
+        *to.devices,
+        (Channel.SMS, to.phone),
+        (Channel.EMAIL, to.email),
+    ]
     return [way for way in dict.fromkeys(reached) if way[1]]
 
 

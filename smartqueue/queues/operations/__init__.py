@@ -48,6 +48,7 @@ from smartqueue.queues.operations.telling import (
     count_textable,
     set_long_line,
     watch_long_lines,
+    watch_ticket,
     write_to_waiting,
 )
 from smartqueue.queues.operations.undoing import undo_step
@@ -100,5 +101,6 @@ __all__ = [
     "update_queue",
     "update_ticket",
     "watch_long_lines",
+    "watch_ticket",
     "write_to_waiting",
 ]

@@ -28,6 +28,14 @@ MOST_PEOPLE: Final = 10_000
 
 
 @operation
+def watch_ticket(*, ticket_id: UUID) -> None:
+    """Note that a browser is told what becomes of a ticket, so that its events reach those who tell."""
+    Ticket.objects.with_scopes_disabled().filter(pk=ticket_id, is_watched=False).update(
+        is_watched=True
+    )
+
+
+@operation
 def write_to_waiting(*, actor: Actor, queue_id: UUID, text: str, now: datetime) -> Batch:
     """
     Have a text sent to everybody who waits in a queue and can be reached by text message.
