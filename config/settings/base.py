@@ -440,6 +440,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Of workers of their own: a slow receiver keeps no message from a person who waits.
+CELERY_TASK_ROUTES = {"smartqueue.webhooks.tasks.deliver_task": {"queue": "webhooks"}}
 
 # For so long a process believes what it read of who listens to which events; None: it reads nothing
 # and knows what it changed itself.

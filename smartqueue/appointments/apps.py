@@ -7,7 +7,7 @@ class AppointmentsConfig(AppConfig):
     def ready(self) -> None:
         """Register handlers, the reader of bookings' tokens, and the word on retiring."""
         from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
-        from smartqueue.appointments import handlers  # noqa: F401, PLC0415
+        from smartqueue.appointments import handlers, notices  # noqa: F401, PLC0415
         from smartqueue.appointments.policies import people_held_up_by  # noqa: PLC0415
         from smartqueue.appointments.tokens import actor_of_token  # noqa: PLC0415
         from smartqueue.business.ports import register_retirement_guard  # noqa: PLC0415

@@ -64,6 +64,7 @@ HOT: Final[Mapping[str, Hot]] = {
     ),
     "queues.TicketPeriod": Hot(),
     "queues.TicketStep": Hot(),
+    "queues.LongLine": Hot(),
     "queues.QueueWaits": Hot(),
     "queues.OrganizationWaits": Hot(),
     "queues.ShownEstimate": Hot(),

@@ -151,6 +151,11 @@ PERSONAL: Final[Mapping[str, Personal]] = {
         sealed_for="user_id",
         innocent=("digest", "auth_digest"),
     ),
+    "notifications.TemplateVersion": Personal(
+        people=("changed_by_id",), innocent=("subject", "body", "code")
+    ),
+    "notifications.Preference": Personal(people=("user_id",)),
+    "notifications.QuietHours": Personal(people=("user_id",)),
     "locations.Commune": Personal(innocent=("name", "other_names", "point", "search_text")),
     # --- Organizations: what they say of themselves is public ------------------------------------
     "business.Organization": Personal(
@@ -252,7 +257,7 @@ PERSONAL: Final[Mapping[str, Personal]] = {
     ),
     # Ids and facts, as its event.
     "webhooks.Message": Personal(innocent=("body",)),
-    "webhooks.Attempt": Personal(innocent=("answer",)),
+    "webhooks.Attempt": Personal(innocent=("answer", "error_code")),
     # --- Privacy ----------------------------------------------------------------------------------
     "privacy.Consent": Personal(people=("user_id",)),
     "privacy.Export": Personal(people=("user_id",), innocent=("file", "sealed_key")),

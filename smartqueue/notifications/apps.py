@@ -9,11 +9,17 @@ class NotificationsConfig(AppConfig):
         from smartqueue.accounts.ports import register_code_delivery  # noqa: PLC0415
         from smartqueue.notifications import checks  # noqa: F401, PLC0415
         from smartqueue.notifications.handlers import MessageDelivery  # noqa: PLC0415
-        from smartqueue.notifications.operations import take_receipt, take_text  # noqa: PLC0415
+        from smartqueue.notifications.operations import (  # noqa: PLC0415
+            register_devices,
+            take_receipt,
+            take_text,
+        )
         from smartqueue.notifications.providers import register_all  # noqa: PLC0415
         from smartqueue.notifications.providers.base import Sinks, register_sinks  # noqa: PLC0415
         from smartqueue.notifications.providers.email import provider as email  # noqa: PLC0415
+        from smartqueue.notifications.queries import ways_to  # noqa: PLC0415
 
+        register_devices(ways_to)
         register_code_delivery(MessageDelivery())
         register_all()
         email.register()

@@ -34,6 +34,16 @@ class Importance(models.TextChoices):
     LOW = "low", _("Low")
 
 
+class Group(models.TextChoices):
+    """What a message is about; people choose by these what they are told, and how."""
+
+    QUEUE = "queue", _("My place in line")
+    APPOINTMENT = "appointment", _("My appointments")
+    ORGANIZATION = "organization", _("My work")
+    ACCOUNT = "account", _("My account")
+    SECURITY = "security", _("The safety of my account")
+
+
 class MessageState(models.TextChoices):
     """
     Where an outgoing message is. `sending` is claimed by a worker; `unknown` may have arrived and is

@@ -64,3 +64,40 @@ def bad_sender_name() -> InvalidInput:
         _("Up to 11 Latin letters, digits and spaces; it begins with a letter."),
         "sender_name",
     )
+
+
+class TemplateBroken(Problem):
+    """`line` is where it can no longer be read."""
+
+    status = 422
+    code = "template_broken"
+    title = _("This template cannot be read. Look for a bracket or an end that is missing.")
+
+
+class TemplateForbidden(Problem):
+    """`line` and `found` name what is not allowed."""
+
+    status = 422
+    code = "template_forbidden"
+    title = _("A template may hold variables and conditions, nothing else.")
+
+
+class UnknownTemplateVariable(Problem):
+    """`line` and `variable` name it."""
+
+    status = 422
+    code = "unknown_template_variable"
+    title = _("This message has no such variable.")
+
+
+class TemplateTooLong(Problem):
+    """`length` is how long it gets with the longest values, `most` how long it may."""
+
+    status = 422
+    code = "template_too_long"
+    title = _("With long names this message gets too long for its channel.")
+
+
+class TemplateChangedMeanwhile(Conflict):
+    code = "template_changed"
+    title = _("Somebody else changed this text meanwhile. Look at it again.")

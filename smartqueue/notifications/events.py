@@ -110,3 +110,19 @@ class BatchCancelled(Event):
     subject_version: int = 0
     batch_id: UUID
     stopped: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateChanged(Event):
+    """An organization has other words of its own for a message, or the product's again."""
+
+    name: ClassVar[str] = "notifications.template.changed"
+    subject: ClassVar[str] = "template"
+
+    organization_id: UUID
+    subject_version: int
+    template_id: UUID
+    code: str
+    channel: str
+    language: str
+    is_default: bool

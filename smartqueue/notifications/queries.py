@@ -18,15 +18,18 @@ from django.db.models.functions import Now
 from smartqueue.accounts import queries as account_queries
 from smartqueue.common.crypto import decrypt
 from smartqueue.notifications import texts
-from smartqueue.notifications.enums import AttemptState, Channel, CircuitState
+from smartqueue.notifications.enums import AttemptState, Channel, CircuitState, Group
 from smartqueue.notifications.models import (
     Batch,
     BrowserSubscription,
     DeliveryAttempt,
     Notification,
     OutgoingMessage,
+    Preference,
     ProviderHealth,
     PushToken,
+    QuietHours,
+    TemplateVersion,
 )
 from smartqueue.notifications.providers.base import callback_secret_of, providers_of
 from smartqueue.notifications.providers.web_push import keys as web_push_keys
@@ -301,6 +304,13 @@ def devices_of(user_id: UUID) -> Devices:
     return Devices(push=_recipients(phones), web_push=_recipients(browsers))
 
 
+def ways_to(user_id: UUID) -> list[tuple[Channel, str]]:
+    """Return a person's phones, then their browsers, each with its channel."""
+    found = devices_of(user_id)
+    phones = [(Channel.PUSH, recipient) for recipient in found.push]
+    return phones + [(Channel.WEB_PUSH, recipient) for recipient in found.web_push]
+
+
 def browsers_of_ticket(ticket_id: UUID) -> tuple[str, ...]:
     """Return the browsers that asked to be told about a ticket, as recipients for `send_message`."""
     return _recipients(BrowserSubscription.objects.filter(ticket_id=ticket_id))
@@ -328,3 +338,71 @@ def address_of(channel: Channel, recipient: str) -> str | None:
 def web_push_key() -> str:
     """Return the key that browsers subscribe with, in base64url; empty where nothing pushes to them."""
     return web_push_keys.public_key()
+
+
+# --- Words, and what people want to be told -----------------------------------------------------
+
+
+def worded_as(channel: Channel) -> Channel:
+    """Return the channel whose words another uses: both kinds of push have the same."""
+    return Channel.PUSH if channel == Channel.WEB_PUSH else channel
+
+
+def own_words(
+    organization_id: UUID | None, code: str, channel: Channel, language: str
+) -> texts.Source | None:
+    """Return an organization's own words for a message; None where the product's are said."""
+    if organization_id is None or not texts.text_of(code).has_own_words:
+        return None
+    version = versions_of(organization_id, code, channel, language).first()
+    if version is None or version.is_default:
+        return None
+    return texts.Source(version.subject, version.body)
+
+
+def versions_of(
+    organization_id: UUID, code: str, channel: Channel, language: str
+) -> "QuerySet[TemplateVersion]":
+    """Return all that an organization had as its own words for a message, newest first."""
+    rows = TemplateVersion.objects.with_scopes_disabled().filter(
+        organization_id=organization_id, code=code, channel=worded_as(channel), language=language
+    )
+    found: QuerySet[TemplateVersion] = rows.order_by("-number")
+    return found
+
+
+def newest_versions(organization_id: UUID) -> dict[tuple[str, str, str], TemplateVersion]:
+    """Return what is in force of an organization's own words, by code, channel and language."""
+    rows = TemplateVersion.objects.with_scopes_disabled().filter(organization_id=organization_id)
+    newest = rows.order_by("code", "channel", "language", "-number")
+    return {
+        (row.code, row.channel, row.language): row
+        for row in newest.distinct("code", "channel", "language")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants to be told: `off` are the pairs of group and channel they do without."""
+
+    off: frozenset[tuple[str, str]] = frozenset()
+    quiet: QuietHours | None = None
+
+
+def wishes_of(user_id: UUID) -> Wishes:
+    """Return what a person chose; whoever chose nothing gets everything at any hour."""
+    off = Preference.objects.filter(user_id=user_id, is_on=False).values_list("group", "channel")
+    return Wishes(frozenset(off), QuietHours.objects.filter(user_id=user_id).first())
+
+
+def may_be_off(group: Group, channel: Channel) -> bool:
+    """Whether people may do without messages about something by a channel."""
+    return group != Group.SECURITY and channel != Channel.IN_APP
+
+
+def already_told(keys: Iterable[str]) -> set[str]:
+    """Return those of these keys of events under which somebody was told something."""
+    wanted = list(keys)
+    sent = OutgoingMessage.objects.filter(dedupe_key__in=wanted).values_list("dedupe_key")
+    shown = Notification.objects.filter(dedupe_key__in=wanted).values_list("dedupe_key")
+    return {key for (key,) in sent.order_by().union(shown.order_by())}

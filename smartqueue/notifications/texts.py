@@ -1,47 +1,226 @@
 """
 The words of messages, by code. Apps above register their own when they are ready; placeholders are
-named, `%(organization)s`, and filled from the message's context.
+named, `%(organization)s`, and filled from the message's context. Organizations may have words of their
+own for those that name their variables; `templating` says what these may hold.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
 
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from smartqueue.notifications import templating
+from smartqueue.notifications.enums import Channel, Group, Importance
 from smartqueue.notifications.errors import UnknownText
+from smartqueue.notifications.segments import BASIC, EXTENSION
+
+CHAIN: Final = (Channel.PUSH, Channel.WEB_PUSH, Channel.SMS, Channel.EMAIL)
+"""By which channel somebody is told first, and by which where that one fails."""
+OF_ORGANIZATIONS: Final = frozenset({Group.QUEUE, Group.APPOINTMENT})
+LONGEST: Final[Mapping[Channel, int]] = {
+    Channel.SMS: 30,
+    Channel.PUSH: 60,
+    Channel.WEB_PUSH: 60,
+    Channel.EMAIL: 120,
+}
+"""How long a value may be in a message, in UTF-16 units; a link is never cut."""
+
+# Controls but the line feed; marks, overrides and isolates of direction; invisible letters.
+_UNWANTED: Final = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+_PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\)s|%)")
+_PLAIN_ENOUGH: Final = {
+    "\u2019": "'",
+    "\u2018": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u00ab": '"',
+    "\u00bb": '"',
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2026": "...",
+    "\u0153": "oe",
+    "\u0152": "OE",
+    "\u00a0": " ",
+    "\u202f": " ",
+}
+_FIRST_STRONG, _POP = "\u2068", "\u2069"
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A short line (the subject of an e-mail) and the message itself."""
+    """
+    A short line (the subject of an e-mail, the title of a push) and the message itself.
+
+    `life` is how long it is of use; `channels` how somebody is told of it, the first that reaches
+    them, and `also` what is sent besides. `variables` are what its words may name, each with a value
+    to show it by. `is_raw` leaves values as they were written.
+    """
 
     subject: str | Promise
     body: str | Promise
+    group: Group = Group.ACCOUNT
+    importance: Importance = Importance.NORMAL
+    life: timedelta = timedelta(hours=12)
+    channels: tuple[Channel, ...] = CHAIN
+    also: tuple[Channel, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    is_raw: bool = False
+
+    @property
+    def has_own_words(self) -> bool:
+        """Whether an organization may put this in its own words."""
+        return bool(self.variables) and self.group in OF_ORGANIZATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An organization's own words, in the language of `templating`."""
+
+    subject: str
+    body: str
 
 
 _texts: dict[str, Text] = {}
 
 
-def register_text(code: str, *, subject: str | Promise, body: str | Promise) -> None:
-    """Give a code its words; lazily translated texts follow each reader's language."""
-    _texts[code] = Text(subject, body)
-
-
-def render(code: str, context: Mapping[str, Any], language: str) -> tuple[str, str]:
+def register_text(code: str, *, subject: str | Promise, body: str | Promise, **rest: Any) -> None:
     """
-    Return subject and body in a language.
+    Give a code its words; lazily translated texts follow each reader's language. `rest` are further
+    fields of `Text`.
+    """
+    _texts[code] = Text(subject, body, **rest)
 
-    :raises UnknownText: no words under this code
-    :raises KeyError: the words name something that the context lacks
+
+def text_of(code: str) -> Text:
+    """
+    Return what is registered under a code.
+
+    :raises UnknownText: nothing is
     """
     text = _texts.get(code)
     if text is None:
         raise UnknownText(code)
+    return text
+
+
+def own_codes() -> list[str]:
+    """Return the codes that organizations may put in their own words, in order."""
+    return sorted(code for code, text in _texts.items() if text.has_own_words)
+
+
+def render(
+    code: str,
+    context: Mapping[str, Any],
+    language: str,
+    channel: Channel = Channel.IN_APP,
+    own: Source | None = None,
+) -> tuple[str, str]:
+    """
+    Return subject and body in a language, in an organization's `own` words where it has some.
+
+    :raises UnknownText: no words under this code
+    :raises KeyError: the words name something that the context lacks
+    """
+    text = text_of(code)
+    values = dict(context) if text.is_raw else _shaped(text, context, language, channel)
+    if own is not None:
+        subject = templating.render(own.subject, values, text.variables)
+        return _one_line(subject), templating.render(own.body, values, text.variables)
     with translation.override(language):
-        return str(text.subject) % context, str(text.body) % context
+        subject, body = str(text.subject) % values, str(text.body) % values
+    return (subject if text.is_raw else _one_line(subject)), body
+
+
+def source_of(code: str, language: str) -> Source:
+    """
+    Return the product's own words as an organization would write them.
+
+    :raises UnknownText: no words under this code
+    """
+    text = text_of(code)
+    with translation.override(language):
+        return Source(*(_PLACEHOLDER.sub(_as_variable, str(t)) for t in (text.subject, text.body)))
+
+
+def _as_variable(found: re.Match[str]) -> str:
+    return f"{{{{ {found[1]} }}}}" if found[1] else "%"
+
+
+# --- Values, as they may stand in a message ------------------------------------------------------
+
+
+def clean(text: str) -> str:
+    """Return a text without what is not seen: controls, marks and overrides of direction."""
+    return _UNWANTED.sub("", text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shaped(
+    text: Text, context: Mapping[str, Any], language: str, channel: Channel
+) -> dict[str, Any]:
+    return {
+        name: _value(value, text, language, channel) if isinstance(value, str) else value
+        for name, value in context.items()
+    }
+
+
+def _value(value: str, text: Text, language: str, channel: Channel) -> str:
+    value = clean(value)
+    is_link = value.startswith(("https://", "http://"))
+    if text.variables and not is_link:
+        value = _one_line(value)
+        if channel == Channel.SMS and language != "ar":
+            value = _narrowed(value)
+        value = _cut(value, LONGEST.get(channel, 200))
+    if language == "ar" and not is_link and any(letter.isalpha() for letter in value):
+        return f"{_FIRST_STRONG}{value}{_POP}"
+    return value
+
+
+def _narrowed(value: str) -> str:
+    """
+    Return a value in the letters that a text message has room for, which halve its price; as it is
+    where that would take letters away.
+    """
+    found = []
+    for letter in value:
+        plain = letter if letter in BASIC or letter in EXTENSION else _plain(letter)
+        if not plain and unicodedata.category(letter)[0] == "L":
+            return value
+        found.append(plain)
+    return _one_line("".join(found))
+
+
+def _plain(letter: str) -> str:
+    if letter in _PLAIN_ENOUGH:
+        return _PLAIN_ENOUGH[letter]
+    parts = unicodedata.normalize("NFKD", letter)
+    return "".join(part for part in parts if part in BASIC)
+
+
+def _cut(value: str, most: int) -> str:
+    units = [2 if ord(letter) > 0xFFFF else 1 for letter in value]
+    if sum(units) <= most:
+        return value
+    kept, used = "", 3
+    for letter, size in zip(value, units, strict=True):
+        used += size
+        if used > most:
+            break
+        kept += letter
+    # What joins letters must not be left without its second one.
+    return f"{kept.rstrip(chr(0x200D) + ' ')}..."
 
 
 register_text(
@@ -186,8 +365,8 @@ register_text(
         "and was refused. Remove that passkey under Security and add a new one."
     ),
 )
-register_text("by_hand", subject="%(subject)s", body="%(text)s")
-register_text("reply", subject="", body="%(text)s")
+register_text("by_hand", subject="%(subject)s", body="%(text)s", is_raw=True)
+register_text("reply", subject="", body="%(text)s", is_raw=True)
 register_text(
     "texts_stopped",
     subject=_("No more messages"),

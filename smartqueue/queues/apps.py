@@ -11,7 +11,7 @@ class QueuesConfig(AppConfig):
             register_retirement_guard,
             register_visibility_listener,
         )
-        from smartqueue.queues import handlers  # noqa: F401, PLC0415
+        from smartqueue.queues import handlers, notices  # noqa: F401, PLC0415
         from smartqueue.queues.operations import change_visibility  # noqa: PLC0415
         from smartqueue.queues.policies import people_held_up_by  # noqa: PLC0415
         from smartqueue.queues.tokens import actor_of_token  # noqa: PLC0415

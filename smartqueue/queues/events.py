@@ -37,6 +37,19 @@ class QueueVisibilityChanged(QueueEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class QueueGrewLong(QueueEvent):
+    """
+    As many people wait as its managers want to be told of; `waiting` is how many. `spell` numbers
+    the times.
+    """
+
+    name = "queues.queue.grew_long"
+
+    waiting: int
+    spell: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CounterEvent(QueueEvent):
     """A counter that serves the queue opened, paused or closed."""
 
@@ -63,6 +76,7 @@ class TicketEvent(Event):
     A change of one ticket; `subject_version` is the ticket's version.
 
     `reason` says why in a word ("undo", "closing"); `queue_version` is the queue's version after it.
+    `is_reachable` says that its holder has an account or left a phone number.
     """
 
     subject: ClassVar[str] = "ticket"
@@ -81,6 +95,7 @@ class TicketEvent(Event):
     channel: str
     calls: int
     reason: str = ""
+    is_reachable: bool = False
 
 
 class TicketIssued(TicketEvent):

@@ -445,6 +445,21 @@ class ExpectedPeople(TenantModel):
         indexes = [models.Index(fields=["slot_at"], name="expected_people_by_time")]
 
 
+class LongLine(TenantModel):
+    """
+    From how many waiting `people` on a queue's managers are told. `spell` counts the times that it
+    was so long; `is_long` lasts until it is clearly shorter.
+    """
+
+    organization = models.ForeignKey(
+        "business.Organization", on_delete=models.CASCADE, related_name="+"
+    )
+    queue = models.OneToOneField(Queue, on_delete=models.CASCADE, related_name="long_line")
+    people = models.PositiveIntegerField()
+    spell = models.PositiveIntegerField(default=0)
+    is_long = models.BooleanField(default=False)
+
+
 class QueueWaits(models.Model):
     """
     What is learned of one queue: `state` as `waits.Predictor.to_state` has it, and in `usual` the

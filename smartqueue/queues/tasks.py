@@ -20,6 +20,12 @@ def expire_due_tickets_task() -> None:
         operations.close_forgotten_session(session_id=session_id, now=now)
 
 
+@periodic(every_seconds=60)
+def watch_long_lines_task() -> None:
+    """Have managers told of lines that have grown long."""
+    operations.watch_long_lines(now=clock.now())
+
+
 @periodic(every_seconds=3600)
 def forget_expected_people_task() -> None:
     """Forget whom appointments expected on past days."""

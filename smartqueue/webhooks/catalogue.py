@@ -137,6 +137,8 @@ PRIVATE: Final[Mapping[str, str]] = {
             "notifications.provider.balance_low.v1",
             "notifications.sms_account.changed.v1",
             "notifications.sms_budget.alert.v1",
+            "notifications.template.changed.v1",
+            "queues.queue.grew_long.v1",
             "queues.queue.visibility_changed.v1",
         ),
         _INNER,

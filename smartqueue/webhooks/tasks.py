@@ -13,8 +13,6 @@ from smartqueue.webhooks import operations, queries, signing
 from smartqueue.webhooks.enums import ANSWER_BYTES, CALL_SECONDS
 from smartqueue.webhooks.operations.endpoints import HTTPS
 
-QUEUE: Final = "webhooks"
-"""Of workers of its own: a slow receiver keeps no message to a person waiting."""
 TASK_SECONDS: Final = 40.0
 SWEEP_SIZE: Final = 200
 
@@ -23,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 def hand_to_worker(endpoint_id: UUID) -> None:
     """Have a worker send what is due to an endpoint."""
-    deliver_task.apply_async((str(endpoint_id),), queue=QUEUE, expires=60)
+    deliver_task.apply_async((str(endpoint_id),), expires=60)
 
 
-@shared_task(queue=QUEUE)
+@shared_task
 def deliver_task(endpoint_id: str) -> None:
     """Send what is due to one endpoint, one after the other, and leave the rest to another task."""
     ends = time.monotonic() + TASK_SECONDS

@@ -53,11 +53,13 @@ from smartqueue.notifications.models import (
     PushToken,
     SmsAccount,
     SmsSpend,
+    TemplateVersion,
 )
 from smartqueue.notifications.operations.mail import unsubscribe_url
 from smartqueue.privacy import archive
 from smartqueue.privacy.models import Export, RegisterEntry
 from smartqueue.queues import operations
+from smartqueue.queues.models import LongLine
 from smartqueue.queues.tests.factories import (
     Place,
     join,
@@ -327,6 +329,16 @@ def make_messages(world: World, now: datetime) -> dict[str, Any]:
         BatchChunk(organization_id=organization_id, batch=batch, number=0),
         SmsAccount(organization_id=organization_id, changed_at=now),
         SmsSpend(organization_id=organization_id, month=now.date().replace(day=1)),
+        TemplateVersion(
+            organization_id=organization_id,
+            code="ticket_called",
+            channel="sms",
+            language="fr",
+            number=1,
+            body="{{ number }} !",
+            changed_at=now,
+        ),
+        LongLine(organization_id=organization_id, queue=world.place.queue, people=30),
     ):
         row.save(force_insert=True)
     message = OutgoingMessage.objects.create(
@@ -562,6 +574,10 @@ PAGE_METHODS = {
         "manage/support/",
         "manage/support/<uuid:access_id>/close/",
         "manage/queues/<uuid:queue_id>/roster/<str:day>/",
+        "manage/queues/<uuid:queue_id>/message/",
+        "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",
+        "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/restore/",
+        "account/told/",
         "manage/<uuid:organization_id>/waits/",
         "manage/<uuid:organization_id>/members/",
         "manage/<uuid:organization_id>/members/<uuid:member_id>/lost-factors/",
@@ -692,6 +708,9 @@ def address(world: World, route: str) -> str:
                 "orange-sms": "receipts",
                 "receipts": "no-secret",
                 "history": "1",
+                "templates": "ticket_called",
+                "ticket_called": "sms",
+                "sms": "fr",
                 "session": "break",
                 "public": str(ids["organizations"]),
                 str(ids["organizations"]): "unknown.png",
@@ -722,6 +741,11 @@ QUERIES = {
     "api/privacy/register-entries/": "organization",
     "api/support/figures/": "organization",
     "api/notifications/sms-account/": "organization",
+    "api/notifications/templates/": "organization",
+    "api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/": "organization",
+    "api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/versions/": (
+        "organization"
+    ),
 }
 
 
@@ -989,6 +1013,24 @@ REST_BODIES |= {
         "monthly_budget_minor": 1000,
         "alert_percent": 80,
     },
+    "PUT api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "body": "{{ number }}",
+        "number": 1,
+    },
+    "POST api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/preview/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "body": "{{ number }}",
+    },
+    "POST api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/restore/": lambda w: {
+        "organization": _text(w, "organizations"),
+        "number": 0,
+    },
+    "PATCH api/notifications/preferences/": lambda w: {
+        "channels": [{"group": "queue", "channel": "sms", "is_on": False}]
+    },
+    "POST api/queues/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "PUT api/queues/queues/<uuid:queue_id>/long-line/": lambda w: {"people": 40},
     "POST api/notifications/batches/": lambda w: {
         "organization": _text(w, "organizations"),
         "phones": ["+221771112233"],
@@ -1133,6 +1175,19 @@ FORMS: dict[str, Body] = {
         "reason": "The kiosk prints nothing",
         "minutes": "60",
     },
+    "manage/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/": lambda w: {
+        "language": "fr",
+        "number": "1",
+        "subject": "",
+        "body": "{{ number }}",
+        "save": "1",
+    },
+    "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/restore/": lambda w: {
+        "language": "fr",
+        "number": "0",
+    },
+    "account/told/": lambda w: {"on": "queue:sms"},
     "manage/queues/<uuid:queue_id>/roster/<str:day>/": lambda w: {
         "since": ["09:00"],
         "until": ["10:00"],

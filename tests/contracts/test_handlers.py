@@ -53,6 +53,8 @@ from smartqueue.queues.tests.factories import (
 from smartqueue.support import operations as support
 from smartqueue.support.enums import SubjectType
 from smartqueue.support.tests.factories import open_case, write_with_file
+from smartqueue.webhooks import operations as webhooks
+from smartqueue.webhooks.enums import MOST_AT_ONCE
 
 pytestmark = pytest.mark.django_db
 
@@ -75,9 +77,23 @@ def sign_in(actor: Actor) -> str:
     return accounts.sign_in(user=user, device=Device(), now=NOW).refresh
 
 
+def listen(place: Place) -> None:
+    """Have everything told to an address that has as many calls under way as it may."""
+    endpoint, _secret = webhooks.create_endpoint(
+        actor=place.owner,
+        organization_id=place.organization.pk,
+        url="https://hooks.example.org/",
+        now=NOW,
+    )
+    for _ in range(MOST_AT_ONCE):
+        webhooks.send_test(actor=place.owner, endpoint_id=endpoint.pk, now=NOW)
+        assert webhooks.claim_next(endpoint.pk) is not None
+
+
 def live_a_day(settings: Any) -> None:
     """Do what people do on a day, until every event that somebody reacts to has been published."""
     place = make_place(agents=3)
+    listen(place)
     owner, agent = place.owner, place.agent
     sessions = [sit_down(place, n) for n in range(3)]
     people = [join(place, actor=make_actor()) for _ in range(6)]

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from smartqueue.notifications.interfaces import callbacks, devices, messages, rest
+from smartqueue.notifications.interfaces import callbacks, devices, messages, rest, templates
+
+TEMPLATE = "templates/<slug:code>/<slug:channel>/<slug:language>/"
 
 urlpatterns = [
     path("notifications/", rest.NotificationListView.as_view(), name="notification-list"),
@@ -15,6 +17,14 @@ urlpatterns = [
     path("sms-account/", messages.SmsAccountView.as_view(), name="sms-account"),
     path("messages/", messages.MessageListView.as_view(), name="message-list"),
     path("messages/<uuid:message_id>/", messages.MessageView.as_view(), name="message"),
+    path("templates/", templates.TemplateListView.as_view(), name="template-list"),
+    path(TEMPLATE, templates.TemplateView.as_view(), name="template"),
+    path(
+        TEMPLATE + "versions/", templates.TemplateVersionsView.as_view(), name="template-versions"
+    ),
+    path(TEMPLATE + "preview/", templates.TemplatePreviewView.as_view(), name="template-preview"),
+    path(TEMPLATE + "restore/", templates.TemplateRestoreView.as_view(), name="template-restore"),
+    path("preferences/", templates.PreferencesView.as_view(), name="preferences"),
     path("batches/", messages.BatchListView.as_view(), name="batch-list"),
     path("batches/<uuid:batch_id>/", messages.BatchView.as_view(), name="batch"),
     path(

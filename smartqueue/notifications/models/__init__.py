@@ -1,5 +1,6 @@
 from smartqueue.notifications.models.batches import Batch, BatchChunk
 from smartqueue.notifications.models.budgets import SmsAccount, SmsSpend
+from smartqueue.notifications.models.content import Preference, QuietHours, TemplateVersion
 from smartqueue.notifications.models.devices import BrowserSubscription, PushToken
 from smartqueue.notifications.models.messages import (
     DeliveryAttempt,
@@ -27,10 +28,13 @@ __all__ = [
     "Notification",
     "OptOut",
     "OutgoingMessage",
+    "Preference",
     "ProviderCallback",
     "ProviderHealth",
     "ProviderReceipt",
     "PushToken",
+    "QuietHours",
     "SmsAccount",
     "SmsSpend",
+    "TemplateVersion",
 ]

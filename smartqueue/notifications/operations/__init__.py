@@ -60,12 +60,20 @@ from smartqueue.notifications.operations.mail import (
 )
 from smartqueue.notifications.operations.optouts import has_opted_out, opt_in, opt_out
 from smartqueue.notifications.operations.pace import take_place
+from smartqueue.notifications.operations.preferring import Quiet, choose, set_quiet_hours
 from smartqueue.notifications.operations.routing import Choice, Choices
 from smartqueue.notifications.operations.sending import (
     MESSAGE_LIFE,
     can_send,
     remove_old_messages,
     send_message,
+)
+from smartqueue.notifications.operations.telling import Person, person_of, register_devices, tell
+from smartqueue.notifications.operations.wording import (
+    Preview,
+    preview,
+    restore_template,
+    write_template,
 )
 
 __all__ = [
@@ -75,6 +83,9 @@ __all__ = [
     "Choice",
     "Choices",
     "ClaimedMessage",
+    "Person",
+    "Preview",
+    "Quiet",
     "Unsettled",
     "add_browser",
     "all_providers",
@@ -82,6 +93,7 @@ __all__ = [
     "can_send",
     "cancel_batch",
     "choices_for",
+    "choose",
     "claim_message",
     "create_batch",
     "erase_person",
@@ -98,7 +110,9 @@ __all__ = [
     "now_of_database",
     "opt_in",
     "opt_out",
+    "person_of",
     "postpone_message",
+    "preview",
     "process_callback",
     "read_notification",
     "record_balance",
@@ -106,6 +120,7 @@ __all__ = [
     "record_poison",
     "record_receipt",
     "record_refusal",
+    "register_devices",
     "register_push_token",
     "remove_browser",
     "remove_devices_of_session",
@@ -114,10 +129,12 @@ __all__ = [
     "remove_old_messages",
     "remove_push_token",
     "remove_unused_devices",
+    "restore_template",
     "send_email",
     "send_message",
     "send_sms",
     "send_to_many",
+    "set_quiet_hours",
     "set_sms_account",
     "settle_abandoned_messages",
     "settle_message",
@@ -129,5 +146,7 @@ __all__ = [
     "take_probe",
     "take_receipt",
     "take_text",
+    "tell",
     "unsubscribe",
+    "write_template",
 ]

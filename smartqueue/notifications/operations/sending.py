@@ -56,14 +56,21 @@ class Words:
     html: str = ""
 
 
-def render(channel: Channel, template: str, context: Mapping[str, Any], language: str) -> Words:
+def render(
+    channel: Channel,
+    template: str,
+    context: Mapping[str, Any],
+    language: str,
+    organization_id: UUID | None = None,
+) -> Words:
     """
-    Return the words of a message.
+    Return the words of a message, an organization's own where it has some.
 
     :raises UnknownText: no words under this template
     :raises KeyError: the words name something that the context lacks
     """
-    return Words(*texts.render(template, context, language))
+    own = queries.own_words(organization_id, template, channel, language)
+    return Words(*texts.render(template, context, language, channel, own))
 
 
 @operation
@@ -105,7 +112,7 @@ def send_message(
         raise ChannelUnavailable
     if channel == Channel.SMS and not is_textable(recipient):
         raise ChannelUnavailable
-    words = render(channel, template, context, language)
+    words = render(channel, template, context, language, organization_id)
     return _queue(
         _Order(
             channel=channel,
@@ -269,7 +276,13 @@ def _fallback_order(
     recipient: str,
     further: list[list[str]],
 ) -> _Order:
-    words = render(channel, message.template, rest.get("context", {}), message.language)
+    words = render(
+        channel,
+        message.template,
+        rest.get("context", {}),
+        message.language,
+        message.organization_id,
+    )
     given = {**rest, "html": words.html, "fallbacks": further}
     return _Order(
         channel=channel,

@@ -144,6 +144,33 @@ class CloseQueueView(QueueStateView):
     operation = staticmethod(operations.close_queue)
 
 
+class QueueMessageView(ApiView):
+    @extend_schema(request=forms.LineMessageInput, responses={202: forms.LineMessageOutput})
+    @idempotent
+    def post(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """
+        Send a text to everybody who waits and left a mobile number.
+
+        Refused before anything is queued: `text_too_long` (422), `budget_spent` (409),
+        `too_many_requests` (429).
+        """
+        text = read(forms.LineMessageInput, request)["text"]
+        batch = operations.write_to_waiting(
+            actor=request.actor, queue_id=queue_id, text=text, now=request.now
+        )
+        return Response({"batch": batch.pk, "total": batch.total}, status=202)
+
+
+class LongLineView(ApiView):
+    @extend_schema(request=forms.LongLineInput, responses=forms.LongLineInput)
+    @idempotent
+    def put(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Say from how many waiting people on the managers are told; null for never."""
+        people = read(forms.LongLineInput, request)["people"]
+        operations.set_long_line(actor=request.actor, queue_id=queue_id, people=people)
+        return Response({"people": people})
+
+
 class QueueWaitView(ApiView):
     public_reads = True
 

@@ -137,6 +137,19 @@ class QueueOutput(serializers.ModelSerializer[Queue]):
         return live.shown_count(queue, inside=inside)
 
 
+class LineMessageInput(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=2000, trim_whitespace=False)
+
+
+class LineMessageOutput(serializers.Serializer[Any]):
+    batch = serializers.UUIDField()
+    total = serializers.IntegerField(help_text="How many people it goes to.")
+
+
+class LongLineInput(serializers.Serializer[Any]):
+    people = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True)
+
+
 class ReasonInput(serializers.Serializer[Data]):
     reason = serializers.CharField(max_length=200, allow_blank=True, default="")
 

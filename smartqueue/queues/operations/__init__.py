@@ -44,6 +44,12 @@ from smartqueue.queues.operations.sessions import (
     take_break,
 )
 from smartqueue.queues.operations.showing import change_visibility
+from smartqueue.queues.operations.telling import (
+    count_textable,
+    set_long_line,
+    watch_long_lines,
+    write_to_waiting,
+)
 from smartqueue.queues.operations.undoing import undo_step
 
 __all__ = [
@@ -58,6 +64,7 @@ __all__ = [
     "close_queue",
     "complete_ticket",
     "count_joining",
+    "count_textable",
     "create_queue",
     "end_session",
     "end_sessions_without_right",
@@ -85,10 +92,13 @@ __all__ = [
     "retire_closed_place_queue",
     "retire_queue",
     "return_ticket",
+    "set_long_line",
     "start_ticket",
     "take_break",
     "transfer_ticket",
     "undo_step",
     "update_queue",
     "update_ticket",
+    "watch_long_lines",
+    "write_to_waiting",
 ]

@@ -296,6 +296,7 @@ def _domain_event(change: Change) -> events.TicketEvent:
         channel=ticket.channel,
         calls=ticket.calls,
         reason=change.reason,
+        is_reachable=bool(ticket.customer_id or ticket.phone),
     )
 
 

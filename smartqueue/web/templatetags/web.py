@@ -55,6 +55,12 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 
 @register.simple_tag
+def message_reason(code: str) -> str:
+    """Say why a message did not go or arrive."""
+    return wording.message_reason(code)
+
+
+@register.simple_tag
 def qr(address: str) -> SafeString:
     """Draw an address as a QR code that fills its box."""
     code = segno.make(address, error="m", micro=False)

@@ -9,7 +9,7 @@ import smartqueue.common.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("notifications", "0003_engine"),
+        ("notifications", "0004_content"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

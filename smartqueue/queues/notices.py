@@ -1,0 +1,380 @@
+"""What people are told of their place in line, and managers of a line that has grown long."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import formats, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.accounts.models import User
+from smartqueue.business.hours import next_opening
+from smartqueue.business.queries import managers_at, schedule_of
+from smartqueue.notifications import operations as notifications
+from smartqueue.notifications.enums import Channel, Group, Importance
+from smartqueue.notifications.operations import Person
+from smartqueue.notifications.queries import already_told, browsers_of_ticket
+from smartqueue.notifications.texts import register_text
+from smartqueue.outbox.enums import HandlerMode
+from smartqueue.outbox.registry import subscribe
+from smartqueue.queues import queries
+from smartqueue.queues.enums import JoinChannel, QueueState, TicketState
+from smartqueue.queues.events import (
+    QueueEvent,
+    QueueGrewLong,
+    QueueOpened,
+    QueuePaused,
+    TicketCalled,
+    TicketEvent,
+    TicketExpired,
+    TicketIssued,
+    TicketNoShow,
+    TicketRecalled,
+    TicketReinstated,
+    TicketResumed,
+    TicketReturned,
+)
+from smartqueue.queues.models import Queue, Ticket
+from smartqueue.queues.tokens import token_of
+
+NEAR: Final = (1, 3)
+"""How many people are before those who are told that their turn comes, the nearest first."""
+_NOTICED: Final = max(NEAR) + 1
+_ANSWERED_AT_ONCE: Final = frozenset({JoinChannel.SMS, JoinChannel.USSD})
+_IN_LINE: Final = frozenset({TicketState.WAITING, TicketState.PARKED})
+
+_PLACE: Final = {
+    "organization": "Mairie de Dakar",
+    "place": "Mairie de Dakar-Plateau",
+    "queue": "Etat civil",
+    "number": "B042",
+    "name": "Awa Diop",
+    "link": "https://smartqueue.example/t/AZ8kq3bVd9eXkWc0Tt5uYg.7QmW2sZr/",
+}
+
+
+def _words(
+    code: str,
+    subject: Promise,
+    body: Promise,
+    *,
+    life: timedelta,
+    importance: Importance = Importance.NORMAL,
+    **samples: str,
+) -> None:
+    register_text(
+        code,
+        subject=subject,
+        body=body,
+        group=Group.QUEUE,
+        importance=importance,
+        life=life,
+        variables={**_PLACE, **samples},
+    )
+
+
+_words(
+    "ticket_joined",
+    _("Your ticket is %(number)s"),
+    _(
+        "%(place)s: your ticket is %(number)s. People before you: %(ahead)s. "
+        "Follow your place: %(link)s"
+    ),
+    life=timedelta(hours=1),
+    ahead="12",
+)
+_words(
+    "ticket_near",
+    _("Your turn is near"),
+    _("%(place)s: people before ticket %(number)s: %(ahead)s. Please come. %(link)s"),
+    life=timedelta(minutes=30),
+    ahead="3",
+)
+_words(
+    "ticket_called",
+    _("It is your turn: %(number)s"),
+    _("%(place)s: it is your turn, ticket %(number)s. Please go to: %(counter)s."),
+    life=timedelta(minutes=10),
+    importance=Importance.VITAL,
+    counter="Guichet 3",
+)
+_words(
+    "ticket_recalled",
+    _("You are called again: %(number)s"),
+    _("%(place)s: ticket %(number)s is called again. Please go now to: %(counter)s."),
+    life=timedelta(minutes=10),
+    importance=Importance.VITAL,
+    counter="Guichet 3",
+)
+_words(
+    "ticket_missed",
+    _("You missed your turn"),
+    _(
+        "%(place)s: ticket %(number)s was called and nobody came. "
+        "Come to the counter within %(minutes)s min, and you are taken back. %(link)s"
+    ),
+    life=timedelta(minutes=15),
+    minutes="15",
+)
+_words(
+    "ticket_returned",
+    _("You are in line again"),
+    _("%(place)s: ticket %(number)s waits again. People before you: %(ahead)s. %(link)s"),
+    life=timedelta(minutes=30),
+    ahead="2",
+)
+_words(
+    "queue_paused",
+    _("The line is interrupted"),
+    _("%(place)s: the line is interrupted. Your ticket %(number)s keeps its place. %(link)s"),
+    life=timedelta(minutes=30),
+)
+_words(
+    "queue_resumed",
+    _("The line goes on"),
+    _("%(place)s: the line goes on. People before ticket %(number)s: %(ahead)s. %(link)s"),
+    life=timedelta(minutes=30),
+    ahead="4",
+)
+_words(
+    "ticket_expired",
+    _("The line has closed"),
+    _(
+        "%(place)s: the line has closed, and ticket %(number)s could not be served. "
+        "It opens again: %(opening)s. Take a new ticket: %(link)s"
+    ),
+    life=timedelta(hours=6),
+    opening="24/11/2026 08:00",
+)
+register_text(
+    "queue_long",
+    subject=_("A long line at %(place)s"),
+    body=_("%(place)s, %(queue)s: people waiting: %(waiting)s. Consider opening a counter."),
+    group=Group.ORGANIZATION,
+    life=timedelta(minutes=30),
+    variables={
+        "place": "Mairie de Dakar-Plateau",
+        "queue": "Etat civil",
+        "waiting": "40",
+        "link": "https://smartqueue.example/manage/",
+    },
+)
+
+
+# --- One ticket ----------------------------------------------------------------------------------
+
+
+def _is_joined(event: TicketEvent) -> bool:
+    return event.is_reachable and event.channel not in _ANSWERED_AT_ONCE
+
+
+def _concerns_holder(event: TicketEvent) -> bool:
+    return event.is_reachable and event.reason != "undo"
+
+
+def _is_not_undone(event: TicketEvent) -> bool:
+    return event.reason != "undo"
+
+
+def _is_left_waiting(event: TicketEvent) -> bool:
+    return event.is_reachable and event.from_state in _IN_LINE
+
+
+@subscribe(TicketIssued, when=_is_joined)
+def on_ticket_issued_tell(event: TicketEvent) -> None:
+    """Send somebody their number and the way to follow their place."""
+    _tell_holder(event, "ticket_joined", with_place=True)
+
+
+@subscribe(TicketCalled, when=_is_not_undone)
+def on_ticket_called_tell(event: TicketEvent) -> None:
+    """Tell who is called, and those who have become the next ones."""
+    if event.is_reachable:
+        _tell_holder(event, "ticket_called")
+    _tell_next_ones(event)
+
+
+@subscribe(TicketRecalled, when=_concerns_holder)
+def on_ticket_recalled_tell(event: TicketEvent) -> None:
+    """Call somebody once more."""
+    _tell_holder(event, "ticket_recalled")
+
+
+@subscribe(TicketNoShow, when=_concerns_holder)
+def on_ticket_missed_tell(event: TicketEvent) -> None:
+    """Tell somebody who did not come how to get back into line."""
+    _tell_holder(event, "ticket_missed")
+
+
+@subscribe(TicketReinstated, TicketReturned, TicketResumed, when=_concerns_holder)
+def on_ticket_back_tell(event: TicketEvent) -> None:
+    """Tell somebody that they are in line again."""
+    _tell_holder(event, "ticket_returned", with_place=True)
+
+
+@subscribe(TicketExpired, when=_is_left_waiting)
+def on_ticket_expired_tell(event: TicketEvent) -> None:
+    """Tell somebody whose line closed before their turn what to do."""
+    _tell_holder(event, "ticket_expired")
+
+
+_NAMED: Final = ("queue__organization", "queue__branch", "branch", "counter", "customer")
+
+
+def _tell_holder(event: TicketEvent, code: str, *, with_place: bool = False) -> None:
+    tickets = Ticket.objects.with_scopes_disabled().select_related(*_NAMED)
+    ticket = tickets.filter(pk=event.ticket_id).first()
+    # Gone, or something newer has been said since.
+    if ticket is None or (with_place and ticket.state != TicketState.WAITING):
+        return
+    extra: dict[str, Any] = {}
+    if with_place:
+        extra["ahead"] = str(queries.people_ahead([ticket]).get(ticket.pk, 0))
+    _tell(
+        ticket,
+        code,
+        key=f"ticket:{ticket.pk}:{code}:{event.subject_version}",
+        now=event.occurred_at,
+        **extra,
+    )
+
+
+def _tell(ticket: Ticket, code: str, *, key: str, now: datetime, **extra: str) -> None:
+    person = person_of(ticket)
+    if not person.is_reachable:
+        return
+    branch = ticket.branch
+    own = {
+        "organization": ticket.queue.organization.name,
+        "place": branch.name,
+        "queue": ticket.queue.name,
+        "number": ticket.number,
+        "name": ticket.customer_name or person.name,
+        "counter": ticket.counter.name if ticket.counter else "",
+        "minutes": str(ticket.queue.no_show_grace_minutes),
+        "ticket_id": str(ticket.pk),
+    }
+    link = f"{settings.PUBLIC_URL}/t/{token_of(ticket.pk)}/"
+    if code == "ticket_expired":
+        own["opening"] = _opening(ticket, person.language, now)
+        link = f"{settings.PUBLIC_URL}/b/{branch.slug}/"
+    notifications.tell(
+        to=person,
+        code=code,
+        data=own | extra,
+        dedupe_key=key,
+        now=now,
+        organization_id=ticket.organization_id,
+        link=link,
+        topic=ticket.pk.hex,
+    )
+
+
+def person_of(ticket: Ticket) -> Person:
+    """
+    Return who holds a ticket: the account, the phone that was given, the browsers that asked on the
+    ticket's page, or nobody to be reached.
+    """
+    browsers = tuple((Channel.WEB_PUSH, to) for to in browsers_of_ticket(ticket.pk))
+    if ticket.customer is not None:
+        person = notifications.person_of(ticket.customer, timezone=ticket.branch.timezone)
+        return replace(person, devices=(*person.devices, *browsers))
+    return Person(
+        devices=browsers,
+        phone=ticket.phone,
+        language=ticket.language,
+        name=ticket.customer_name,
+        timezone=ticket.branch.timezone,
+    )
+
+
+def _opening(ticket: Ticket, language: str, now: datetime) -> str:
+    at = next_opening(schedule_of(ticket.branch), now)
+    if at is None:
+        return "-"
+    with translation.override(language):
+        local = at.astimezone(ZoneInfo(ticket.branch.timezone))
+        return formats.date_format(local, "SHORT_DATETIME_FORMAT")
+
+
+# --- Those who come next -------------------------------------------------------------------------
+
+
+def _tell_next_ones(event: TicketEvent) -> None:
+    """Tell the first few of a line, each once for each of `NEAR`; two statements for all of them."""
+    waiting = Ticket.objects.with_scopes_disabled().filter(
+        queue_id=event.queue_id, state=TicketState.WAITING
+    )
+    first = waiting.select_related(*_NAMED).order_by("order_key", "pk")[:_NOTICED]
+    due = {
+        f"ticket:{ticket.pk}:near:{_stage(ahead)}": (ticket, ahead)
+        for ahead, ticket in enumerate(first)
+        if ticket.phone or ticket.customer_id
+    }
+    told = already_told(due) if due else set()
+    for key, (ticket, ahead) in due.items():
+        if key not in told:
+            _tell(ticket, "ticket_near", key=key, now=event.occurred_at, ahead=str(ahead))
+
+
+def _stage(ahead: int) -> int:
+    return next(stage for stage in NEAR if ahead <= stage)
+
+
+# --- A whole line --------------------------------------------------------------------------------
+
+
+@subscribe(QueuePaused, mode=HandlerMode.OUTSIDE)
+def on_queue_paused_tell(event: QueueEvent) -> None:
+    """Tell everybody in line that nobody is called for a while."""
+    _tell_line(event, "queue_paused", QueueState.PAUSED)
+
+
+@subscribe(QueueOpened, mode=HandlerMode.OUTSIDE)
+def on_queue_opened_tell(event: QueueEvent) -> None:
+    """Tell those who were in line before it opened that it goes on."""
+    _tell_line(event, "queue_resumed", QueueState.OPEN)
+
+
+def _tell_line(event: QueueEvent, code: str, state: QueueState) -> None:
+    queues = Queue.objects.with_scopes_disabled()
+    if not queues.filter(pk=event.queue_id, state=state).exists():
+        return
+    for place, ticket in enumerate(list(_line(event.queue_id))):
+        if ticket.joined_at < event.occurred_at:
+            key = f"ticket:{ticket.pk}:{code}:{event.subject_version}"
+            _tell(ticket, code, key=key, now=event.occurred_at, ahead=str(place))
+
+
+def _line(queue_id: UUID) -> Iterable[Ticket]:
+    rows = Ticket.objects.with_scopes_disabled().filter(
+        queue_id=queue_id, state=TicketState.WAITING
+    )
+    found: Iterable[Ticket] = rows.select_related(*_NAMED).order_by("order_key", "pk")
+    return found
+
+
+@subscribe(QueueGrewLong)
+def on_queue_grew_long_tell(event: QueueGrewLong) -> None:
+    """Tell the managers of a place that many people wait."""
+    queue = Queue.objects.with_scopes_disabled().select_related("branch").get(pk=event.queue_id)
+    for user in User.objects.filter(pk__in=managers_at(queue.organization_id, queue.branch_id)):
+        notifications.tell(
+            to=notifications.person_of(user, timezone=queue.branch.timezone),
+            code="queue_long",
+            data={
+                "place": queue.branch.name,
+                "queue": queue.name,
+                "waiting": str(event.waiting),
+                "queue_id": str(queue.pk),
+            },
+            dedupe_key=f"queue:{queue.pk}:long:{event.spell}",
+            now=event.occurred_at,
+            organization_id=queue.organization_id,
+            link=f"{settings.PUBLIC_URL}/manage/",
+        )

@@ -1,0 +1,124 @@
+"""What staff have told to a whole line, and when managers hear of its length."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from smartqueue.accounts.actor import SYSTEM, Actor
+from smartqueue.business.enums import Ability
+from smartqueue.common.db import operation
+from smartqueue.common.errors import InvalidInput
+from smartqueue.common.phones import is_textable
+from smartqueue.notifications import operations as notifications
+from smartqueue.notifications.enums import Channel
+from smartqueue.notifications.errors import BudgetSpent
+from smartqueue.notifications.models import Batch
+from smartqueue.notifications.operations import BatchRecipient, budgets, by_hand
+from smartqueue.outbox import operations as outbox
+from smartqueue.queues import events, policies
+from smartqueue.queues.enums import TicketState
+from smartqueue.queues.models import LongLine, Queue, Ticket
+
+LIFE: Final = timedelta(hours=2)
+# Below four fifths of what is long a line is short again, so that one at the edge is told of once.
+SHORT_AGAIN: Final = 0.8
+MOST_PEOPLE: Final = 10_000
+
+
+@operation
+def write_to_waiting(*, actor: Actor, queue_id: UUID, text: str, now: datetime) -> Batch:
+    """
+    Have a text sent to everybody who waits in a queue and can be reached by text message.
+
+    :raises NotFound: unknown, or not managed by the actor
+    :raises TooManyRequests: the actor or the organization wrote as much as it may
+    :raises InvalidInput: there is no text, or nobody to be reached
+    :raises TextTooLong: more than four segments
+    :raises BudgetSpent: nothing is left of the month's budget
+    :raises ChannelUnavailable: no provider carries text messages
+    """
+    queue = policies.access_queue(actor, queue_id, Ability.MANAGE)
+    by_hand.count_message(actor, queue.organization_id)
+    by_hand.check_text(text)
+    people = _textable(queue)
+    if not people:
+        raise InvalidInput.on("text", _("Nobody waits here who left a mobile number."), "nobody")
+    if budgets.is_spent(queue.organization_id, now):
+        raise BudgetSpent
+    return notifications.create_batch(
+        organization_id=queue.organization_id,
+        channel=Channel.SMS,
+        template="by_hand",
+        context={"subject": "", "text": text},
+        recipients=people,
+        now=now,
+        created_by=actor,
+        expires_at=now + LIFE,
+    )
+
+
+def count_textable(queue: Queue) -> int:
+    """Return how many people wait in a queue of the scope who can be texted."""
+    return len(_textable(queue))
+
+
+def _textable(queue: Queue) -> list[BatchRecipient]:
+    waiting = Ticket.objects.filter(queue=queue, state=TicketState.WAITING)
+    found = {}
+    for ticket in waiting.select_related("customer"):
+        customer = ticket.customer
+        phone = ticket.phone or (customer.phone if customer else "") or ""
+        if phone and is_textable(phone):
+            language = customer.language if customer else ticket.language
+            found[phone] = BatchRecipient(phone, language, customer.pk if customer else None)
+    return list(found.values())
+
+
+@operation
+def set_long_line(*, actor: Actor, queue_id: UUID, people: int | None) -> None:
+    """
+    Say from how many waiting people on a queue's managers are told; None for never.
+
+    :raises NotFound: unknown, or not managed by the actor
+    :raises InvalidInput: not from 1 to 10,000
+    """
+    queue = policies.access_queue(actor, queue_id, Ability.MANAGE)
+    if people is None:
+        LongLine.objects.filter(queue=queue).delete()
+        return
+    if not 1 <= people <= MOST_PEOPLE:
+        raise InvalidInput.on("people", _("From 1 to 10,000 people."), "count")
+    LongLine.objects.update_or_create(
+        queue=queue, defaults={"people": people, "organization_id": queue.organization_id}
+    )
+
+
+@operation
+def watch_long_lines(*, now: datetime) -> int:
+    """Publish which lines have grown long since they were short; return how many."""
+    watched = LongLine.objects.with_scopes_disabled().select_related("queue")
+    grown = 0
+    for line in watched.select_for_update(of=("self",), skip_locked=True):
+        waiting = line.queue.waiting_count
+        if line.is_long and waiting < line.people * SHORT_AGAIN:
+            line.is_long = False
+        elif not line.is_long and waiting >= line.people:
+            line.is_long, line.spell, grown = True, line.spell + 1, grown + 1
+            outbox.publish(
+                events.QueueGrewLong(
+                    organization_id=line.organization_id,
+                    subject_version=line.queue.version,
+                    occurred_at=now,
+                    actor=SYSTEM.label,
+                    queue_id=line.queue_id,
+                    branch_id=line.queue.branch_id,
+                    waiting=waiting,
+                    spell=line.spell,
+                )
+            )
+        else:
+            continue
+        line.save(update_fields=["is_long", "spell"])
+    return grown

@@ -1,0 +1,161 @@
+"""What people hear of their place in line, and managers of a long one."""
+
+from datetime import timedelta
+
+import pytest
+
+from smartqueue.accounts.models import User
+from smartqueue.common.crypto import decrypt
+from smartqueue.common.errors import NotFound, Problem
+from smartqueue.notifications.models import BatchChunk, Notification, OutgoingMessage
+from smartqueue.notifications.queries import BODY_PURPOSE
+from smartqueue.outbox import registry
+from smartqueue.outbox.events import Event, class_of, rebuild
+from smartqueue.outbox.models import Delivery, DomainEvent
+from smartqueue.queues import notices, operations
+from smartqueue.queues.models import Queue
+from smartqueue.queues.tests.factories import NOW, Place, join, make_actor, make_place, sit_down
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture
+def place() -> Place:
+    return make_place()
+
+
+def hear(times: int = 1) -> None:
+    """Let this module's handlers hear every event so far, as often."""
+    for row in DomainEvent.objects.filter(type__startswith="queues.").order_by("pk"):
+        event = event_of(row)
+        for handler in registry.handlers_for(event):
+            if handler.run.__module__ == notices.__name__:
+                for _ in range(times):
+                    handler.run(event)
+
+
+def event_of(row: DomainEvent) -> Event:
+    envelope = {
+        "organization_id": row.organization_id,
+        "subject_version": row.subject_version,
+        "occurred_at": row.occurred_at,
+        "actor": row.actor,
+    }
+    return rebuild(class_of(row.type), envelope, row.payload)
+
+
+def phone(number: int) -> str:
+    return f"+22177123450{number}"
+
+
+def sent(number: int) -> list[str]:
+    rows = OutgoingMessage.objects.filter(recipient=phone(number)).order_by("pk")
+    return [row.template for row in rows]
+
+
+def words(number: int, code: str) -> str:
+    row = OutgoingMessage.objects.get(recipient=phone(number), template=code)
+    return decrypt(row.sealed_body, BODY_PURPOSE)
+
+
+def test_a_line_hears_of_joining_coming_near_and_the_call_each_once(
+    place, django_assert_num_queries
+):
+    tickets = [join(place, phone=phone(n), language="fr") for n in range(6)]
+    join(place)
+    seat = {"actor": place.agent, "session_id": sit_down(place).pk, "now": LATER}
+    hear(2)
+    assert [sent(n) for n in range(6)] == [["ticket_joined"]] * 6
+    assert tickets[3].number in words(3, "ticket_joined")
+    assert f"{place.branch.name}: " in words(3, "ticket_joined")
+
+    called = operations.call_next_for_session(**seat)
+    assert called.pk == tickets[0].pk
+    hear(2)
+    assert sent(0) == ["ticket_joined", "ticket_called"]
+    assert place.counters[0].name in words(0, "ticket_called")
+    assert [sent(n)[1:] for n in range(1, 6)] == [["ticket_near"]] * 4 + [[]]
+
+    event = event_of(DomainEvent.objects.get(type="queues.ticket.called.v1"))
+    # The line and what was told already: as many however long it is.
+    with django_assert_num_queries(2):
+        notices._tell_next_ones(event)
+
+    operations.mark_no_show(actor=place.agent, ticket_id=called.pk, now=LATER)
+    hear()
+    assert sent(0)[-1] == "ticket_missed"
+    second = operations.call_next_for_session(**seat)
+    hear()
+    assert second.pk == tickets[1].pk
+    # Who had three before them hears again when one is left; the sixth hears of three.
+    assert sent(3).count("ticket_near") == 2
+    assert sent(5) == ["ticket_joined", "ticket_near"]
+    operations.recall_ticket(actor=place.agent, ticket_id=second.pk, now=LATER)
+    hear()
+    assert sent(1)[-1] == "ticket_recalled"
+
+
+def test_nobody_to_be_reached_costs_the_hot_path_no_delivery(place):
+    join(place)
+    named = Delivery.objects.filter(handler__startswith="queues.on_ticket_issued_tell")
+    assert not named.exists()
+    join(place, phone=phone(1))
+    assert named.count() == 1
+
+
+def test_an_interruption_and_the_end_are_told_to_who_waits(place):
+    actor = make_actor()
+    join(place, actor=actor)
+    join(place, phone=phone(1), language="ar")
+    operations.pause_queue(actor=place.owner, queue_id=place.queue.pk, now=LATER)
+    hear()
+    assert sent(1)[-1] == "queue_paused"
+    operations.open_queue(
+        actor=place.owner, queue_id=place.queue.pk, now=LATER + timedelta(minutes=5)
+    )
+    hear()
+    assert sent(1)[-1] == "queue_resumed"
+    operations.close_queue(
+        actor=place.owner, queue_id=place.queue.pk, now=LATER + timedelta(minutes=9)
+    )
+    operations.expire_tickets(queue_id=place.queue.pk, now=LATER + timedelta(minutes=9))
+    hear(2)
+    assert sent(1) == ["ticket_joined", "queue_paused", "queue_resumed", "ticket_expired"]
+    assert f"/b/{place.branch.slug}/" in words(1, "ticket_expired")
+    codes = Notification.objects.filter(user_id=actor.user_id).values_list("code", flat=True)
+    assert set(codes) == {"ticket_joined", "queue_paused", "queue_resumed", "ticket_expired"}
+
+
+def test_managers_hear_once_a_spell_of_a_long_line(place):
+    operations.set_long_line(actor=place.owner, queue_id=place.queue.pk, people=3)
+    with pytest.raises(NotFound):
+        operations.set_long_line(actor=make_actor(), queue_id=place.queue.pk, people=3)
+    tickets = [join(place, phone=phone(n)) for n in range(3)]
+    assert operations.watch_long_lines(now=LATER) == 1
+    assert operations.watch_long_lines(now=LATER) == 0
+    hear(2)
+    owner = User.objects.get(pk=place.owner.user_id)
+    (told,) = Notification.objects.filter(user=owner, code="queue_long")
+    assert told.data["waiting"] == "3"
+    operations.cancel_ticket(actor=place.owner, ticket_id=tickets[0].pk, now=LATER)
+    assert operations.watch_long_lines(now=LATER) == 0
+    join(place, phone=phone(7))
+    assert operations.watch_long_lines(now=LATER) == 1
+    assert Queue.objects.with_scopes_disabled().get(pk=place.queue.pk).waiting_count == 3
+
+
+def test_staff_write_to_everybody_who_waits(place):
+    join(place, phone=phone(1))
+    join(place, phone=phone(2))
+    join(place)
+    make = operations.write_to_waiting
+    told = {"queue_id": place.queue.pk, "text": "Le guichet 3 ouvre.", "now": LATER}
+    batch = make(actor=place.owner, **told)
+    assert batch.total == 2
+    assert BatchChunk.objects.with_scopes_disabled().filter(batch=batch).count() == 1
+    with pytest.raises(NotFound):
+        make(actor=make_actor(), **told)
+    with pytest.raises(Problem):
+        make(actor=place.owner, **told | {"text": "x" * 700})

@@ -1,0 +1,237 @@
+"""What an organization sends: every message and what became of it, its words, and a line's own."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from smartqueue.accounts.enums import Language
+from smartqueue.business import policies as business_policies
+from smartqueue.business.enums import Ability
+from smartqueue.common import tenancy
+from smartqueue.common.errors import NotFound, Problem
+from smartqueue.notifications import operations, policies, queries, texts
+from smartqueue.notifications.enums import Channel, MessageState
+from smartqueue.notifications.models import OutgoingMessage
+from smartqueue.notifications.operations import wording
+from smartqueue.queues import operations as queue_operations
+from smartqueue.queues.policies import access_queue
+from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
+
+A_PAGE: Final = 25
+
+
+@signed_in
+@require_safe
+def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
+    """List the messages that left in an organization's name, newest first, and how providers do."""
+    context = _frame(request, organization_id)
+    rows = queries.messages_of([organization_id])
+    state, channel = request.GET.get("state", ""), request.GET.get("channel", "")
+    if state in MessageState.values:
+        rows = rows.filter(state=state)
+    if channel in Channel.values:
+        rows = rows.filter(channel=channel)
+    found = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
+    return page(
+        request,
+        "messages.html",
+        context
+        | {
+            "page": found,
+            "state": state,
+            "channel": channel,
+            "states": MessageState.choices,
+            "channels": Channel.choices,
+            "providers": queries.list_sms_providers(),
+        },
+    )
+
+
+@signed_in
+@require_safe
+def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Show why a message went or did not, and what was tried for it."""
+    found = policies.access_message(actor_of(request), message_id)
+    assert found.organization_id is not None  # noqa: S101  # the policy's word
+    context = _frame(request, found.organization_id)
+    context |= {
+        "message": found,
+        "tried": list(queries.attempts_of(found)),
+        "followed": OutgoingMessage.objects.filter(fallback_of=found).first(),
+    }
+    return page(request, "message.html", context)
+
+
+@signed_in
+@require_safe
+def templates(request: HttpRequest, organization_id: UUID) -> HttpResponse:
+    """List the messages that may be put in the organization's own words."""
+    context = _frame(request, organization_id)
+    changed = {
+        (code, channel)
+        for (code, channel, _language), version in queries.newest_versions(organization_id).items()
+        if not version.is_default
+    }
+    language = language_of(request)
+    context["rows"] = [
+        {
+            "code": code,
+            "group": texts.text_of(code).group.label,
+            "subject": wording.shown(
+                code, Channel.EMAIL, language, texts.source_of(code, language)
+            ).subject,
+            "channels": [
+                (channel, channel.label, (code, str(channel)) in changed)
+                for channel in wording.WORDED
+            ],
+        }
+        for code in texts.own_codes()
+    ]
+    return page(request, "message_templates.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def template(request: HttpRequest, organization_id: UUID, code: str, channel: str) -> HttpResponse:
+    """Show a message's words in each language as they will look; a sent form looks or keeps."""
+    context = _frame(request, organization_id)
+    text = wording.text_for(code, channel, "fr")
+    edited = request.POST.get("language", "")
+    problem: Problem | None = None
+    typed: texts.Source | None = None
+    status = 200
+    if request.method == "POST" and edited in Language.values:
+        typed = texts.Source(request.POST.get("subject", ""), request.POST.get("body", ""))
+        number = request.POST.get("number", "")
+        try:
+            if "save" in request.POST:
+                operations.write_template(
+                    actor=actor_of(request),
+                    organization_id=organization_id,
+                    code=code,
+                    channel=channel,
+                    language=edited,
+                    source=typed,
+                    number=int(number) if number.isdecimal() and len(number) < 8 else 0,
+                    now=now_of(request),
+                )
+                messages.success(request, _("Saved. The next message says it so."))
+                return HttpResponseRedirect(request.path)
+            wording.check_source(code, Channel(channel), edited, typed)
+        except NotFound:
+            raise
+        except Problem as refused:
+            problem, status = refused, refused.status
+    context |= {
+        "code": code,
+        "channel": Channel(channel),
+        "text": text,
+        "parts": [
+            _part(
+                organization_id,
+                (code, Channel(channel), language),
+                typed if language == edited else None,
+                problem if language == edited else None,
+            )
+            for language in Language.values
+        ],
+    }
+    return page(request, "message_template.html", context, status)
+
+
+def _part(
+    organization_id: UUID,
+    place: tuple[str, Channel, str],
+    typed: texts.Source | None,
+    problem: Problem | None,
+) -> dict[str, Any]:
+    """Return what the page shows of one language; `typed` are words that are not kept yet."""
+    code, channel, language = place
+    versions = list(queries.versions_of(organization_id, code, channel, language)[:20])
+    newest = versions[0] if versions else None
+    is_own = newest is not None and not newest.is_default
+    kept = texts.source_of(code, language)
+    if newest is not None and is_own:
+        kept = texts.Source(newest.subject, newest.body)
+    source = typed or kept
+    return {
+        "language": language,
+        "name": Language(language).label,
+        "source": source,
+        "number": newest.number if newest else 0,
+        "is_own": is_own,
+        "versions": versions,
+        "is_typed": typed is not None,
+        "preview": None if problem else wording.shown(code, channel, language, source),
+        "problem": failure(problem) | {"facts": problem.extra} if problem else None,
+    }
+
+
+@signed_in
+@require_POST
+def restore(request: HttpRequest, organization_id: UUID, code: str, channel: str) -> HttpResponse:
+    """Say again what an earlier version said."""
+    number = request.POST.get("number", "")
+    if not number.isdecimal() or len(number) > 7:
+        raise NotFound
+    operations.restore_template(
+        actor=actor_of(request),
+        organization_id=organization_id,
+        code=code,
+        channel=channel,
+        language=request.POST.get("language", ""),
+        restored=int(number),
+        now=now_of(request),
+    )
+    messages.success(request, _("Saved. The next message says it so."))
+    return HttpResponseRedirect(
+        reverse("web:manage-template", args=[organization_id, code, channel])
+    )
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def to_line(request: HttpRequest, queue_id: UUID) -> HttpResponse:
+    """Write to everybody who waits in a queue."""
+    queue = access_queue(actor_of(request), queue_id, Ability.MANAGE)
+    text = request.POST.get("text", "")
+    problem: Problem | None = None
+    if request.method == "POST":
+        try:
+            batch = queue_operations.write_to_waiting(
+                actor=actor_of(request), queue_id=queue_id, text=text, now=now_of(request)
+            )
+        except NotFound:
+            raise
+        except Problem as refused:
+            problem = refused
+        else:
+            messages.success(request, _("On its way. Number of people: %(n)s") % {"n": batch.total})
+            return HttpResponseRedirect(reverse("web:manage-branch", args=[queue.branch_id]))
+    with tenancy.organizations([queue.organization_id]):
+        people = queue_operations.count_textable(queue)
+    context = {
+        "queue": queue,
+        "text": text,
+        "people": people,
+        "problem": failure(problem) if problem else None,
+    }
+    return page(request, "message_line.html", context, problem.status if problem else 200)
+
+
+def _frame(request: HttpRequest, organization_id: UUID) -> dict[str, Any]:
+    policies.access_messages(actor_of(request), organization_id)
+    actor = actor_of(request)
+    organization = business_policies.access_organization(actor, organization_id, Ability.MANAGE)
+    return {
+        "organization": organization,
+        "is_owner": business_policies.can(actor, organization_id, Ability.OWN),
+        "manages_all": True,
+        "tab": "messages",
+    }
