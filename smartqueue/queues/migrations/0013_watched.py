@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('queues', '0012_long_lines'),
+        ("queues", "0012_long_lines"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='ticket',
-            name='is_watched',
+            model_name="ticket",
+            name="is_watched",
             field=models.BooleanField(db_default=False, default=False),
         ),
     ]
