@@ -54,6 +54,7 @@ class PushTokenListView(ApiListView):
 
     @extend_schema(responses=PushTokenSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
+        """List the phones that show the caller's messages, last seen first."""
         return self.list_response(request)
 
     @extend_schema(request=NewPushTokenInput, responses={201: PushTokenSerializer})

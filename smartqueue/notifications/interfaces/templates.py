@@ -31,7 +31,7 @@ class TemplateInput(SourceInput):
     )
 
 
-class RestoreInput(serializers.Serializer[Any]):
+class TemplateRestoreInput(serializers.Serializer[Any]):
     organization = serializers.UUIDField()
     number = serializers.IntegerField(
         min_value=0, help_text="The version to say again; 0 for the product's own words."
@@ -185,11 +185,11 @@ class TemplatePreviewView(ApiView):
 
 
 class TemplateRestoreView(ApiView):
-    @extend_schema(request=RestoreInput, responses=TemplateSerializer)
+    @extend_schema(request=TemplateRestoreInput, responses=TemplateSerializer)
     @idempotent
     def post(self, request: ApiRequest, code: str, channel: str, language: str) -> Response:
         """Say again what an earlier version said, or the product's own words."""
-        asked = RestoreInput(data=request.data)
+        asked = TemplateRestoreInput(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         version = operations.restore_template(

@@ -9,7 +9,7 @@ from typing import Final
 from django.utils import translation
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from smartqueue.notifications.providers.base import Outgoing
 
@@ -77,7 +77,9 @@ def html(message: Outgoing) -> str:
             colour=colour if _COLOUR.fullmatch(colour) else COLOUR,
             sender=message.data.get("organization") or "SmartQueue",
             words=_words(message),
-            link=format_html(_LINK, message.link, gettext("Open")) if message.link else "",
+            link=format_html(_LINK, message.link, pgettext("button", "Open"))
+            if message.link
+            else "",
             foot=format_html(_FOOT, message.unsubscribe_url, _stop(message))
             if message.unsubscribe_url
             else "",
