@@ -9,10 +9,10 @@ class NotificationsConfig(AppConfig):
         from smartqueue.accounts.ports import register_code_delivery  # noqa: PLC0415
         from smartqueue.notifications import checks  # noqa: F401, PLC0415
         from smartqueue.notifications.handlers import MessageDelivery  # noqa: PLC0415
-        from smartqueue.notifications.operations import take_receipt, take_text  # noqa: PLC0415
         from smartqueue.notifications.providers import register_all  # noqa: PLC0415
         from smartqueue.notifications.providers.base import Sinks, register_sinks  # noqa: PLC0415
         from smartqueue.notifications.providers.email import provider as email  # noqa: PLC0415
+        from smartqueue.notifications.tasks import take_receipt, take_text  # noqa: PLC0415
 
         register_code_delivery(MessageDelivery())
         register_all()

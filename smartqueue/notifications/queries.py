@@ -272,6 +272,11 @@ def _provider_view(
     )
 
 
+def follower_of(message: OutgoingMessage) -> OutgoingMessage | None:
+    """Return the message on another channel that was sent where this one did not arrive."""
+    return OutgoingMessage.objects.filter(fallback_of=message).first()
+
+
 # --- Words, and what people want to be told -----------------------------------------------------
 
 

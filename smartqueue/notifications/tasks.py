@@ -12,6 +12,7 @@ from smartqueue.common.jobs import periodic
 from smartqueue.notifications import operations
 from smartqueue.notifications.enums import Importance
 from smartqueue.notifications.providers.base import (
+    InboundText,
     OutcomeUnknown,
     Provider,
     ProviderError,
@@ -253,3 +254,16 @@ def remove_old_messages_task() -> None:
 def remove_unused_devices_task() -> None:
     """Delete phones and browsers that were not seen for long."""
     operations.remove_unused_devices()
+
+
+# --- What comes over binds ----------------------------------------------------------------------
+
+
+def take_receipt(provider: str, receipt: Receipt) -> None:
+    """Take a receipt that came over a bind; it is stored when this returns."""
+    operations.record_receipt(provider=provider, receipt=receipt, now=clock.now())
+
+
+def take_text(provider: str, message: InboundText) -> None:
+    """Take a text that came over a bind; it is stored when this returns, and answered by the next sweep."""
+    operations.store_text(provider=provider, message=message, now=clock.now())

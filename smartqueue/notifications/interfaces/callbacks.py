@@ -9,11 +9,11 @@ import hmac
 import logging
 from typing import Final
 
+from celery.exceptions import OperationalError
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
-from kombu.exceptions import OperationalError
 
 from smartqueue.common import clock
 from smartqueue.notifications import operations, ports, tasks

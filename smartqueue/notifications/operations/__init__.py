@@ -37,8 +37,6 @@ from smartqueue.notifications.operations.callbacks import (
     store_callback,
     store_ringing,
     store_text,
-    take_receipt,
-    take_text,
 )
 from smartqueue.notifications.operations.devices import (
     UNUSED,
@@ -143,8 +141,6 @@ __all__ = [
     "subscribe_again",
     "take_place",
     "take_probe",
-    "take_receipt",
-    "take_text",
     "tell",
     "unsubscribe",
     "write_template",

@@ -1,7 +1,7 @@
 """
 What providers call the product with: kept as it came, understood later, each thing once.
 
-Receipts and incoming texts over a bind (SMPP) come through `take_receipt` and `take_text`.
+Receipts and incoming texts over a bind (SMPP) come through tasks.py.
 """
 
 import json
@@ -16,7 +16,6 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from smartqueue.common import clock
 from smartqueue.common.crypto import decrypt, encrypt
 from smartqueue.common.db import operation
 from smartqueue.common.ids import new_id
@@ -29,7 +28,6 @@ from smartqueue.notifications.providers.base import (
     BadCallback,
     Callback,
     InboundText,
-    Receipt,
     Ringing,
     webhook_of,
 )
@@ -130,16 +128,6 @@ def _take(row: ProviderCallback, now: datetime) -> list[UUID]:
         stored = [store_text(provider=row.provider, message=text, now=now) for text in texts]
         return [pk for pk in stored if pk is not None]
     raise BadCallback("unknown_kind")
-
-
-def take_receipt(provider: str, receipt: Receipt) -> None:
-    """Take a receipt that came over a bind; it is stored when this returns."""
-    attempts.record_receipt(provider=provider, receipt=receipt, now=clock.now())
-
-
-def take_text(provider: str, message: InboundText) -> None:
-    """Take a text that came over a bind; it is stored when this returns, and answered by the next sweep."""
-    store_text(provider=provider, message=message, now=clock.now())
 
 
 # --- People who write or ring -------------------------------------------------------------------

@@ -17,7 +17,6 @@ from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.notifications import operations, policies, queries, texts
 from smartqueue.notifications.enums import Channel, MessageState
-from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.notifications.operations import wording
 from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.policies import access_queue
@@ -63,7 +62,7 @@ def message(request: HttpRequest, message_id: UUID) -> HttpResponse:
     context |= {
         "message": found,
         "tried": list(queries.attempts_of(found)),
-        "followed": OutgoingMessage.objects.filter(fallback_of=found).first(),
+        "followed": queries.follower_of(found),
     }
     return page(request, "message.html", context)
 
