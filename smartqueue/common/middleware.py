@@ -94,13 +94,18 @@ class HttpsRequired(Problem):
     title = _("Call this over HTTPS.")
 
 
-class SecurityOfApi(SecurityMiddleware):
-    """As Django's; plain HTTP is refused, where a redirect would hide that a token went in the clear."""
+class HttpsMiddleware(SecurityMiddleware):
+    """
+    As Django's, but calls of the API over plain HTTP are refused: a redirect would hide that a token
+    went in the clear.
+    """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
-        """Refuse what Django would redirect."""
+        """Redirect pages, and refuse programs."""
         redirect = super().process_request(request)
-        return None if redirect is None else problem_response(request, HttpsRequired())
+        if redirect is None or not request.path.startswith("/api/"):
+            return redirect
+        return problem_response(request, HttpsRequired())
 
 
 def client_address(request: HttpRequest) -> str | None:

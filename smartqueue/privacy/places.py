@@ -853,6 +853,7 @@ PLACES: Final[tuple[Place, ...]] = (
             "call_reason",
             "first_estimate",
             "more_time_used",
+            "is_watched",
         ),
         find=_tickets,
         emptied={

@@ -83,7 +83,7 @@ ACTIVITIES: Final[tuple[Activity, ...]] = (
         name=_("Notifications and messages"),
         purpose=_("To tell people what concerns their ticket and their account"),
         people=CUSTOMERS,
-        kinds=("notification", "message"),
+        kinds=("notification", "message", "device"),
         recipients=(OPERATOR, SMS_OPERATORS, MAIL_SERVERS),
     ),
     Activity(

@@ -722,6 +722,9 @@ def address(world: World, route: str) -> str:
                 str(ids["account/calendars"]): "renew",
                 str(ids["calendars/feeds"]): "renew",
                 str(ids["held"]): "close",
+                "with": token_of_appointment(ids["confirmed"]),
+                "speech": "fr",
+                "fr": "number-1.wav",
             }[before]
     return "/" + "/".join(parts)
 

@@ -226,6 +226,8 @@ def test_the_other_organization_gets_nothing_but_what_anybody_gets(rows):
         ("GET", "api/business/organizations/"),
         ("GET", "manage/cases/"),
         ("GET", "manage/cases/part/"),
+        # How the platform's providers are doing, which whoever manages any place may see.
+        ("GET", "api/notifications/sms-providers/"),
         ("GET", "agent/"),
         ("GET", "agent/console/"),
     }

@@ -57,6 +57,7 @@ def test_every_relation_is_looked_at():
     assert looked_at - keys == {
         "business.Invitation_branches.invitation-branch",
         "business.Membership_branches.membership-branch",
+        "notifications.OutgoingMessage.fallback_of",
         "queues.CounterSession.queue_ids",
         "queues.VehicleCategory_lanes.vehiclecategory-counter",
         "support.SupportCase.holder_ticket_id",

@@ -56,6 +56,7 @@ def test_the_database_has_the_triggers_that_the_code_says() -> None:
 # What a made-up value would be refused for.
 SAMPLES: dict[str, dict[str, Any]] = {
     "business.OpeningHours": {"weekday": 0, "opens_at": "08:00", "closes_at": "12:00"},
+    "dialogues.BranchLine": {"missed_call_number": "+221338000000"},
 }
 
 

@@ -80,7 +80,8 @@ PRIVILEGED: Final = frozenset(
 )
 # Where the row is to be, which the policies look at; the version that the caller has seen; the
 # price of a service and the role of a member, which managers and owners set; whose account an
-# administrator of the platform opens, with a reason.
+# administrator of the platform opens, with a reason; the number of the version of a text that the
+# caller has seen or wants back.
 TAKEN: Final = {
     "POST api/accounts/account-accesses/": {"user"},
     "POST api/accounts/factor-resets/": {"user"},
@@ -101,12 +102,28 @@ TAKEN: Final = {
     "POST api/business/organizations/<uuid:pk>/settings/restore/": {"version"},
     "POST api/appointments/absences/": {"organization"},
     "POST api/business/support-accesses/": {"organization"},
+    "POST api/notifications/batches/": {"organization"},
+    "POST api/notifications/send-email/": {"organization"},
+    "POST api/notifications/send-sms/": {"organization"},
+    "PUT api/notifications/sms-account/": {"organization"},
+    "PUT api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/": {
+        "number",
+        "organization",
+    },
+    "POST api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/preview/": {
+        "organization"
+    },
+    "POST api/notifications/templates/<slug:code>/<slug:channel>/<slug:language>/restore/": {
+        "number",
+        "organization",
+    },
     "POST api/privacy/consents/": {"version"},
     "POST api/webhooks/endpoints/": {"organization"},
     "POST api/privacy/register-entries/": {"organization"},
 }
 # What the world cannot answer with a success: codes, keys and second factors that it has not, what
-# may not be removed while people wait, and the door on another day than that of an appointment.
+# may not be removed while people wait, the door on another day than that of an appointment, and
+# messages of staff to people who have nothing to do with the organization.
 REFUSED: Final = frozenset(
     {
         "DELETE api/accounts/factors/totp/",
@@ -130,6 +147,9 @@ REFUSED: Final = frozenset(
         "POST api/appointments/check-in/",
         "DELETE api/business/organizations/<uuid:pk>/",
         "DELETE api/business/branches/<uuid:pk>/",
+        "POST api/notifications/batches/",
+        "POST api/notifications/send-email/",
+        "POST api/notifications/send-sms/",
         "POST api/privacy/erasures/confirm/",
         "POST api/queues/tickets/<uuid:ticket_id>/undo/",
         "DELETE api/queues/queues/<uuid:queue_id>/",

@@ -22,6 +22,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.db import insert_values
 from smartqueue.common.ids import new_id
 from smartqueue.common.walls import names_organization
+from smartqueue.dialogues.models import BranchLine
 from smartqueue.outbox import operations as outbox
 from smartqueue.outbox.models import Delivery, DomainEvent
 from smartqueue.queues.models import (
@@ -64,6 +65,7 @@ def world(as_web: AsWeb) -> World:
     SessionBreak.objects.with_scopes_disabled().create(
         **of, session_id=made.ids["sessions"], started_at=NOW
     )
+    BranchLine.objects.with_scopes_disabled().create(**of, branch=place.branch, code="MAIRIE")
     OpeningHours.objects.with_scopes_disabled().create(
         **of, branch=place.branch, weekday=0, opens_at="08:00", closes_at="12:00"
     )

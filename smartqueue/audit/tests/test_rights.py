@@ -1,5 +1,8 @@
 """Append-only by right: what the role that serves requests is refused."""
 
+from typing import Any
+from uuid import UUID
+
 import psycopg
 import pytest
 from django.db import connection
@@ -49,7 +52,8 @@ def test_the_serving_role_may_not(statement):
 
 @committed
 def test_the_serving_role_reads_the_journal_and_publishes():
-    place = make_place()
+    """An event of an organization under its key alone; one of none, whoever acts."""
+    place, another = make_place(), make_place()
     with web_role() as other:
         for table in (*JOURNAL, "audit_entry"):
             other.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
@@ -57,12 +61,23 @@ def test_the_serving_role_reads_the_journal_and_publishes():
             "INSERT INTO audit_daychain (day, events, changes, digest, addresses, previous, closed_at)"
             " VALUES ('2020-01-01', 0, 0, '', '', '', now())"
         )
-        other.execute(
-            "INSERT INTO outbox_domainevent (id, type, organization_id, actor, subject_type,"
-            " subject_id, subject_version, occurred_at, payload, request_id)"
-            " VALUES (%s, 'x.y.v1', %s, 'system', 'x', %s, 1, now(), '{}', '')",
-            [new_id(), place.organization.pk, new_id()],
-        )
+        publish(other, None)
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            publish(other, place.organization.pk)
+        other.execute(f"SET {SETTING} = '{{{another.organization.pk}}}'")
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            publish(other, place.organization.pk)
+        other.execute(f"SET {SETTING} = '{{{place.organization.pk}}}'")
+        publish(other, place.organization.pk)
+
+
+def publish(serving: psycopg.Connection[Any], organization_id: UUID | None) -> None:
+    serving.execute(
+        "INSERT INTO outbox_domainevent (id, type, organization_id, actor, subject_type,"
+        " subject_id, subject_version, occurred_at, payload, request_id)"
+        " VALUES (%s, 'x.y.v1', %s, 'system', 'x', %s, 1, now(), '{}', '')",
+        [new_id(), organization_id, new_id()],
+    )
 
 
 @committed

@@ -18,6 +18,7 @@ from smartqueue.notifications.enums import Channel, Group, Importance
 from smartqueue.notifications.models import Notification, OutgoingMessage, QuietHours
 from smartqueue.notifications.operations import Person, telling, wording
 from smartqueue.notifications.segments import measure
+from smartqueue.notifications.tests.test_devices import browser, register, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -231,14 +232,24 @@ def test_an_account_is_told_once_by_what_it_has_and_wants():
 
 def test_a_device_comes_first_and_the_rest_follow_where_it_fails(monkeypatch):
     user = make_user(phone="+221771234567")
-    devices = [(Channel.PUSH, "new"), (Channel.PUSH, "old"), (Channel.WEB_PUSH, "browser")]
-    monkeypatch.setattr(telling, "_finders", [lambda user_id: devices])
+    actor = signed_in(user)
+    old = str(register(actor, "token-1", device_id="phone-1").pk)
+    new = str(register(actor, "token-2", device_id="phone-2").pk)
+    shown = operations.add_browser(actor=actor, subscription=browser(), now=now())
     monkeypatch.setattr(telling.sending, "can_send", lambda channel: True)
     text = texts.text_of("test_turn")
     ways = telling._ways(operations.person_of(user), text, telling.queries.Wishes())
     assert ways == [
-        (Channel.PUSH, "new", [devices[2], (Channel.SMS, user.phone), (Channel.EMAIL, user.email)]),
-        (Channel.PUSH, "old", []),
+        (
+            Channel.PUSH,
+            new,
+            [
+                (Channel.WEB_PUSH, str(shown)),
+                (Channel.SMS, user.phone),
+                (Channel.EMAIL, user.email),
+            ],
+        ),
+        (Channel.PUSH, old, []),
     ]
     only = telling._ways(Person(phone="+221338210000"), text, telling.queries.Wishes())
     assert only == []

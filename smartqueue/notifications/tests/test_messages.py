@@ -1,7 +1,7 @@
 import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core import mail
@@ -16,37 +16,45 @@ from smartqueue.accounts.tests.factories import make_user
 from smartqueue.common import crypto
 from smartqueue.common.clock import now
 from smartqueue.notifications import handlers, operations, queries, tasks
-from smartqueue.notifications.enums import Channel, MessageState
+from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.errors import UnknownText
 from smartqueue.notifications.events import MessageQueued
 from smartqueue.notifications.models import OutgoingMessage, ProviderHealth
+from smartqueue.notifications.operations import mail as mails
 from smartqueue.notifications.providers.base import ProviderError
 from smartqueue.notifications.tests.conftest import CODE
 from smartqueue.outbox.models import DomainEvent
 
 pytestmark = pytest.mark.django_db
 
-# What the mail server of the tests answers; None takes the message.
-answers: list[Exception | None] = []
+
+class Script:
+    """What the mail server does when it is called, and then when it is given a message."""
+
+    greetings: ClassVar[list[Exception]] = []
+    answers: ClassVar[list[Exception]] = []
 
 
 class ScriptedMailServer(EmailBackend):
     """Stands where SMTP does, and refuses what it is told to."""
 
+    def open(self) -> None:
+        if Script.greetings:
+            raise Script.greetings.pop(0)
+
     def send_messages(self, messages: Any) -> int:
-        answer = answers.pop(0) if answers else None
-        if answer:
-            raise answer
+        if Script.answers:
+            raise Script.answers.pop(0)
         return super().send_messages(messages)
 
 
 @pytest.fixture
-def smtp(settings: Any) -> Iterator[list[Exception | None]]:
+def smtp(settings: Any) -> Iterator[type[Script]]:
     settings.DEVELOPMENT_MAILBOX = False
     settings.EMAIL_BACKEND = f"{__name__}.ScriptedMailServer"
-    answers.clear()
-    yield answers
-    answers.clear()
+    yield Script
+    Script.greetings.clear()
+    Script.answers.clear()
 
 
 def send(key: str = "key", **options: Any) -> OutgoingMessage | None:
@@ -141,7 +149,14 @@ def test_a_body_is_sealed_and_forgotten_once_sent(smtp: Any) -> None:
     assert (message.state, message.sealed_body) == ("sent", "")
     assert message.sent_at is not None
     (sent,) = mail.outbox
-    assert (sent.to, sent.subject, sent.body) == (["awa@example.test"], "Hello Awa", "Dear Awa")
+    assert (sent.to, sent.subject) == (["awa@example.test"], "Hello Awa")
+    stop = mails.unsubscribe_url("awa@example.test", None)
+    assert sent.body == f"Dear Awa\n\nNe plus recevoir d\u2019e-mails de SmartQueue\n{stop}\n"
+
+
+def test_a_vital_mail_offers_no_way_out_of_it(smtp: Any) -> None:
+    work(queued(importance=Importance.VITAL))
+    assert [sent.body for sent in mail.outbox] == ["Dear Awa\n"]
 
 
 def test_a_sent_message_is_not_sent_again(smtp: Any) -> None:
@@ -159,12 +174,12 @@ def test_a_lost_hint_is_found_by_the_sweep(smtp: Any) -> None:
 
 
 def test_a_server_that_is_away_is_asked_again_later(smtp: Any) -> None:
-    smtp.append(ConnectionRefusedError())
+    smtp.greetings.append(ConnectionRefusedError())
     message = work(queued())
     assert (message.state, message.attempts, message.last_error) == (
         "queued",
         1,
-        "ConnectionRefusedError",
+        "unreachable",
     )
     tasks.send_due_messages_task()
     assert not mail.outbox
@@ -174,7 +189,7 @@ def test_a_server_that_is_away_is_asked_again_later(smtp: Any) -> None:
 
 
 def test_patience_ends_after_eight_tries(smtp: Any) -> None:
-    smtp.extend([smtplib.SMTPServerDisconnected()] * 9)
+    smtp.greetings.extend([smtplib.SMTPServerDisconnected()] * 9)
     message = queued()
     for _ in range(9):
         OutgoingMessage.objects.update(next_attempt_at=Now())
@@ -183,11 +198,21 @@ def test_patience_ends_after_eight_tries(smtp: Any) -> None:
     assert (message.state, message.attempts, message.sealed_body) == ("failed", 8, "")
 
 
+def test_a_mail_cut_off_while_it_left_is_unknown_and_not_sent_again(smtp: Any) -> None:
+    smtp.answers.append(smtplib.SMTPServerDisconnected())
+    message = work(queued())
+    OutgoingMessage.objects.update(next_attempt_at=Now())
+    tasks.send_due_messages_task()
+    message.refresh_from_db()
+    assert (message.state, message.attempts, message.last_error) == ("unknown", 1, "no_answer")
+    assert not mail.outbox
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "error"),
     [
-        (smtplib.SMTPRecipientsRefused({"a": (550, b"no")}), "failed", "recipient_refused"),
-        (smtplib.SMTPRecipientsRefused({"a": (450, b"later")}), "queued", "recipient_refused"),
+        (smtplib.SMTPRecipientsRefused({"a": (550, b"no")}), "failed", "smtp_550"),
+        (smtplib.SMTPRecipientsRefused({"a": (450, b"later")}), "queued", "smtp_450"),
         (smtplib.SMTPDataError(554, b"spam"), "failed", "smtp_554"),
         (smtplib.SMTPDataError(421, b"busy"), "queued", "smtp_421"),
     ],
@@ -195,7 +220,7 @@ def test_patience_ends_after_eight_tries(smtp: Any) -> None:
 def test_an_answer_decides_whether_to_try_again(
     smtp: Any, answer: Exception, state: str, error: str
 ) -> None:
-    smtp.append(answer)
+    smtp.answers.append(answer)
     message = work(queued())
     assert (message.state, message.last_error) == (state, error)
 

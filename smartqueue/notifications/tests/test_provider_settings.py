@@ -17,6 +17,12 @@ def problems() -> list[str]:
     ]
 
 
+def in_production(settings: Any) -> None:
+    settings.ALLOW_LOCAL_PROVIDERS = False
+    # Push services write there, unless VAPID_SUBJECT names somebody else.
+    settings.PUBLIC_URL = "https://queue.example.org"
+
+
 def orange(settings: Any, **given: Any) -> None:
     account = settings.SMS_ACCOUNTS["orange_sms"] | {
         "client_id": "id",
@@ -41,14 +47,14 @@ def orange(settings: Any, **given: Any) -> None:
 def test_production_refuses_stand_ins(settings: Any, url: str) -> None:
     orange(settings, url=url)
     assert problems() == []
-    settings.ALLOW_LOCAL_PROVIDERS = False
+    in_production(settings)
     assert problems() == ["notifications.E001"]
     orange(settings, url="https://api.orange.com")
     assert problems() == []
 
 
 def test_production_refuses_a_centre_on_this_machine(settings: Any) -> None:
-    settings.ALLOW_LOCAL_PROVIDERS = False
+    in_production(settings)
     for host, expected in (
         ("localhost", 1),
         ("127.0.0.2", 1),
@@ -63,6 +69,13 @@ def test_production_refuses_a_centre_on_this_machine(settings: Any) -> None:
 def test_an_account_needs_a_secret_for_its_calls(settings: Any) -> None:
     orange(settings, callback_secret="guess")
     assert problems() == ["notifications.E002"]
+
+
+def test_production_says_whom_push_services_write_to(settings: Any) -> None:
+    in_production(settings)
+    assert problems() == []
+    settings.PUBLIC_URL = "http://queue.example.org"
+    assert problems() == ["notifications.E003"]
 
 
 def test_accounts_at_message_centres(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,14 @@ from smartqueue.audit.models import PersonKey, RowChange
 from smartqueue.audit.tests.conftest import entries_on, id_on
 from smartqueue.business.models import Invitation
 from smartqueue.common import jobs, uploads
+from smartqueue.dialogues.models import Conversation, GivenAnswer
 from smartqueue.idempotency.models import IdempotencyKey
-from smartqueue.notifications.models import Notification, OutgoingMessage
+from smartqueue.notifications.models import (
+    BrowserSubscription,
+    Notification,
+    OutgoingMessage,
+    PushToken,
+)
 from smartqueue.outbox.models import Delivery, DomainEvent
 from smartqueue.privacy import ports, processing, retention, tasks
 from smartqueue.privacy.models import Consent, Erasure, Export, PhoneCode
@@ -107,6 +113,16 @@ def make_code(at: datetime) -> Ended:
 def make_erasure_code(at: datetime) -> Ended:
     return gone(
         PhoneCode.objects.create(phone_digest=b"1", digest=b"2", created_at=at, expires_at=at)
+    )
+
+
+def make_dialogue(at: datetime) -> Ended:
+    return gone(Conversation.objects.create(phone_digest=b"1", language="fr", used_at=at))
+
+
+def make_dialogue_answer(at: datetime) -> Ended:
+    return gone(
+        GivenAnswer.objects.create(phone_digest=b"1", event_digest=b"2", sealed="s", made_at=at)
     )
 
 
@@ -195,6 +211,25 @@ def make_message(at: datetime) -> Ended:
             state="sent",
         )
     )
+
+
+def make_device(at: datetime) -> Ended:
+    """A phone and a browser of an account; both were registered long before they were last used."""
+    seen = {
+        "user": make_user(),
+        "digest": b"1",
+        "sealed": "s",
+        "created_at": at - timedelta(days=100),
+        "last_seen_at": at,
+    }
+    phone = gone(PushToken.objects.create(device_id="d", platform="android", **seen))
+    browser = gone(BrowserSubscription.objects.create(auth_digest=b"2", **seen))
+
+    def ended() -> bool:
+        assert phone() == browser()
+        return phone()
+
+    return ended
 
 
 def make_invitation(at: datetime) -> Ended:
@@ -382,6 +417,8 @@ MAKERS: dict[str, Maker] = {
     "registration": make_registration,
     "code": make_code,
     "erasure_code": make_erasure_code,
+    "dialogue": make_dialogue,
+    "dialogue_answer": make_dialogue_answer,
     "session": make_session,
     "cookie": make_cookie,
     "address": make_address,
@@ -392,6 +429,7 @@ MAKERS: dict[str, Maker] = {
     "topic": make_topic,
     "notification": make_notification,
     "message": make_message,
+    "device": make_device,
     "invitation": make_invitation,
     "ticket_identity": make_ticket_identity,
     "ticket_link": make_ticket_link,

@@ -33,6 +33,8 @@ class Migration(migrations.Migration):
                 to="queues.queue",
             ),
         ),
+        # Dropping the index of a column takes every other one of that column alone with it.
+        migrations.RemoveConstraint(model_name="ticketperiod", name="period_open_once"),
         migrations.AlterField(
             model_name="ticketperiod",
             name="ticket",
@@ -41,6 +43,14 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="periods",
                 to="queues.ticket",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="ticketperiod",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("ticket",),
+                name="period_open_once",
             ),
         ),
         migrations.AlterField(

@@ -69,7 +69,7 @@ def test_a_line_hears_of_joining_coming_near_and_the_call_each_once(
     hear(2)
     assert [sent(n) for n in range(6)] == [["ticket_joined"]] * 6
     assert tickets[3].number in words(3, "ticket_joined")
-    assert f"{place.branch.name}: " in words(3, "ticket_joined")
+    assert f"{place.branch.name} : " in words(3, "ticket_joined")
 
     called = operations.call_next_for_session(**seat)
     assert called.pk == tickets[0].pk

@@ -1,13 +1,15 @@
 """E-mail over SMTP, through Django's configured backend."""
 
+import contextlib
 import smtplib
 from email.encoders import encode_base64
 from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
 from email.utils import parseaddr
+from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 
 from smartqueue.notifications.providers.base import (
     Attachment,
@@ -32,6 +34,27 @@ def send(message: Outgoing) -> None:
     :raises OutcomeUnknown: the connection broke, perhaps after the server had it
     """
     mail = composed(message)
+    connection = mail.connection = get_connection()
+    try:
+        _open(connection)
+        _hand_over(mail)
+    finally:
+        # The server has answered by now: how it takes leave changes nothing.
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            connection.close()
+
+
+def _open(connection: Any) -> None:
+    """Reach the server; a connection that breaks here has carried nothing of the message."""
+    try:
+        connection.open()
+    except smtplib.SMTPResponseException as error:
+        raise mapping.refusal(error.smtp_code, error.smtp_error, is_recipient=False) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise ProviderError("unreachable", retryable=True) from error
+
+
+def _hand_over(mail: EmailMultiAlternatives) -> None:
     try:
         mail.send()
     except smtplib.SMTPRecipientsRefused as error:

@@ -1,6 +1,7 @@
 """Mails as the sandbox's mail server got them, what its refusals mean, and what comes back."""
 
 import json
+import socket
 import uuid
 from email import message_from_bytes, policy
 from typing import Any
@@ -119,6 +120,16 @@ def test_refusals_of_the_mail_server_mean_what_they_say(server):
         send(message())
     with pytest.raises(ProviderError):
         send(message(recipient="a@b.test\nBcc: c@d.test"))
+
+
+def test_a_server_that_never_greets_has_nothing_and_is_asked_again(server, settings):
+    settings.EMAIL_TIMEOUT = 0.2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_PORT = silent.getsockname()[1]
+        with pytest.raises(ProviderError) as caught:
+            send(message())
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert (caught.value.code, caught.value.retryable) == ("unreachable", True)
 
 
 def notification(message_id: str, status: str = "5.1.1", action: str = "failed") -> bytes:
