@@ -80,7 +80,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
-    "smartqueue.common.middleware.HttpsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -102,7 +102,7 @@ MIDDLEWARE = [
 API_MIDDLEWARE = [
     "smartqueue.queues.interfaces.status.StatusMiddleware",
     "smartqueue.common.middleware.RequestMiddleware",
-    "smartqueue.common.middleware.HttpsMiddleware",
+    "smartqueue.common.middleware.SecurityOfApi",
     "corsheaders.middleware.CorsMiddleware",
     "smartqueue.accounts.middleware.SessionIfAnyMiddleware",
     "smartqueue.common.middleware.LanguageMiddleware",

@@ -94,18 +94,13 @@ class HttpsRequired(Problem):
     title = _("Call this over HTTPS.")
 
 
-class HttpsMiddleware(SecurityMiddleware):
-    """
-    As Django's, but calls of the API over plain HTTP are refused: a redirect would hide that a token
-    went in the clear.
-    """
+class SecurityOfApi(SecurityMiddleware):
+    """As Django's; plain HTTP is refused, where a redirect would hide that a token went in the clear."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
-        """Redirect pages, and refuse programs."""
+        """Refuse what Django would redirect."""
         redirect = super().process_request(request)
-        if redirect is None or not request.path.startswith("/api/"):
-            return redirect
-        return problem_response(request, HttpsRequired())
+        return None if redirect is None else problem_response(request, HttpsRequired())
 
 
 def client_address(request: HttpRequest) -> str | None:
