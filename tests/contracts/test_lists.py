@@ -151,8 +151,12 @@ def test_each_private_list_holds_something_for_somebody() -> None:
         if not any(re.fullmatch(r"200 n=[1-9]\d*", table()[path][name]) for name in table()[path])
     }
 
-    # Shown by the tests of their own apps: consents are given there, accesses opened.
-    assert empty == {"api/privacy/consents/history/", "api/business/support-accesses/"}
+    # Shown by the tests of their own apps: consents are given there, accesses opened, providers named.
+    assert empty == {
+        "api/privacy/consents/history/",
+        "api/business/support-accesses/",
+        "api/notifications/sms-providers/",
+    }
 
 
 def test_a_public_list_is_the_same_for_everybody(two: Two) -> None:
