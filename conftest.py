@@ -170,6 +170,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.insert(0, "_whole_test_as_owner")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """End the connections that threads of the tests left, so that the database can be dropped."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND pg_has_role(usename, 'MEMBER')"
+        )
+
+
 @receiver(setting_changed)
 def _make_providers_anew(**_: Any) -> None:
     """Accounts at providers are read from the settings, once."""

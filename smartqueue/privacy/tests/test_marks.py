@@ -15,6 +15,7 @@ from smartqueue.accounts.models import Session, User
 from smartqueue.audit.models import PersonKey, RowChange
 from smartqueue.audit.queries import open_sealed
 from smartqueue.business.models import SupportAccess
+from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.privacy import places
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.models import Erasure
@@ -217,6 +218,7 @@ def test_somebody_without_an_account_is_erased_by_phone() -> None:
     assert theirs.get().phone == ""
     User.objects.filter(pk=account.pk).update(phone="+221771112233")
     theirs.update(plate="")
+    OutgoingMessage.objects.filter(user_id=account.pk).delete()
     assert marks.marks_left() == []
     assert marks_in(marks.redis_dump()) == []
     rows = Ticket.objects.with_scopes_disabled()
