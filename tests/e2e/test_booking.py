@@ -184,9 +184,20 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-def drag_by_finger(phone: Page, cell: Locator) -> None:
-    """Pull the last booking of an hour by its handle to the first free place there."""
-    handle = cell.get_by_test_id("grid-move").last
+def in_sight(phone: Page) -> Locator:
+    """Return the first free place that a finger reaches without scrolling."""
+    assert phone.viewport_size is not None
+    width, height = phone.viewport_size["width"], phone.viewport_size["height"]
+    for free in phone.locator(".a-free button").all():
+        box = free.bounding_box()
+        if box and 0 <= box["x"] <= width - 30 and 0 <= box["y"] <= height - 30:
+            return free
+    raise AssertionError("no free place is in sight")
+
+
+def drag_by_finger(phone: Page, card: Locator) -> None:
+    """Pull a booking by its handle to a free place near it."""
+    handle = card.get_by_test_id("grid-move")
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     assert box is not None
@@ -200,8 +211,8 @@ def drag_by_finger(phone: Page, cell: Locator) -> None:
     touch("touchStart", (x, y))
     touch("touchMove", (x - 10, y - 10))
     touch("touchMove", (x - 20, y - 20))
-    free = cell.locator(".a-free button").first
-    expect(free).to_be_visible()
+    expect(phone.locator(".a-free button").first).to_be_attached()
+    free = in_sight(phone)
     spot = free.bounding_box()
     assert spot is not None
     touch("touchMove", (spot["x"] + 15, spot["y"] + 15))
@@ -250,5 +261,5 @@ def test_staff_move_a_booking_with_keys_the_mouse_and_a_finger(
     expect(page.locator(f'td[data-cell="{first}"] [data-reference="{reference}"]')).to_be_visible()
 
     phone = visit(week, **PHONE, storage_state=page.context.storage_state())
-    drag_by_finger(phone, phone.locator(f'td:has([data-reference="{reference}"])'))
+    drag_by_finger(phone, phone.locator(f'[data-reference="{reference}"]'))
     expect(phone.get_by_test_id("move-dialog")).to_be_visible()
