@@ -31,6 +31,8 @@ from smartqueue.queues.tests.factories import NOW, join, make_place, make_queue,
 from smartqueue.realtime.models import TopicEvent
 from tests.checks import check_queue_truth, message_of
 
+pytestmark = pytest.mark.no_cover
+
 S = TicketState
 MICROSECOND = timedelta(microseconds=1)
 HEAD_START = timedelta(minutes=15)

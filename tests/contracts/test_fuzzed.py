@@ -22,7 +22,7 @@ from smartqueue.queues.interfaces.rest import MyTicketsView
 from smartqueue.queues.tests.factories import make_member
 from tests.contracts.places import Caller, World, make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 # The manager meets most, so most is tried as one; the others show what each may reach.
 EXAMPLES = 6

@@ -24,6 +24,8 @@ from smartqueue.common.redis import client as redis_client
 from smartqueue.queues.interfaces.status import _key
 from tests.contracts.places import COLUMNS, Caller, World, address, make_world, query, requests
 
+pytestmark = pytest.mark.no_cover
+
 HTTPS = {"HTTP_X_FORWARDED_PROTO": "https", "wsgi.url_scheme": "https"}
 AS_IN_PRODUCTION = re.compile(
     r"(SECURE|SESSION_COOKIE|CSRF_COOKIE|CORS|CONTENT_SECURITY)_|LANGUAGE_COOKIE_NAME|WHITENOISE_A"

@@ -18,6 +18,8 @@ from tests.contracts import places
 from tests.contracts.places import Caller, World, address, make_world, query
 from tests.contracts.test_access import TABLE, cell_of
 
+pytestmark = pytest.mark.no_cover
+
 CALLERS: Final = (
     "anonymous",
     "kiosk",

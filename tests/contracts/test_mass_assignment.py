@@ -34,6 +34,8 @@ from tests.contracts.places import UPLOADS, Caller, World, ask, body_for, make_w
 from tests.contracts.test_access import TABLE
 from tests.contracts.writes import Watch
 
+pytestmark = pytest.mark.no_cover
+
 MARK: Final = "smuggled"
 MARKED_ID: Final = "0bad0bad-0bad-4bad-8bad-0bad0bad0bad"
 MARKED_TIME: Final = "2001-02-03T04:05:06Z"

@@ -46,7 +46,7 @@ from tests.contracts.places import World, make_world
 from tests.contracts.test_walls import walled_models
 
 # Who asks in these is the role that serves; who changes the walls is their owner.
-pytestmark = pytest.mark.owner
+pytestmark = [pytest.mark.owner, pytest.mark.no_cover]
 
 AsWeb = Callable[[], AbstractContextManager[None]]
 

@@ -20,6 +20,8 @@ from smartqueue.waits.snapshot import LineSummary, Pool, Segment
 from smartqueue.waits.tests.lines import DAY, NOW
 from smartqueue.waits.tests.simulator import SERVICE, Roster, Visit, follow, simulate, visits
 
+pytestmark = pytest.mark.no_cover
+
 HANDLING = 300.0
 LEARNING = 2000
 SEEDS = (1, 2)
