@@ -309,5 +309,6 @@ def test_control_without_lock_and_constraint_one_place_is_sold_twice(monkeypatch
         outcomes = race(place, monkeypatch)
         found = oversold()
 
+    assert errors_of(outcomes) == []
     assert len(values_of(outcomes)) == 2
     assert len(found) == 1

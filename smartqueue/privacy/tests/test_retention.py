@@ -19,7 +19,7 @@ from smartqueue.appointments.operations import Person
 from smartqueue.appointments.tests.factories import book, make_slot
 from smartqueue.audit import operations as audit_operations
 from smartqueue.audit.models import PersonKey, RowChange
-from smartqueue.audit.tests.conftest import entries_on, id_on
+from smartqueue.audit.tests.conftest import entries_on, first_id
 from smartqueue.business.models import Invitation
 from smartqueue.common import jobs, uploads
 from smartqueue.dialogues.models import Conversation, GivenAnswer
@@ -152,10 +152,9 @@ def recorded(at: datetime) -> tuple[DomainEvent, RowChange]:
     """An event and a change of a day, whose days of the journal are sealed."""
     entries_on(at.date(), 1, address="203.0.113.7")
     audit_operations.close_days()
-    told = DomainEvent.objects.get(id__gte=id_on(at.date() - timedelta(days=1)), occurred_at__lt=at)
-    return told, RowChange.objects.with_scopes_disabled().get(
-        id__gte=id_on(at.date() - timedelta(days=1)), at__lt=at
-    )
+    start, end = first_id(at.date()), first_id(at.date() + timedelta(days=1))
+    told = DomainEvent.objects.get(id__gte=start, id__lt=end)
+    return told, RowChange.objects.with_scopes_disabled().get(id__gte=start, id__lt=end)
 
 
 def make_address(at: datetime) -> Ended:

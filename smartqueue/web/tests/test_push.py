@@ -66,7 +66,7 @@ def deliver(context: BrowserContext, page: Page, site: str, data: str) -> None:
         lambda told: found.extend(r["registrationId"] for r in told["registrations"]),
     )
     protocol.send("ServiceWorker.enable")
-    page.wait_for_function("async () => Boolean((await navigator.serviceWorker.ready).active)")
+    page.evaluate("async () => { await navigator.serviceWorker.ready; }")
     for _ in range(50):
         if found:
             break
@@ -75,6 +75,15 @@ def deliver(context: BrowserContext, page: Page, site: str, data: str) -> None:
         "ServiceWorker.deliverPushMessage",
         {"origin": site, "registrationId": found[-1], "data": data},
     )
+
+
+def shown(page: Page, number: int) -> list[dict[str, Any]]:
+    """What the browser shows, once there are so many or five seconds have passed."""
+    for _ in range(100):
+        if len(page.evaluate(SHOWN)) >= number:
+            break
+        page.wait_for_timeout(50)
+    return page.evaluate(SHOWN)
 
 
 @pytest.fixture
@@ -118,14 +127,13 @@ def test_a_push_message_is_asked_for_and_shown(
     assert len(queries.browsers_of_ticket(ticket.pk)) == 1
     said = {"title": "A 1", "body": "Guichet 3", "tag": "ticket", "lang": "fr", "dir": "ltr"}
     deliver(page.context, page, site, json.dumps(said | {"link": path, "urgent": True}))
-    page.wait_for_function(f"async () => (await ({SHOWN})()).length === 1")
-    assert page.evaluate(SHOWN) == [said | {"link": path, "requireInteraction": True}]
+    assert shown(page, 1) == [said | {"link": path, "requireInteraction": True}]
     (worker,) = page.context.service_workers
     assert worker.evaluate("placeOf('https://elsewhere.test/x')") == site
     assert worker.evaluate("placeOf('/t/x/')") == f"{site}/t/x/"
     # Even what cannot be read is shown.
     deliver(page.context, page, site, "not JSON")
-    page.wait_for_function(f"async () => (await ({SHOWN})()).length === 2")
+    assert len(shown(page, 2)) == 2
 
     button.click()
 
