@@ -136,12 +136,22 @@ def _drop_leftovers(connection: psycopg.Connection) -> None:
     ).fetchall()
     for (name,) in rows:
         if not Path(f"/proc/{name.rsplit('_', 1)[1]}").exists():
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            _drop_database(connection, name)
 
 
 def _drop(owner_url: str, name: str) -> None:
     with psycopg.connect(libpq(owner_url), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        _drop_database(connection, name)
+
+
+def _drop_database(connection: psycopg.Connection, name: str) -> None:
+    # WITH (FORCE) is refused while autovacuum is at work there; without it, PostgreSQL ends that itself.
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = %s AND pg_has_role(usesysid, 'MEMBER')",
+        [name],
+    )
+    connection.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
 @contextlib.contextmanager
