@@ -1,6 +1,8 @@
 """What every test run needs."""
 
+import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +22,30 @@ AS_WEB = os.environ.get("TEST_ROLE") == "web"
 # What is asked here is asked as the role that serves, whom row policies hold.
 BY_WEB = tuple(Path(__file__).parent / "tests" / name for name in ("contracts", "concurrency"))
 
+
+ON_REAL_CONNECTIONS = {"serial", "alone"}
+
+# Seconds that files take beyond what the number of their tests tells. Only the order depends on
+# them: a long file that begins late leaves the other process with nothing to do.
+LONG = {
+    "tests/contracts/test_access.py": 130,
+    "tests/contracts/test_fuzzed.py": 100,
+    "tests/contracts/test_mass_assignment.py": 28,
+    "tests/test_queue_machine.py": 22,
+    "tests/contracts/test_walls_hold.py": 20,
+    "tests/contracts/test_handlers.py": 20,
+    "tests/contracts/test_headers.py": 18,
+    "tests/contracts/test_lists.py": 17,
+    "smartqueue/waits/tests/test_theory.py": 60,
+    "tests/e2e/test_pages_alive.py": 150,
+    "smartqueue/privacy/tests/test_marks.py": 60,
+    "tests/e2e/kill/test_kill.py": 60,
+    "tests/e2e/kill/test_messages.py": 50,
+    "tests/concurrency/test_booking.py": 35,
+    "tests/contracts/test_chains.py": 20,
+    "tests/test_real_day_waits.py": 20,
+}
+SECONDS_OF_A_TEST = 0.2
 
 # What a migration leaves, and an empty database has as well.
 KEPT_TABLES = {"auth_permission", "django_content_type"}
@@ -154,6 +180,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  # only there with -n
 
+    # In the order of the collection, which is ours, instead of by the number of tests.
+    config.option.loadscopereorder = False
+
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = Path(nodeid.partition("::")[0])
@@ -162,8 +191,44 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sign in as the owner ahead of everything that a test marked so asks for."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files without serial tests unread where only those run: to import all takes a while."""
+    asked = config.getoption("markexpr").partition(" ")[0]
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return (
+        True
+        if asked in ON_REAL_CONNECTIONS and is_test and not _names_serial(collection_path)
+        else None
+    )
+
+
+@functools.cache
+def _names_serial(path: Path) -> bool:
+    return "mark.serial" in path.read_text(encoding="utf-8")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Put long files first, and sign in as the owner ahead of everything that a test marked so asks for.
+
+    :raises UsageError: a serial test would not be found where only those are read
+    """
+    hidden = {
+        str(item.path)
+        for item in items
+        if any(map(item.get_closest_marker, ON_REAL_CONNECTIONS)) and not _names_serial(item.path)
+    }
+    if hidden:
+        raise pytest.UsageError(f"name mark.serial in the files themselves: {sorted(hidden)}")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        tests = Counter(item.path for item in items)
+        root = config.rootpath
+
+        def seconds(item: pytest.Item) -> float:
+            known = LONG.get(item.path.relative_to(root).as_posix(), 0)
+            return known + SECONDS_OF_A_TEST * tests[item.path]
+
+        items.sort(key=seconds, reverse=True)
     for item in items:
         is_owners = isinstance(item, pytest.Function) and item.get_closest_marker("owner")
         if is_owners and _asks_as_web(item.path):

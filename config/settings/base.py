@@ -150,6 +150,8 @@ DATABASES = {
 }
 
 REDIS_URL = env.str("REDIS_URL")
+# Of pokes, limits and cached bytes, which nothing may wait for: the database answers instead.
+REDIS_TIMEOUT_SECONDS = 0.1
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

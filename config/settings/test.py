@@ -31,6 +31,8 @@ STORAGES = {
 STATIC_ROOT = tempfile.gettempdir()
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
+# Where the machine is busy a late answer would let PostgreSQL count in its place, from nothing.
+REDIS_TIMEOUT_SECONDS = 10
 # Reading now and then would make the number of statements of an operation depend on the time.
 WEBHOOKS_LISTENERS_SECONDS = None
 CELERY_TASK_ALWAYS_EAGER = True

@@ -12,10 +12,11 @@ import threading
 import time
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
 
-from smartqueue.common.redis import POKE_TIMEOUT_SECONDS, client
+from smartqueue.common.redis import client
 
 RELAY_CHANNEL = "smartqueue:relay"
 TOPIC_CHANNEL = "smartqueue:topics"
@@ -74,7 +75,7 @@ class _Line:
         self._quiet_until = 0.0
 
     def send(self, hints: tuple[Hint, ...]) -> None:
-        if self._is_quiet() or not self._lock.acquire(timeout=POKE_TIMEOUT_SECONDS):
+        if self._is_quiet() or not self._lock.acquire(timeout=settings.REDIS_TIMEOUT_SECONDS):
             return
         try:
             if not self._is_quiet():

@@ -11,6 +11,9 @@ from django.db import connection, models
 
 PATIENCE_SECONDS = 60
 
+# What `meeting` has made since the last race, and whether its callers have met.
+_meetings: dict[str, threading.Event] = {}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -27,7 +30,11 @@ class Outcome:
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
-    """Start all calls at the same moment, each in a thread with its own connection."""
+    """
+    Start all calls at the same moment, each in a thread with its own connection.
+
+    Fails where what `meeting` has made before was not called: the race was left to chance.
+    """
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Outcome:
@@ -41,7 +48,11 @@ def together(calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
+        outcomes = list(pool.map(run, calls))
+    unmet = [name for name, met in _meetings.items() if not met.is_set()]
+    _meetings.clear()
+    assert unmet == [], f"nobody met, and so it ended: {outcomes}"
+    return outcomes
 
 
 def errors_of(outcomes: Sequence[Outcome]) -> list[str]:
@@ -98,11 +109,13 @@ def without_constraint(model: type[models.Model], name: str) -> Iterator[None]:
 
 def meeting(function: Callable[..., Any], parties: int) -> Callable[..., Any]:
     """Return the function, after which every caller waits for the others: the widest race."""
-    barrier = threading.Barrier(parties)
+    barrier, met = threading.Barrier(parties), threading.Event()
+    _meetings[f"{function.__module__}.{function.__qualname__}"] = met
 
-    def met(*args: Any, **kwargs: Any) -> Any:
+    def waiting(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         barrier.wait(PATIENCE_SECONDS)
+        met.set()
         return result
 
-    return met
+    return waiting

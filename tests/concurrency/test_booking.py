@@ -270,7 +270,7 @@ def unguarded(monkeypatch: pytest.MonkeyPatch, parties: int) -> Any:
 
     with monkeypatch.context() as patched:
         patched.setattr(policies, "lock_places", read_only)
-        patched.setattr(_places, "left", meeting(_places.left, parties))
+        patched.setattr(_places, "pick", meeting(_places.pick, parties))
         yield
 
 

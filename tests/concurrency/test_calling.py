@@ -171,9 +171,11 @@ def test_one_session_calling_from_two_queues_gets_one_person():
 
 def race_without_session_lock(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Outcome], list[Queue]]:
     place, session, queues = one_session_two_queues()
-    access = policies.access_open_session
-    seated = meeting(lambda actor, pk, lock=False: access(actor, pk), parties=2)
-    monkeypatch.setattr(policies, "access_open_session", seated)
+    unlocked = policies._SELECT_SESSION_AND_HEAD.replace(policies._LOCK_SESSION, "")
+    assert unlocked != policies._SELECT_SESSION_AND_HEAD
+    monkeypatch.setattr(policies, "_SELECT_SESSION_AND_HEAD", unlocked)
+    look = meeting(policies.access_session_with_head, parties=2)
+    monkeypatch.setattr(policies, "access_session_with_head", look)
     return together([lambda q=q: call_from(place, session, 0, q) for q in queues]), queues
 
 

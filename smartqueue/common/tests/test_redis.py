@@ -43,7 +43,8 @@ def test_a_refused_command_leaves_the_connection_usable():
     assert redis.ask("GET", name) == b"x"
 
 
-def test_the_answer_that_came_too_late_is_not_taken_for_the_next():
+def test_the_answer_that_came_too_late_is_not_taken_for_the_next(settings: Any):
+    settings.REDIS_TIMEOUT_SECONDS = 0.1
     name = f"test:{uuid4()}"
     with pytest.raises(RedisError):
         redis.ask("BLPOP", name, 1)
