@@ -103,6 +103,8 @@ class BareClient:
         body = str(uuid.uuid4()).encode().join(self._around)
         self._connection.request("POST", self._path, body, self._headers)
         self._connection.getresponse().read()
+        if not self.is_kept:
+            self._connection.close()
 
 
 class Chain:
