@@ -9,10 +9,14 @@ class BusinessConfig(AppConfig):
         from smartqueue.accounts.ports import register_devices  # noqa: PLC0415
         from smartqueue.business import handlers, queries  # noqa: F401, PLC0415
         from smartqueue.business.devices import BranchDevices  # noqa: PLC0415
-        from smartqueue.notifications.ports import register_look  # noqa: PLC0415
+        from smartqueue.notifications.ports import (  # noqa: PLC0415
+            register_look,
+            register_relation,
+        )
 
         register_devices(BranchDevices())
         register_look(queries.look_of)
+        register_relation(queries.members_among)
         register_membership_resolver(
             RoleQuery(queries.memberships_of, queries.MEMBERSHIPS, queries.read_memberships)
         )

@@ -20,3 +20,8 @@ def is_textable(number: str) -> bool:
         and number_type(parsed) in _TEXTABLE
         and region_code_for_number(parsed) in settings.SMS_REGIONS
     )
+
+
+def international(number: str) -> str:
+    """Return a textable number as it is stored: E.164, without what people write between digits."""
+    return str(PhoneNumber.from_string(number).as_e164)

@@ -16,7 +16,8 @@ from django.conf import settings
 from django.utils import translation
 
 from smartqueue.common.errors import Problem
-from smartqueue.notifications.segments import BASIC, EXTENSION, measure
+from smartqueue.notifications import gsm
+from smartqueue.notifications.segments import measure
 
 CATALOG: Final = Path(__file__).parent / "catalog"
 FALLBACK: Final = "fr"
@@ -125,11 +126,11 @@ _SIGNS: Final = {
 
 
 def _letter(letter: str) -> str:
-    if letter in BASIC or letter in EXTENSION:
+    if gsm.fits(letter):
         return letter
     if letter in _SIGNS:
         return _SIGNS[letter]
-    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if c in BASIC)
+    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if c in gsm.BASIC)
     return bare or ("" if unicodedata.category(letter)[0] in "CM" else "?")
 
 

@@ -98,7 +98,7 @@ def _problems_of_push() -> Iterator[CheckMessage]:
     given = settings.FCM_ACCOUNT["service_account"]
     try:
         urls = [settings.FCM_ACCOUNT["url"], read_account(given)["token_uri"]] if given else []
-        keys.vapid()
+        has_key = keys.vapid() is not None
     except ImproperlyConfigured as error:
         yield Error(str(error), id="notifications.E003")
         return
@@ -108,7 +108,13 @@ def _problems_of_push() -> Iterator[CheckMessage]:
             hint="Unset FCM_URL, and take the service account that Google gave.",
             id="notifications.E001",
         )
-    if not keys.subject().startswith(("mailto:", "https:")):
+    if not has_key and settings.WEB_PUSH_ACCOUNT["subject"]:
+        yield Error(
+            "VAPID_SUBJECT is set and VAPID_PRIVATE_KEY is not: browsers are sent nothing.",
+            hint="Set both, or neither where no push messages go to browsers.",
+            id="notifications.E003",
+        )
+    if has_key and not keys.subject().startswith(("mailto:", "https:")):
         yield Error(
             "VAPID_SUBJECT is no mailto: or https: address.",
             hint="Push services write to it when something is wrong.",

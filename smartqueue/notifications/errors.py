@@ -31,7 +31,12 @@ class TextTooLong(Problem):
 
 class OptedOut(Conflict):
     code = "opted_out"
-    title = _("This person wants no more text messages.")
+    title = _("This person wants no more of these messages.")
+
+
+class AddressDead(Conflict):
+    code = "address_dead"
+    title = _("Mails to this address came back. Ask the person for another one.")
 
 
 class BudgetSpent(Conflict):

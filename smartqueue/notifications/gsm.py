@@ -2,12 +2,12 @@
 
 from typing import Final
 
-_BASIC: Final = (
+_TABLE: Final = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _ESCAPE: Final = 0x1B
-_EXTENSION: Final = {
+_SECOND: Final = {
     0x0A: "\f",
     0x14: "^",
     0x28: "{",
@@ -20,8 +20,17 @@ _EXTENSION: Final = {
     0x65: "€",
 }
 _OCTETS: Final = {
-    letter: bytes([code]) for code, letter in enumerate(_BASIC) if code != _ESCAPE
-} | {letter: bytes([_ESCAPE, code]) for code, letter in _EXTENSION.items()}
+    letter: bytes([code]) for code, letter in enumerate(_TABLE) if code != _ESCAPE
+} | {letter: bytes([_ESCAPE, code]) for code, letter in _SECOND.items()}
+
+EXTENSION: Final = frozenset(_SECOND.values())
+"""Letters that take two septets."""
+BASIC: Final = frozenset(_OCTETS) - EXTENSION
+"""Letters that take one."""
+ALONE: Final = {True: 160, False: 140}
+"""Octets of `pieces` that a text of a single message has room for; whether it fits GSM or not."""
+TOGETHER: Final = {True: 153, False: 134}
+"""The same of each of several, which have a header."""
 
 
 def fits(text: str) -> bool:
@@ -36,17 +45,16 @@ def pieces(text: str) -> list[bytes]:
     One octet stands for each septet of the alphabet, two for each unit of UCS-2. No letter is
     divided between two messages.
     """
-    if fits(text):
-        return _divided([_OCTETS[letter] for letter in text], alone=160, together=153)
-    return _divided([letter.encode("utf-16-be") for letter in text], alone=140, together=134)
-
-
-def _divided(letters: list[bytes], *, alone: int, together: int) -> list[bytes]:
-    if sum(map(len, letters)) <= alone:
+    is_gsm = fits(text)
+    letters = [
+        _OCTETS[letter] if is_gsm else letter.encode("utf-16-be", "surrogatepass")
+        for letter in text
+    ]
+    if sum(map(len, letters)) <= ALONE[is_gsm]:
         return [b"".join(letters)]
     found = [b""]
     for letter in letters:
-        if len(found[-1]) + len(letter) > together:
+        if len(found[-1]) + len(letter) > TOGETHER[is_gsm]:
             found.append(b"")
         found[-1] += letter
     return found
@@ -64,5 +72,5 @@ def decoded(data: bytes) -> str:
         if octet > 0x7F:
             raise ValueError("an octet above 7F")
         is_escape = octet == _ESCAPE
-        found.append(_EXTENSION.get(next(octets, 0), " ") if is_escape else _BASIC[octet])
+        found.append(_SECOND.get(next(octets, 0), " ") if is_escape else _TABLE[octet])
     return "".join(found)

@@ -81,16 +81,21 @@ def access_batch(actor: Actor, batch_id: UUID, *, lock: bool = False) -> Batch:
     return batch
 
 
-def access_providers(actor: Actor) -> None:
+def access_providers(actor: Actor) -> list[UUID] | None:
     """
-    Let those see how providers are doing whose messages go through them.
+    Return whose messages the actor sees providers by: those of the organizations that it manages;
+    None for platform staff, who see all of them, and what the accounts at providers still have.
 
     :raises NotSignedIn: nobody is signed in
     :raises NotFound: manages nothing
     """
     actor.require_user()
-    if not actor.is_platform_admin and not managed_organizations(actor):
+    if actor.is_platform_admin:
+        return None
+    managed = managed_organizations(actor)
+    if not managed:
         raise NotFound
+    return managed
 
 
 def access_push_token(actor: Actor, push_token_id: UUID) -> PushToken:

@@ -3,10 +3,10 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_plus
 from uuid import UUID
 
@@ -211,7 +211,8 @@ def counts_of(batch_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
 class ProviderView:
     """
     How a provider is doing: `delivery_rate` is the part of the last day's messages with a known
-    outcome that arrived, None without any.
+    outcome that arrived, None without any. What its account still has is the platform's business,
+    and None or empty for anybody else.
     """
 
     name: str
@@ -220,26 +221,40 @@ class ProviderView:
     balance_minor: int | None
     currency: str
     balance_at: datetime | None
-    is_balance_low: bool
+    is_balance_low: bool | None
     sent: int
     delivered: int
     failed: int
     delivery_rate: float | None
 
 
-def list_sms_providers() -> list[ProviderView]:
-    """Return the providers of text messages that have an account here, as they are doing now."""
+def list_sms_providers(organization_ids: Iterable[UUID] | None) -> list[ProviderView]:
+    """
+    Return the providers of text messages that have an account here, as they are doing now: with the
+    messages of some organizations, or for the platform, with everybody's and the balances.
+    """
     names = [provider.name for provider in providers_of(Channel.SMS)]
     health = {row.provider: row for row in ProviderHealth.objects.filter(pk__in=names)}
-    counted = _outcomes_of_a_day(names)
-    return [_provider_view(name, health.get(name), counted.get(name, {})) for name in names]
+    attempts = DeliveryAttempt.objects.filter(provider__in=names)
+    if organization_ids is not None:
+        attempts = attempts.filter(message__organization_id__in=list(organization_ids))
+    counted = _outcomes_of_a_day(attempts)
+    views = [_provider_view(name, health.get(name), counted.get(name, {})) for name in names]
+    return views if organization_ids is None else [replace(view, **_UNTOLD) for view in views]
 
 
-def _outcomes_of_a_day(names: list[str]) -> dict[str, dict[str, int]]:
+_UNTOLD: Final[Mapping[str, Any]] = {
+    "balance_units": None,
+    "balance_minor": None,
+    "currency": "",
+    "balance_at": None,
+    "is_balance_low": None,
+}
+
+
+def _outcomes_of_a_day(attempts: "QuerySet[DeliveryAttempt]") -> dict[str, dict[str, int]]:
     rows = (
-        DeliveryAttempt.objects.filter(
-            provider__in=names, started_at__gte=Now() - timedelta(days=1)
-        )
+        attempts.filter(started_at__gte=Now() - timedelta(days=1))
         .order_by()
         .values_list("provider", "state")
         .annotate(count=Count("pk"))

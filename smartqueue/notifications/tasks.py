@@ -227,7 +227,11 @@ def _make_batch(batch_id: UUID) -> None:
 def look_after_batches_task() -> None:
     """Go on with batches whose worker died, and note those that are done."""
     for batch_id in operations.list_unmade_batches(20):
-        _make_batch(batch_id)
+        try:
+            _make_batch(batch_id)
+        except Exception:
+            # The others go on.
+            logger.exception("a batch failed", extra={"batch_id": str(batch_id)})
     operations.finish_batches()
 
 

@@ -15,10 +15,9 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from smartqueue.notifications import templating
+from smartqueue.notifications import gsm, templating
 from smartqueue.notifications.enums import Channel, Group, Importance
 from smartqueue.notifications.errors import UnknownText
-from smartqueue.notifications.segments import BASIC, EXTENSION
 
 CHAIN: Final = (Channel.PUSH, Channel.WEB_PUSH, Channel.SMS, Channel.EMAIL)
 """By which channel somebody is told first, and by which where that one fails."""
@@ -195,7 +194,7 @@ def _narrowed(value: str) -> str:
     """
     found = []
     for letter in value:
-        plain = letter if letter in BASIC or letter in EXTENSION else _plain(letter)
+        plain = letter if gsm.fits(letter) else _plain(letter)
         if not plain and unicodedata.category(letter)[0] == "L":
             return value
         found.append(plain)
@@ -206,7 +205,7 @@ def _plain(letter: str) -> str:
     if letter in _PLAIN_ENOUGH:
         return _PLAIN_ENOUGH[letter]
     parts = unicodedata.normalize("NFKD", letter)
-    return "".join(part for part in parts if part in BASIC)
+    return "".join(part for part in parts if part in gsm.BASIC)
 
 
 def _cut(value: str, most: int) -> str:

@@ -343,6 +343,9 @@ class Ticket(IdModel):
                 condition=Q(customer__isnull=False),
                 name="ticket_by_customer",
             ),
+            models.Index(
+                fields=["phone", "-joined_at"], condition=~Q(phone=""), name="ticket_by_phone"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.db import RowOf, fetch_all
 from smartqueue.common.errors import NotFound
+from smartqueue.notifications.ports import KNOWN_FOR, Addressees, known_among, rows_of
 from smartqueue.queues import estimates, live, rosters, shown
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, SessionState, TicketState
 from smartqueue.queues.lessons import Lesson
@@ -335,6 +336,14 @@ def list_tickets() -> "QuerySet[Ticket]":
     """Return tickets with what their views need, newest first; the caller enters the scope."""
     rows: QuerySet[Ticket] = Ticket.objects.select_related("queue", "queue__branch", "counter")
     return rows.order_by("-joined_at", "-id")
+
+
+def visitors_among(organization_id: UUID, people: Addressees, now: datetime) -> Addressees:
+    """Return those of some people who took a ticket of the organization of the scope lately."""
+    rows = Ticket.objects.filter(
+        rows_of(people), organization=organization_id, joined_at__gt=now - KNOWN_FOR
+    )
+    return known_among(people, rows.values_list("customer_id", "phone").distinct())
 
 
 def list_waiting(queue_ids: Iterable[UUID]) -> "QuerySet[Ticket]":

@@ -123,7 +123,8 @@ def _part(name: str, key: str) -> str:
 
 
 _REASONS = {
-    "opted_out": gettext_lazy("This person wants no more text messages"),
+    "opted_out": gettext_lazy("This person wants no more of these messages"),
+    "address_dead": gettext_lazy("Mails to this address came back"),
     "budget_spent": gettext_lazy("The month's budget is spent"),
     "expired": gettext_lazy("It would have come too late"),
     "parked": gettext_lazy("It cannot be sent; our technicians see it"),

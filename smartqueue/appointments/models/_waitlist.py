@@ -75,6 +75,9 @@ class WaitlistEntry(IdModel):
                 condition=Q(customer__isnull=False),
                 name="waitlist_by_customer",
             ),
+            models.Index(
+                fields=["phone", "-created_at"], condition=~Q(phone=""), name="waitlist_by_phone"
+            ),
         ]
 
 

@@ -40,6 +40,7 @@ from smartqueue.appointments.queries._offered import (
     get_bookable,
     pattern_of,
 )
+from smartqueue.appointments.queries._people import booked_among
 from smartqueue.appointments.queries._search import (
     LONGEST_DAYS,
     NEXT_FREE,
@@ -68,6 +69,7 @@ __all__ = [
     "appointments_between",
     "appointments_missed",
     "bookables",
+    "booked_among",
     "busy_calendars_due",
     "busy_periods",
     "changes_of",

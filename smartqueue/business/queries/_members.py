@@ -14,6 +14,7 @@ from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Invitation, Membership, SupportAccess
 from smartqueue.common import clock, tenancy
 from smartqueue.common.db import fetch_all
+from smartqueue.notifications.ports import Addressees
 
 Reach = frozenset[UUID] | None
 """Branches that somebody acts for; None is all of them."""
@@ -134,6 +135,16 @@ def owners_of(organization_id: UUID) -> list[UUID]:
         organization=organization_id, role=Role.OWNER, user__is_active=True
     )
     return list(rows.order_by("user_id").values_list("user_id", flat=True))
+
+
+def members_among(organization_id: UUID, people: Addressees, now: datetime) -> Addressees:
+    """Return those of some people who are members of the organization of the scope."""
+    asked = {one.user_id for one in people if one.user_id}
+    if not asked:
+        return frozenset()
+    rows = Membership.objects.filter(organization=organization_id, user__in=asked)
+    found = set(rows.values_list("user_id", flat=True))
+    return frozenset(one for one in people if one.user_id in found)
 
 
 def managers_at(organization_id: UUID, branch_id: UUID | None) -> list[UUID]:

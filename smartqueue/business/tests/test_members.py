@@ -538,3 +538,27 @@ def test_two_owners_who_leave_at_once_leave_one() -> None:
 
     assert sorted(outcomes) == ["last_owner", "left"]
     assert Membership.objects.with_scopes_disabled().filter(role=Role.OWNER).count() == 1
+
+
+def test_staff_write_to_a_member_and_to_nobody_of_another_organization() -> None:
+    owner, stranger = make.user(), make.user(phone="+221777002002", email="x@example.test")
+    place = make.organization(owner)
+    make.member(owner, place, Role.AGENT, phone="+221777002001", email="agent@example.test")
+    make.organization(stranger, "Autre")
+    client = make.signed_in(owner)
+
+    def write(kind: str, **told: str) -> Any:
+        told = {"organization": str(place.pk), "text": "Rendez-vous à 9 h", **told}
+        return client.post(f"/api/notifications/send-{kind}/", told, content_type=JSON)
+
+    assert write("sms", phone="+221777002001").status_code == 202
+    assert write("email", email="Agent@example.test", subject="Demain").status_code == 202
+    left = OutgoingMessage.objects.filter(template="by_hand").values_list("recipient", "state")
+    assert set(left) == {("+221777002001", "sent"), ("agent@example.test", "sent")}
+    refused = [
+        write("sms", phone="+221777002002"),
+        write("email", email="x@example.test", subject="Demain"),
+    ]
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [
+        (403, "not_own_person")
+    ] * 2

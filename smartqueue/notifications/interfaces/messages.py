@@ -132,7 +132,8 @@ class SendEmailView(ApiView):
         """
         Queue an e-mail to one of the organization's own people.
 
-        Refused before anything is queued: `not_own_person` (403), `too_many_requests` (429).
+        Refused before anything is queued: `not_own_person` (403), `opted_out` and `address_dead`
+        (409), `too_many_requests` (429).
         """
         asked = NewEmailInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -152,12 +153,17 @@ class SendEmailView(ApiView):
 class SmsProviderSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=["in_use", "left_alone"])
-    balance_units = serializers.IntegerField(allow_null=True, help_text="Messages left.")
+    balance_units = serializers.IntegerField(
+        allow_null=True,
+        help_text="Messages left. Told to platform staff alone, as the next four.",
+    )
     balance_minor = serializers.IntegerField(allow_null=True)
     currency = serializers.CharField()
     balance_at = serializers.DateTimeField(allow_null=True)
-    is_balance_low = serializers.BooleanField()
-    sent = serializers.IntegerField(help_text="In the last 24 hours, as the next three.")
+    is_balance_low = serializers.BooleanField(allow_null=True)
+    sent = serializers.IntegerField(
+        help_text="Of the caller's organizations in the last 24 hours, as the next three."
+    )
     delivered = serializers.IntegerField()
     failed = serializers.IntegerField()
     delivery_rate = serializers.FloatField(
@@ -172,12 +178,15 @@ class SmsProvidersView(ApiListView):
     filter_backends = []
 
     def get_queryset(self) -> Any:
-        policies.access_providers(self.request.actor)
-        return queries.list_sms_providers()
+        return queries.list_sms_providers(policies.access_providers(self.request.actor))
 
     @extend_schema(responses=SmsProviderSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
-        """List providers with their state, balance and delivery rate of the last day."""
+        """
+        List providers with their state and delivery rate of the last day.
+
+        Managers see their own organizations' messages; platform staff everybody's, and the balances.
+        """
         return self.list_response(request)
 
 

@@ -17,10 +17,9 @@ from smartqueue.accounts.models import User
 from smartqueue.common.crypto import decrypt, encrypt
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
-from smartqueue.common.phones import is_textable
-from smartqueue.notifications import policies, ports
+from smartqueue.notifications import policies
 from smartqueue.notifications.enums import BatchState, Channel, Importance, MessageState
-from smartqueue.notifications.errors import BatchOver, BudgetSpent, NotOwnPerson, NumberNotTextable
+from smartqueue.notifications.errors import BatchOver, BudgetSpent
 from smartqueue.notifications.events import BatchCancelled, BatchCreated
 from smartqueue.notifications.models import Batch, BatchChunk, OutgoingMessage
 from smartqueue.notifications.operations import budgets, by_hand, sending
@@ -135,18 +134,9 @@ def send_to_many(
     by_hand.check_text(text)
     if len(phones) > MOST_BY_HAND:
         raise InvalidInput.on("phones", _("At most 500 numbers."), "count")
-    if not all(map(is_textable, phones)):
-        raise NumberNotTextable
-    users = {user.phone: user for user in User.objects.filter(phone__in=phones)}
-    people = []
-    for phone in phones:
-        user = users.get(phone)
-        user_id = user.pk if user else None
-        if not ports.is_own_person(
-            organization_id=organization_id, user_id=user_id, address=phone, now=now
-        ):
-            raise NotOwnPerson
-        people.append(BatchRecipient(phone, user.language if user else "fr", user_id))
+    people: dict[str, User | None] = dict.fromkeys(map(by_hand.textable, phones))
+    people |= {str(user.phone): user for user in User.objects.filter(phone__in=people)}
+    by_hand.check_own(organization_id, people, now)
     if budgets.is_spent(organization_id, now):
         raise BudgetSpent
     return create_batch(
@@ -154,7 +144,10 @@ def send_to_many(
         channel=Channel.SMS,
         template="by_hand",
         context={"subject": "", "text": text},
-        recipients=people,
+        recipients=[
+            BatchRecipient(phone, user.language, user.pk) if user else BatchRecipient(phone)
+            for phone, user in people.items()
+        ],
         now=now,
         created_by=actor,
         expires_at=now + BY_HAND_LIFE,

@@ -1,5 +1,6 @@
 """Messages that staff write themselves: to their own people, limited and within the budget."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,11 +13,12 @@ from smartqueue.accounts.errors import ChannelUnavailable
 from smartqueue.accounts.models import User
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput
-from smartqueue.common.phones import is_textable
+from smartqueue.common.phones import international, is_textable
 from smartqueue.limits import operations as limits
 from smartqueue.notifications import policies, ports, segments
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.errors import (
+    AddressDead,
     BudgetSpent,
     NotOwnPerson,
     NumberNotTextable,
@@ -24,7 +26,7 @@ from smartqueue.notifications.errors import (
     TextTooLong,
 )
 from smartqueue.notifications.models import OutgoingMessage
-from smartqueue.notifications.operations import budgets, optouts, sending
+from smartqueue.notifications.operations import budgets, mail, optouts, sending
 
 MOST_SEGMENTS: Final = 4
 MOST_LETTERS: Final = 10_000
@@ -51,12 +53,11 @@ def send_sms(
     policies.access_messages(actor, organization_id)
     count_message(actor, organization_id)
     check_text(text)
-    if not is_textable(phone):
-        raise NumberNotTextable
+    phone = textable(phone)
     if not sending.can_send(Channel.SMS):
         raise ChannelUnavailable
     user = User.objects.filter(phone=phone).first()
-    _check_own(organization_id, user, phone, now)
+    check_own(organization_id, {phone: user}, now)
     if optouts.has_opted_out(phone):
         raise OptedOut
     if budgets.is_spent(organization_id, now):
@@ -107,6 +108,8 @@ def send_email(
     :raises TooManyRequests: the actor or the organization wrote as much as it may
     :raises InvalidInput: there is no subject or text, or too much of it
     :raises NotOwnPerson: the address has nothing to do with the organization
+    :raises OptedOut: its owner stopped the organization's mails
+    :raises AddressDead: mails to it came back lately
     :raises ChannelUnavailable: nothing carries e-mails
     """
     policies.access_messages(actor, organization_id)
@@ -118,20 +121,36 @@ def send_email(
             raise InvalidInput.on(field, _("This text is too long."), "max_length")
     if not sending.can_send(Channel.EMAIL):
         raise ChannelUnavailable
-    user = User.objects.filter(email__iexact=address).first()
-    _check_own(organization_id, user, address, now)
+    address = address.lower()
+    user = User.objects.filter(email=address).first()
+    check_own(organization_id, {address: user}, now)
+    if refused := mail.refusal(address, organization_id):
+        raise OptedOut if refused == mail.UNSUBSCRIBED else AddressDead
     subject = " ".join(subject.split())
     return _send(_Letter(Channel.EMAIL, organization_id, user, address, subject, text, key), now)
 
 
-def _check_own(organization_id: UUID, user: User | None, address: str, now: datetime) -> None:
-    is_own = ports.is_own_person(
-        organization_id=organization_id,
-        user_id=user.pk if user else None,
-        address=address,
-        now=now,
+def textable(phone: str) -> str:
+    """
+    Return a number in international form, by which people are known.
+
+    :raises NumberNotTextable: not a mobile number of a country that is texted
+    """
+    if not is_textable(phone):
+        raise NumberNotTextable
+    return international(phone)
+
+
+def check_own(organization_id: UUID, people: Mapping[str, User | None], now: datetime) -> None:
+    """
+    Check that an organization may write to some addresses, given with whose account each reaches.
+
+    :raises NotOwnPerson: one of them has nothing to do with the organization
+    """
+    asked = frozenset(
+        ports.Addressee(address, user.pk if user else None) for address, user in people.items()
     )
-    if not is_own:
+    if ports.own_people(organization_id=organization_id, people=asked, now=now) != asked:
         raise NotOwnPerson
 
 

@@ -32,6 +32,7 @@ MAILBOX_CHANNELS: Final = frozenset({Channel.EMAIL, Channel.SMS})
 SUBJECT_LENGTH: Final = 200
 OPTED_OUT: Final = "opted_out"
 BUDGET_SPENT: Final = "budget_spent"
+NO_PROVIDER: Final = "no_provider"
 MESSAGE_LIFE: Final = timedelta(days=30)
 
 
@@ -45,6 +46,10 @@ def is_mailbox(channel: Channel) -> bool:
     return (
         settings.DEVELOPMENT_MAILBOX and channel in MAILBOX_CHANNELS and not providers_of(channel)
     )
+
+
+def _reaches(channel: Channel, recipient: str) -> bool:
+    return can_send(channel) and (channel != Channel.SMS or is_textable(recipient))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +108,13 @@ def send_message(
     tried in turn when it ends undelivered and is still in time. `user_id` is whose data it is, for
     erasure; `organization_id` whose name it bears and who pays. Who opted out of text messages, and
     an organization whose budget is spent, gets a message that has ended already, with the reason.
-    Without `is_announced` no event calls a worker: the caller does.
+    Without `is_announced` no event calls a worker: the caller does. One of a batch has ended too
+    where nothing reaches its recipient any more: the batch was taken on when something did.
 
     :raises UnknownText: no words under this template
     :raises ChannelUnavailable: nothing sends on this channel, or no text message to this number
     """
-    if not can_send(channel):
-        raise ChannelUnavailable
-    if channel == Channel.SMS and not is_textable(recipient):
+    if batch_id is None and not _reaches(channel, recipient):
         raise ChannelUnavailable
     words = render(channel, template, context, language, organization_id)
     return _queue(
@@ -237,6 +241,8 @@ def _sealed(text: str) -> str:
 
 def _refusal(order: _Order, now: datetime) -> str:
     """Return why a message need not even be tried; empty when it may be."""
+    if not _reaches(order.channel, order.recipient):
+        return NO_PROVIDER
     if order.importance == Importance.VITAL:
         return ""
     if order.channel == Channel.EMAIL:
@@ -263,8 +269,7 @@ def fall_back(message: OutgoingMessage, now: datetime) -> None:
     while fallbacks:
         (name, recipient), fallbacks = fallbacks[0], fallbacks[1:]
         channel = Channel(name)
-        is_reached = can_send(channel) and (channel != Channel.SMS or is_textable(recipient))
-        if is_reached:
+        if _reaches(channel, recipient):
             _queue(_fallback_order(message, rest, channel, recipient, fallbacks), now)
             return
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from py_vapid.utils import b64urlencode
 
 from config.settings import _sms
 
@@ -73,9 +74,19 @@ def test_an_account_needs_a_secret_for_its_calls(settings: Any) -> None:
 
 def test_production_says_whom_push_services_write_to(settings: Any) -> None:
     in_production(settings)
-    assert problems() == []
     settings.PUBLIC_URL = "http://queue.example.org"
-    assert problems() == ["notifications.E003"]
+    neither = settings.WEB_PUSH_ACCOUNT | {"private_key": "", "subject": ""}
+    key = b64urlencode((7).to_bytes(32))
+    for given, expected in (
+        # Without a key no browser is sent anything, and nothing is to be said.
+        ({}, []),
+        ({"subject": "mailto:staff@example.org"}, ["notifications.E003"]),
+        ({"private_key": key}, ["notifications.E003"]),
+        ({"private_key": "no key"}, ["notifications.E003"]),
+        ({"private_key": key, "subject": "mailto:staff@example.org"}, []),
+    ):
+        settings.WEB_PUSH_ACCOUNT = neither | given
+        assert problems() == expected, given
 
 
 def test_accounts_at_message_centres(monkeypatch: pytest.MonkeyPatch) -> None:

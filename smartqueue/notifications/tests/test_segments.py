@@ -3,7 +3,11 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartqueue.notifications.segments import BASIC, EXTENSION, PART, SINGLE, Alphabet, measure
+from smartqueue.notifications.gsm import BASIC, EXTENSION
+from smartqueue.notifications.segments import Alphabet, measure
+
+SINGLE = {Alphabet.GSM_7: 160, Alphabet.UCS_2: 70}
+PART = {Alphabet.GSM_7: 153, Alphabet.UCS_2: 67}
 
 GSM = st.text(alphabet=sorted(BASIC | EXTENSION), max_size=400)
 

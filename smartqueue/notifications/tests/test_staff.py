@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from smartqueue.accounts.actor import SYSTEM
 from smartqueue.accounts.enums import Role
@@ -15,8 +16,16 @@ from smartqueue.business.tests import factories
 from smartqueue.common.clock import now
 from smartqueue.notifications import operations, ports, tasks
 from smartqueue.notifications.enums import Channel
-from smartqueue.notifications.models import Batch, OutgoingMessage, SmsAccount
-from smartqueue.notifications.providers.base import Terms
+from smartqueue.notifications.models import (
+    Batch,
+    BatchChunk,
+    OptOut,
+    OutgoingMessage,
+    SmsAccount,
+)
+from smartqueue.notifications.operations import mail as mails
+from smartqueue.notifications.ports import Addressees
+from smartqueue.notifications.providers.base import Balance, Terms
 from smartqueue.notifications.tests.carrier import Line, lines
 from smartqueue.notifications.tests.test_engine import FREE, ORANGE, queued, work
 
@@ -46,9 +55,10 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Office:
     place = factories.organization(owner)
     agent = factories.member(owner, place, Role.AGENT)
 
-    def knows(organization_id: UUID, user_id: Any, address: str, at: Any) -> bool:
-        own = {ORANGE, FREE, "awa@example.test", "77"}
-        return organization_id == place.pk and address in own
+    def knows(organization_id: UUID, people: Addressees, at: Any) -> Addressees:
+        own = {ORANGE, FREE, "awa@example.test"}
+        assert organization_id == place.pk
+        return frozenset(one for one in people if one.address in own)
 
     monkeypatch.setattr(ports, "_relations", [knows])
     return Office(place, factories.signed_in(owner), factories.signed_in(agent))
@@ -73,7 +83,7 @@ def sms(client: Client, office: Office, **told: Any) -> Any:
 
 
 def test_staff_send_a_text_to_one_of_their_people(line: Line, office: Office) -> None:
-    answer = sms(office.owner, office)
+    answer = sms(office.owner, office, phone=f"{ORANGE[:4]} {ORANGE[4:6]}-{ORANGE[6:]}")
     assert answer.status_code == 202
     shown = answer.json()
     assert (shown["state"], shown["segments"], shown["recipient"]) == ("queued", 1, ORANGE)
@@ -129,6 +139,13 @@ def test_staff_write_an_email(office: Office) -> None:
     assert message.subject == "Votre dossier Bcc: x@example.test"
     stranger = post(office.owner, "send-email/", **told | {"email": "x@example.test"})
     assert stranger.json()["code"] == "not_own_person"
+    url = mails.unsubscribe_url("awa@example.test", office.id)
+    mails.unsubscribe(token=url.rstrip("/").rpartition("/")[2], now=now())
+    assert post(office.owner, "send-email/", **told).json()["code"] == "opted_out"
+    OptOut.objects.all().delete()
+    mails.note_dead_address(message, "bounced", now())
+    assert post(office.owner, "send-email/", **told).json()["code"] == "address_dead"
+    assert OutgoingMessage.objects.count() == 1
 
 
 def test_how_much_staff_write_has_an_end(line: Line, office: Office, settings: Any) -> None:
@@ -164,13 +181,22 @@ def test_the_log_shows_an_organization_its_own(
 
 def test_providers_are_shown_with_what_they_deliver(line: Line, office: Office) -> None:
     for delivery in ("delivered", "delivered", "failed"):
-        message = work(queued())
+        message = work(queued(organization_id=office.id))
         message.deliveries.update(state=delivery)
-    shown = office.owner.get(f"{BASE}sms-providers/").json()["results"]
-    assert [(p["name"], p["state"], p["delivery_rate"], p["sent"]) for p in shown] == [
-        ("carrier_one", "in_use", 0.667, 3)
-    ]
+    work(queued())
+    operations.record_balance(provider="carrier_one", balance=Balance(units=7), now=now())
+    admin = factories.signed_in(factories.user(is_superuser=True))
+
+    def shown(client: Client) -> list[Any]:
+        (one,) = client.get(f"{BASE}sms-providers/").json()["results"]
+        told = ("name", "state", "delivery_rate", "sent", "balance_units", "is_balance_low")
+        return [one[name] for name in told]
+
+    assert shown(office.owner) == ["carrier_one", "in_use", 0.667, 3, None, None]
+    assert shown(admin) == ["carrier_one", "in_use", 0.667, 4, 7, True]
     assert office.agent.get(f"{BASE}sms-providers/").status_code == 404
+    page = office.owner.get(reverse("web:manage-messages", args=[office.id]))
+    assert [one.sent for one in page.context["providers"]] == [3]
 
 
 def test_an_organization_says_how_it_texts(line: Line, office: Office) -> None:
@@ -205,6 +231,27 @@ def test_a_batch_is_made_counted_and_stopped(line: Line, office: Office) -> None
     assert office.owner.get(path).json()["state"] == "done"
     assert office.owner.post(f"{path}cancel/").json()["code"] == "batch_over"
     assert office.agent.get(path).status_code == 404
+
+
+def test_a_batch_whose_channel_is_gone_ends_and_says_why(
+    office: Office, settings: Any, monkeypatch: Any
+) -> None:
+    told = {"organization": str(office.id), "phones": [ORANGE, FREE], "text": "Fermé"}
+    first = post(office.owner, "batches/", **told).json()
+    broken = post(office.owner, "batches/", **told).json()
+    BatchChunk.objects.with_scopes_disabled().filter(batch=broken["id"]).update(sealed="?")
+    settings.DEVELOPMENT_MAILBOX = False
+    with lines():
+        tasks.look_after_batches_task()
+
+    path = f"{BASE}batches/{first['id']}/"
+    shown = office.owner.get(path).json()
+    assert (shown["state"], shown["counts"]) == ("done", {"failed": 2})
+    listed = office.owner.get(f"{BASE}messages/", {"batch": first["id"]}).json()["results"]
+    assert {(one["state"], one["reason"]) for one in listed} == {("failed", "no_provider")}
+    # What cannot be read holds up nobody else's, and can be stopped.
+    assert office.owner.get(f"{BASE}batches/{broken['id']}/").json()["state"] == "preparing"
+    assert office.owner.post(f"{BASE}batches/{broken['id']}/cancel/").status_code == 200
 
 
 def test_a_batch_that_is_stopped_sends_no_more(line: Line, office: Office) -> None:

@@ -47,7 +47,7 @@ def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
             "channel": channel,
             "states": MessageState.choices,
             "channels": Channel.choices,
-            "providers": queries.list_sms_providers(),
+            "providers": queries.list_sms_providers([organization_id]),
         },
     )
 
