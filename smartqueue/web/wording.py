@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -131,9 +132,16 @@ _REASONS = {
     "unknown": gettext_lazy("Nobody knows whether it arrived"),
     "worker_died": gettext_lazy("Sending was interrupted"),
     "no_provider": gettext_lazy("No provider takes it now"),
+    "address_dead": gettext_lazy("Mail to this address came back"),
+    "device_gone": gettext_lazy("The device takes no messages any more"),
+    "subscription_gone": gettext_lazy("The device takes no messages any more"),
+    "no_such_number": gettext_lazy("There is no such number"),
+    "unreachable": gettext_lazy("The provider did not answer"),
+    "link_down": gettext_lazy("The provider did not answer"),
 }
 
 
 def message_reason(code: str) -> str:
     """Return why a message did not go or arrive; what a provider said as it said it."""
-    return str(_REASONS.get(code, code))
+    known = _REASONS.get(code)
+    return str(known) if known else format_html('<bdi dir="ltr">{}</bdi>', code)

@@ -82,9 +82,7 @@ def templates(request: HttpRequest, organization_id: UUID) -> HttpResponse:
         {
             "code": code,
             "group": texts.text_of(code).group.label,
-            "subject": wording.shown(
-                code, Channel.EMAIL, language, texts.source_of(code, language)
-            ).subject,
+            "subject": _title(code, language),
             "channels": [
                 (channel, channel.label, (code, str(channel)) in changed)
                 for channel in wording.WORDED
@@ -130,6 +128,7 @@ def template(request: HttpRequest, organization_id: UUID, code: str, channel: st
     context |= {
         "code": code,
         "channel": Channel(channel),
+        "title": _title(code, language_of(request)),
         "text": text,
         "parts": [
             _part(
@@ -142,6 +141,11 @@ def template(request: HttpRequest, organization_id: UUID, code: str, channel: st
         ],
     }
     return page(request, "message_template.html", context, status)
+
+
+def _title(code: str, language: str) -> str:
+    source = texts.source_of(code, language)
+    return wording.shown(code, Channel.EMAIL, language, source).subject
 
 
 def _part(
