@@ -125,6 +125,7 @@ def _part(name: str, key: str) -> str:
 _REASONS = {
     "opted_out": gettext_lazy("This person wants no more text messages"),
     "budget_spent": gettext_lazy("The month's budget is spent"),
+    "withdrawn": gettext_lazy("It held no more when it was to leave"),
     "expired": gettext_lazy("It would have come too late"),
     "parked": gettext_lazy("It cannot be sent; our technicians see it"),
     "unknown": gettext_lazy("Nobody knows whether it arrived"),

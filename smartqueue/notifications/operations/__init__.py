@@ -67,6 +67,7 @@ from smartqueue.notifications.operations.sending import (
     send_message,
 )
 from smartqueue.notifications.operations.telling import Person, person_of, tell
+from smartqueue.notifications.operations.withdrawing import withdraw_messages
 from smartqueue.notifications.operations.wording import (
     Preview,
     preview,
@@ -143,5 +144,6 @@ __all__ = [
     "take_probe",
     "tell",
     "unsubscribe",
+    "withdraw_messages",
     "write_template",
 ]
