@@ -172,6 +172,16 @@ _words(
     life=timedelta(hours=6),
     opening="24/11/2026 08:00",
 )
+_words(
+    "ticket_to_return",
+    _("Come back on %(day)s"),
+    _(
+        "%(place)s: nobody else can be served today. Ticket %(number)s counts again on %(day)s, "
+        "before those who come that day. %(link)s"
+    ),
+    life=timedelta(hours=20),
+    day="24/11/2026",
+)
 register_text(
     "queue_long",
     subject=_("A long line at %(place)s"),
@@ -272,7 +282,8 @@ def on_ticket_back_tell(event: TicketEvent) -> None:
 @subscribe(TicketExpired, when=_is_left_waiting)
 def on_ticket_expired_tell(event: TicketEvent) -> None:
     """Tell somebody whose line closed before their turn what to do."""
-    _tell_holder(event, "ticket_expired")
+    is_outage = event.reason == operations.OUTAGE
+    _tell_holder(event, "ticket_to_return" if is_outage else "ticket_expired")
 
 
 _NAMED: Final = ("queue__organization", "queue__branch", "branch", "counter", "customer")
@@ -366,6 +377,9 @@ def _tell(
         "minutes": str(ticket.queue.no_show_grace_minutes),
         "ticket_id": str(ticket.pk),
     }
+    if ticket.returns_on is not None:
+        with translation.override(person.language):
+            own["day"] = formats.date_format(ticket.returns_on, "SHORT_DATE_FORMAT")
     link = f"{settings.PUBLIC_URL}/t/{token_of(ticket.pk)}/"
     if code == "ticket_expired":
         own["opening"] = _opening(ticket, person.language, now)
