@@ -109,32 +109,16 @@ def on_signed_out_everywhere_warn(event: SignedOutEverywhere) -> None:
     )
 
 
-def _warn(
-    event: AccountEvent, code: str, *, key: str, everywhere: bool = False, **facts: str
-) -> None:
-    """
-    Tell a person in the application and by one message: e-mail, or text where there is none; by
-    both where it is about the way into the account, `everywhere`.
-    """
+def _warn(event: AccountEvent, code: str, *, key: str, **facts: str) -> None:
     user = get_person(event.user_id)
-    if user is None:
-        return
-    operations.notify(user_id=user.pk, code=code, data=facts, dedupe_key=key, now=event.occurred_at)
-    known = ((Channel.EMAIL, user.email), (Channel.SMS, user.phone))
-    reached = [(channel, recipient) for channel, recipient in known if recipient]
-    for channel, recipient in reached if everywhere else reached[:1]:
-        if operations.can_send(channel):
-            operations.send_message(
-                channel=channel,
-                recipient=recipient,
-                template=code,
-                context=facts,
-                language=user.language,
-                dedupe_key=f"{key}:{channel}" if everywhere else key,
-                now=event.occurred_at,
-                user_id=user.pk,
-                importance=Importance.VITAL,
-            )
+    if user is not None:
+        operations.tell(
+            to=operations.person_of(user),
+            code=code,
+            data=facts,
+            dedupe_key=key,
+            now=event.occurred_at,
+        )
 
 
 @subscribe(AccountAccessOpened)
@@ -156,7 +140,6 @@ def on_factor_reset_issued_warn(event: FactorResetIssued) -> None:
             event,
             "factor_reset_issued",
             key=f"factor_reset:{reset.pk}",
-            everywhere=True,
             reason=reset.reason,
             hours=str(hours),
         )
@@ -165,7 +148,7 @@ def on_factor_reset_issued_warn(event: FactorResetIssued) -> None:
 @subscribe(FactorsReset)
 def on_factors_reset_warn(event: FactorsReset) -> None:
     """Tell a person wherever they are reached that their second factors are gone."""
-    _warn(event, "factors_reset", key=f"factors_reset:{event.factor_reset_id}", everywhere=True)
+    _warn(event, "factors_reset", key=f"factors_reset:{event.factor_reset_id}")
 
 
 @subscribe(SecondFactorAdded)

@@ -22,6 +22,7 @@ from smartqueue.notifications.errors import UnknownText
 CHAIN: Final = (Channel.PUSH, Channel.WEB_PUSH, Channel.SMS, Channel.EMAIL)
 """By which channel somebody is told first, and by which where that one fails."""
 OF_ORGANIZATIONS: Final = frozenset({Group.QUEUE, Group.APPOINTMENT})
+WARNING_LIFE: Final = timedelta(days=3)
 LONGEST: Final[Mapping[Channel, int]] = {
     Channel.SMS: 30,
     Channel.PUSH: 60,
@@ -153,6 +154,20 @@ def _as_variable(found: re.Match[str]) -> str:
     return f"{{{{ {found[1]} }}}}" if found[1] else "%"
 
 
+def _warning(code: str, subject: Promise, body: Promise, also: tuple[Channel, ...] = ()) -> None:
+    """Give words to something that may be a stranger's doing: told at any hour, whatever was turned off."""
+    register_text(
+        code,
+        subject=subject,
+        body=body,
+        group=Group.SECURITY,
+        importance=Importance.VITAL,
+        life=WARNING_LIFE,
+        channels=(Channel.EMAIL, Channel.SMS),
+        also=also,
+    )
+
+
 # --- Values, as they may stand in a message ------------------------------------------------------
 
 
@@ -267,99 +282,101 @@ register_text(
         "a new password now with your other address or number, and write to us."
     ),
 )
-register_text(
+_warning(
     "contact_changed",
-    subject=_("The contact of your account was changed"),
-    body=_(
+    _("The contact of your account was changed"),
+    _(
         "The e-mail address or phone number of your SmartQueue account was changed. If it was not you, "
         "change your password now and sign out everywhere else."
     ),
 )
-register_text(
+_warning(
     "password_changed",
-    subject=_("Your SmartQueue password was changed"),
-    body=_(
+    _("Your SmartQueue password was changed"),
+    _(
         "The password of your SmartQueue account was changed, and your other devices were signed out. "
         "If it was not you, ask for a new password now."
     ),
 )
-register_text(
+_warning(
     "new_device",
-    subject=_("A new device signed in to your SmartQueue account"),
-    body=_(
+    _("A new device signed in to your SmartQueue account"),
+    _(
         "A device that was not seen before signed in to your account. If it was not you, change your "
         "password now; that signs every other device out."
     ),
 )
-register_text(
+_warning(
     "account_access_opened",
-    subject=_("SmartQueue support has access to your account"),
-    body=_(
+    _("SmartQueue support has access to your account"),
+    _(
         "A member of the SmartQueue staff can read and change your account for an hour. "
         "The reason given: %(reason)s"
     ),
 )
-register_text(
+_warning(
     "factor_reset_issued",
-    subject=_("Somebody vouched for you to SmartQueue"),
-    body=_(
+    _("Somebody vouched for you to SmartQueue"),
+    _(
         "You are said to have lost every second factor. In %(hours)s h a code that was given for you "
         "can remove them. If that is wrong, withdraw it now under Security in your account, or tell "
         "us, and change your password. The reason given: %(reason)s"
     ),
+    also=(Channel.SMS,),
 )
-register_text(
+_warning(
     "factors_reset",
-    subject=_("Your second factors were removed"),
-    body=_(
+    _("Your second factors were removed"),
+    _(
         "All second factors of your SmartQueue account were removed by a code, and every device was "
         "signed out. Add a new one within the hour. If it was not you, write to us at once."
     ),
+    also=(Channel.SMS,),
 )
-register_text(
+_warning(
     "signed_out_everywhere",
-    subject=_("You were signed out on your devices"),
-    body=_(
+    _("You were signed out on your devices"),
+    _(
         "All devices of your SmartQueue account, or all but one, were signed out. If it was not you, "
         "change your password now."
     ),
 )
-register_text(
+_warning(
     "session_reused",
-    subject=_("One of your sessions was ended"),
-    body=_(
+    _("One of your sessions was ended"),
+    _(
         "A sign-in token of yours was used twice, which can mean that it was copied. "
         "That session was ended; sign in again."
     ),
 )
-register_text(
+_warning(
     "second_factor_added",
-    subject=_("A second factor was added to your account"),
-    body=_(
+    _("A second factor was added to your account"),
+    _(
         "An authenticator app or a passkey can confirm your sign-ins to SmartQueue now. "
         "If it was not you, remove it under Security and change your password."
     ),
 )
-register_text(
+_warning(
     "second_factor_removed",
-    subject=_("A second factor was removed from your account"),
-    body=_(
+    _("A second factor was removed from your account"),
+    _(
         "An authenticator app or a passkey confirms your sign-ins to SmartQueue no more, and your "
         "other devices were signed out. If it was not you, change your password."
     ),
 )
-register_text(
+_warning(
     "recovery_codes_made",
-    subject=_("You have new recovery codes"),
-    body=_(
+    _("You have new recovery codes"),
+    _(
         "New recovery codes were made for your SmartQueue account; earlier ones are void. "
         "If it was not you, change your password and make new codes."
     ),
 )
-register_text(
+_warning(
     "passkey_copied",
-    subject=_("A passkey of yours may have been copied"),
-    body=_(
+    _("A passkey of yours may have been copied"),
+    _(
         "Somebody tried to sign in to SmartQueue with what looks like a copy of one of your passkeys, "
         "and was refused. Remove that passkey under Security and add a new one."
     ),

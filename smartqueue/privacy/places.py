@@ -854,6 +854,8 @@ PLACES: Final[tuple[Place, ...]] = (
             "first_estimate",
             "more_time_used",
             "is_watched",
+            "returns_on",
+            "return_of_id",
         ),
         find=_tickets,
         emptied={

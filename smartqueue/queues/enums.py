@@ -107,4 +107,5 @@ class CallRule(models.TextChoices):
     TURN_OF_PRIORITY = "turn_of_priority", _("Turn of a priority person")
     CHOSEN_BY_AGENT = "chosen_by_agent", _("Chosen by the agent")
     BACK_FROM_PARKED = "back_from_parked", _("Back after being set aside")
+    RETURN_TICKET = "return_ticket", _("Return ticket of an outage")
     UNDONE = "undone", _("The agent undid the last step")

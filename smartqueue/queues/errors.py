@@ -72,6 +72,13 @@ class MoreTimeExhausted(Conflict):
     title = _("More time cannot be given again for this ticket.")
 
 
+class NoReturnTicket(Conflict):
+    """`day` names the day on which the ticket counts again, if it ever does."""
+
+    code = "no_return_ticket"
+    title = _("This ticket does not count today.")
+
+
 class NothingToUndo(Conflict):
     code = "nothing_to_undo"
     title = _("There is no step of yours from the last two minutes to undo.")

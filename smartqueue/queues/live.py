@@ -82,6 +82,7 @@ def ticket_facts(ticket: Ticket) -> dict[str, Any]:
         "called_at": iso(ticket.called_at),
         "started_at": iso(ticket.started_at),
         "ended_at": iso(ticket.ended_at),
+        "returns_on": ticket.returns_on.isoformat() if ticket.returns_on else None,
         "version": ticket.version,
     }
 

@@ -38,6 +38,7 @@ class Queue(TenantModel):
     `waiting_count`, `open_counters` and `live` repeat what tickets and sessions say, are written
     with them under that lock, and make the public status one row's read. `last_order_key`
     and `last_ticket_id` are the furthest place in line that anybody here has had.
+    `returns_on` is the day for which those get a return ticket whom its closing leaves unserved.
     `hides_waiting_count` and `hides_estimate` repeat what the organization's settings keep from the
     public: under the same lock, so that every version is wholly the one or the other.
     """
@@ -54,6 +55,7 @@ class Queue(TenantModel):
     state = models.CharField(max_length=6, choices=QueueState.choices, default=QueueState.CLOSED)
     state_reason = models.CharField(max_length=200, blank=True)
     state_changed_at = models.DateTimeField(null=True, blank=True)
+    returns_on = models.DateField(null=True, editable=False)
 
     version = models.BigIntegerField(default=0)
     number_date = models.DateField(null=True, blank=True)
@@ -227,7 +229,8 @@ class Ticket(IdModel):
     `order_key` alone decides the order of waiting people; see `smartqueue/waits/order.py`.
     `version` counts the changes its holder is told of. `person_key` tells apart several people
     who joined with one account or phone. `first_estimate` is the wait that was told on joining, in
-    the form of `estimates.noted`; it is scored at the call.
+    the form of `estimates.noted`; it is scored at the call. `returns_on` is the day on which a ticket
+    that an outage ended counts again, and `return_of` that ticket, of the one it was turned into.
     """
 
     person = "customer"
@@ -297,8 +300,19 @@ class Ticket(IdModel):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
+    returns_on = models.DateField(null=True)
+    # `ticket_returned_once` finds the few that there are.
+    return_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["return_of"],
+                condition=Q(return_of__isnull=False),
+                name="ticket_returned_once",
+            ),
             models.UniqueConstraint(
                 fields=["issuing_queue", "service_date", "sequence"],
                 name="ticket_number_once_per_day",
@@ -345,6 +359,11 @@ class Ticket(IdModel):
             ),
             models.Index(
                 fields=["phone", "-joined_at"], condition=~Q(phone=""), name="ticket_by_phone"
+            ),
+            models.Index(
+                fields=["branch", "returns_on"],
+                condition=Q(returns_on__isnull=False),
+                name="ticket_returns",
             ),
         ]
 

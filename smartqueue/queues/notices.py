@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils import formats, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from smartqueue.accounts.models import User
 from smartqueue.business.hours import next_opening
 from smartqueue.business.queries import managers_at, schedule_of
+from smartqueue.common.db import fetch_all
 from smartqueue.notifications import operations as notifications
 from smartqueue.notifications import queries as notification_queries
 from smartqueue.notifications.enums import Channel, Group, Importance
@@ -31,22 +33,33 @@ from smartqueue.queues.events import (
     QueueOpened,
     QueuePaused,
     TicketCalled,
+    TicketCancelled,
     TicketEvent,
     TicketExpired,
     TicketIssued,
     TicketNoShow,
+    TicketParked,
     TicketRecalled,
     TicketReinstated,
     TicketResumed,
     TicketReturned,
+    TicketStarted,
+    TicketTransferred,
 )
-from smartqueue.queues.models import Queue, Ticket
+from smartqueue.queues.models import Queue, Ticket, TicketStep
 from smartqueue.queues.tokens import token_of
 
 NEAR: Final = (1, 3)
 """How many people are before those who are told that their turn comes, the nearest first."""
 _NOTICED: Final = max(NEAR) + 1
 _ANSWERED_AT_ONCE: Final = frozenset({JoinChannel.SMS, JoinChannel.USSD})
+_OF_A_TURN: Final = (
+    "ticket_called",
+    "ticket_recalled",
+    "ticket_not_yet",
+    "ticket_missed",
+    "ticket_returned",
+)
 _IN_LINE: Final = frozenset({TicketState.WAITING, TicketState.PARKED})
 
 _PLACE: Final = {
@@ -113,6 +126,13 @@ _words(
     counter="Guichet 3",
 )
 _words(
+    "ticket_not_yet",
+    _("It is not your turn yet: %(number)s"),
+    _("%(place)s: it is not yet the turn of ticket %(number)s. Please wait, your place is kept."),
+    life=timedelta(minutes=10),
+    importance=Importance.VITAL,
+)
+_words(
     "ticket_missed",
     _("You missed your turn"),
     _(
@@ -152,6 +172,16 @@ _words(
     life=timedelta(hours=6),
     opening="24/11/2026 08:00",
 )
+_words(
+    "ticket_to_return",
+    _("Come back on %(day)s"),
+    _(
+        "%(place)s: nobody else can be served today. Ticket %(number)s counts again on %(day)s, "
+        "before those who come that day. %(link)s"
+    ),
+    life=timedelta(hours=20),
+    day="24/11/2026",
+)
 register_text(
     "queue_long",
     subject=_("A long line at %(place)s"),
@@ -184,6 +214,10 @@ def _concerns_holder(event: TicketEvent) -> bool:
     return event.is_reachable and event.reason != "undo"
 
 
+def _is_reachable(event: TicketEvent) -> bool:
+    return event.is_reachable
+
+
 def _is_not_undone(event: TicketEvent) -> bool:
     return event.reason != "undo"
 
@@ -202,8 +236,29 @@ def on_ticket_issued_tell(event: TicketEvent) -> None:
 def on_ticket_called_tell(event: TicketEvent) -> None:
     """Tell who is called, and those who have become the next ones."""
     if event.is_reachable:
+        _withdraw_older(event)
         _tell_holder(event, "ticket_called")
     _tell_next_ones(event)
+
+
+@subscribe(
+    TicketStarted,
+    TicketReturned,
+    TicketTransferred,
+    TicketParked,
+    TicketNoShow,
+    TicketCancelled,
+    TicketExpired,
+    when=_is_reachable,
+)
+def on_ticket_moved_withdraw(event: TicketEvent) -> None:
+    """
+    Keep back what has not left of a turn that is over, or was none; who had heard of one that was none
+    is told so.
+    """
+    gone = _withdraw_older(event)
+    if event.reason == "undo" and event.from_state == TicketState.CALLED:
+        _tell_not_yet(event, gone)
 
 
 @subscribe(TicketRecalled, when=_concerns_holder)
@@ -227,31 +282,87 @@ def on_ticket_back_tell(event: TicketEvent) -> None:
 @subscribe(TicketExpired, when=_is_left_waiting)
 def on_ticket_expired_tell(event: TicketEvent) -> None:
     """Tell somebody whose line closed before their turn what to do."""
-    _tell_holder(event, "ticket_expired")
+    is_outage = event.reason == operations.OUTAGE
+    _tell_holder(event, "ticket_to_return" if is_outage else "ticket_expired")
 
 
 _NAMED: Final = ("queue__organization", "queue__branch", "branch", "counter", "customer")
 
 
 def _tell_holder(event: TicketEvent, code: str, *, with_place: bool = False) -> None:
-    tickets = Ticket.objects.with_scopes_disabled().select_related(*_NAMED)
-    ticket = tickets.filter(pk=event.ticket_id).first()
-    # Gone, or something newer has been said since.
-    if ticket is None or (with_place and ticket.state != TicketState.WAITING):
+    _one_at_a_time([event.ticket_id])
+    ticket = _ticket_of(event)
+    if ticket is None or not _still_holds(event, ticket):
         return
     extra: dict[str, Any] = {}
     if with_place:
         extra["ahead"] = str(queries.people_ahead([ticket]).get(ticket.pk, 0))
-    _tell(
-        ticket,
-        code,
-        key=f"ticket:{ticket.pk}:{code}:{event.subject_version}",
-        now=event.occurred_at,
-        **extra,
+    key = _key(ticket.pk, code, event.subject_version)
+    _tell(ticket, code, key=key, now=event.occurred_at, **extra)
+
+
+def _ticket_of(event: TicketEvent) -> Ticket | None:
+    tickets = Ticket.objects.with_scopes_disabled().select_related(*_NAMED)
+    found: Ticket | None = tickets.filter(pk=event.ticket_id).first()
+    return found
+
+
+def _still_holds(event: TicketEvent, ticket: Ticket) -> bool:
+    """Whether nothing newer has happened that makes an event's words wrong; of two calls one is told."""
+    is_call = event.state == TicketState.CALLED
+    return ticket.state == event.state and (not is_call or ticket.called_at == event.occurred_at)
+
+
+def _key(ticket_id: UUID, code: str, version: int) -> str:
+    return f"ticket:{ticket_id}:{code}:{version}"
+
+
+# --- What holds no more --------------------------------------------------------------------------
+
+# Who is told of a ticket, and who takes that back, do not look at the same time: without it a message
+# might be made of what was just withdrawn. The ticket's own row would stop those who call.
+_ONE_AT_A_TIME: Final = """
+    SELECT pg_advisory_xact_lock(hashtextextended('told:' || ticket, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (ticket, n) ORDER BY n
+"""
+
+
+def _one_at_a_time(ticket_ids: Iterable[UUID]) -> None:
+    fetch_all(_ONE_AT_A_TIME, [sorted(map(str, ticket_ids))])
+
+
+def _withdraw_older(event: TicketEvent) -> set[str]:
+    """Stop what was said of a ticket's turn before an event; return the keys of what has left."""
+    _one_at_a_time([event.ticket_id])
+    keys = [f"ticket:{event.ticket_id}:near:{stage}" for stage in NEAR]
+    for code in _OF_A_TURN:
+        keys += [_key(event.ticket_id, code, n) for n in range(1, event.subject_version)]
+    return notifications.withdraw_messages(keys=keys, now=event.occurred_at)
+
+
+def _tell_not_yet(event: TicketEvent, gone: set[str]) -> None:
+    """Tell who was called by mistake, if they can have heard: by a message only where one had left."""
+    ticket = _ticket_of(event)
+    if ticket is None or ticket.state != event.state:
+        return
+    steps = TicketStep.objects.with_scopes_disabled().filter(
+        ticket=ticket, to_state=TicketState.CALLED, ticket_version__lt=event.subject_version
     )
+    called = steps.aggregate(last=Max("ticket_version"))["last"] or 1
+    heard = {
+        _key(ticket.pk, code, version)
+        for code in ("ticket_called", "ticket_recalled")
+        for version in range(called, event.subject_version)
+    }
+    if heard & (gone | already_told(heard)):
+        key = _key(ticket.pk, "ticket_not_yet", event.subject_version)
+        leaves = bool(heard & gone)
+        _tell(ticket, "ticket_not_yet", key=key, now=event.occurred_at, leaves=leaves)
 
 
-def _tell(ticket: Ticket, code: str, *, key: str, now: datetime, **extra: str) -> None:
+def _tell(
+    ticket: Ticket, code: str, *, key: str, now: datetime, leaves: bool = True, **extra: str
+) -> None:
     person = person_of(ticket)
     if not person.is_reachable:
         return
@@ -266,6 +377,9 @@ def _tell(ticket: Ticket, code: str, *, key: str, now: datetime, **extra: str) -
         "minutes": str(ticket.queue.no_show_grace_minutes),
         "ticket_id": str(ticket.pk),
     }
+    if ticket.returns_on is not None:
+        with translation.override(person.language):
+            own["day"] = formats.date_format(ticket.returns_on, "SHORT_DATE_FORMAT")
     link = f"{settings.PUBLIC_URL}/t/{token_of(ticket.pk)}/"
     if code == "ticket_expired":
         own["opening"] = _opening(ticket, person.language, now)
@@ -279,6 +393,7 @@ def _tell(ticket: Ticket, code: str, *, key: str, now: datetime, **extra: str) -
         organization_id=ticket.organization_id,
         link=link,
         topic=ticket.pk.hex,
+        leaves=leaves,
     )
 
 
@@ -320,8 +435,16 @@ def _tell_next_ones(event: TicketEvent) -> None:
         if ticket.phone or ticket.customer_id
     }
     told = already_told(due) if due else set()
-    for key, (ticket, ahead) in due.items():
-        if key not in told:
+    new = {key: found for key, found in due.items() if key not in told}
+    if not new:
+        return
+    _one_at_a_time(ticket.pk for ticket, _ahead in new.values())
+    # Somebody may have been called, or have left, since the line was read.
+    here = set(
+        waiting.filter(pk__in=[t.pk for t, _ahead in new.values()]).values_list("pk", flat=True)
+    )
+    for key, (ticket, ahead) in new.items():
+        if ticket.pk in here:
             _tell(ticket, "ticket_near", key=key, now=event.occurred_at, ahead=str(ahead))
 
 

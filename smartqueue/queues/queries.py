@@ -1,13 +1,14 @@
 """Reads of queues and tickets."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Sum, When
 
 from smartqueue.agents.queries import Weights, weights_for
 from smartqueue.business.hours import (
@@ -16,6 +17,7 @@ from smartqueue.business.hours import (
     last_edge,
     next_opening,
 )
+from smartqueue.business.models import Branch
 from smartqueue.business.queries import schedule_of, schedules_of
 from smartqueue.common import tenancy
 from smartqueue.common.clock import service_date
@@ -255,6 +257,29 @@ def _estimate(
     queue: Queue, ahead: int, now: datetime, counters: estimates.Counters | None = None
 ) -> Estimate:
     return estimates.for_place(queue, ahead, now, partial(hours_of, queue, now), counters)
+
+
+def next_service_day(branch: Branch, now: datetime) -> date:
+    """Return the next day after today on which a branch opens; tomorrow where it has no hours."""
+    zone = ZoneInfo(branch.timezone)
+    tomorrow = service_date(now, branch.timezone) + timedelta(days=1)
+    begins = datetime.combine(tomorrow, time.min, zone)
+    opening = next_opening(schedule_of(branch), begins - timedelta(microseconds=1))
+    return opening.astimezone(zone).date() if opening else tomorrow
+
+
+def returned_as(ticket: Ticket) -> Ticket | None:
+    """Return the ticket that a return ticket was turned into."""
+    found: Ticket | None = Ticket.objects.filter(return_of=ticket).first()
+    return found
+
+
+def list_returns(branch: Branch, now: datetime) -> "QuerySet[Ticket]":
+    """Return the tickets of a branch that count again today and were not shown yet; needs a scope."""
+    today = service_date(now, branch.timezone)
+    used = Ticket.objects.filter(return_of=OuterRef("pk"))
+    rows: QuerySet[Ticket] = Ticket.objects.filter(branch=branch, returns_on=today)
+    return rows.exclude(Exists(used)).select_related("queue").order_by("order_key", "pk")
 
 
 def wait_behind_all(queue: Queue, now: datetime) -> Estimate:

@@ -127,6 +127,7 @@ _REASONS = {
     "opted_out": gettext_lazy("This person wants no more of these messages"),
     "address_dead": gettext_lazy("Mails to this address came back"),
     "budget_spent": gettext_lazy("The month's budget is spent"),
+    "withdrawn": gettext_lazy("It held no more when it was to leave"),
     "expired": gettext_lazy("It would have come too late"),
     "parked": gettext_lazy("It cannot be sent; our technicians see it"),
     "unknown": gettext_lazy("Nobody knows whether it arrived"),

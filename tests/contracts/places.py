@@ -522,6 +522,7 @@ PAGE_METHODS = {
     "post": {
         "q/<uuid:queue_id>/",
         "t/<str:token>/more-time/",
+        "t/<str:token>/use-return/",
         "t/<str:token>/leave/",
         "k/<str:token>/tickets/",
         "k/<str:token>/arrive/",
@@ -560,6 +561,7 @@ PAGE_METHODS = {
         "agent/session/<str:action>/",
         "agent/tickets/<uuid:ticket_id>/<str:action>/",
         "manage/branches/<uuid:branch_id>/queues/<uuid:queue_id>/<str:action>/",
+        "manage/branches/<uuid:branch_id>/returns/<uuid:ticket_id>/",
         "manage/cases/<uuid:case_id>/messages/",
         "manage/cases/<uuid:case_id>/<str:action>/",
         "support/new/",

@@ -68,6 +68,7 @@ from smartqueue.notifications.operations.sending import (
     send_message,
 )
 from smartqueue.notifications.operations.telling import Person, person_of, tell
+from smartqueue.notifications.operations.withdrawing import withdraw_messages
 from smartqueue.notifications.operations.wording import (
     Preview,
     preview,
@@ -145,5 +146,6 @@ __all__ = [
     "take_probe",
     "tell",
     "unsubscribe",
+    "withdraw_messages",
     "write_template",
 ]

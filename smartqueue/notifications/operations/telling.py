@@ -67,6 +67,7 @@ def tell(
     link: str = "",
     topic: str = "",
     attachments: Sequence[Attachment] = (),
+    leaves: bool = True,
 ) -> list[OutgoingMessage]:
     """
     Tell a person something once; the same `dedupe_key` again tells nothing. Returns the messages that
@@ -75,7 +76,8 @@ def tell(
     An account finds it in the application. Beyond that the first channel is used of those that the
     words name, the person has and has not turned off; the others follow where it fails. Without
     `expires_at` the words' own life counts. In quiet hours only what is vital leaves: the rest waits
-    for their end, or is not sent where it would be late.
+    for their end, or is not sent where it would be late. Without `leaves` it is found in the
+    application only.
 
     :raises UnknownText: no words under this code
     """
@@ -93,6 +95,8 @@ def tell(
             now=now,
             organization_id=organization_id,
         )
+    if not leaves:
+        return []
     not_before = _not_before(text, wishes.quiet, now)
     if until <= now or (not_before is not None and not_before >= until):
         return []

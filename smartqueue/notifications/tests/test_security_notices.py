@@ -1,7 +1,7 @@
 """What a person hears when something happens to their account, and what the event keeps silent."""
 
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 import time_machine
@@ -34,8 +34,16 @@ from smartqueue.accounts.tests.factories import (
     new_phone,
 )
 from smartqueue.common.clock import now
-from smartqueue.notifications import queries
-from smartqueue.notifications.models import Notification, OutgoingMessage
+from smartqueue.notifications import queries, texts
+from smartqueue.notifications.enums import Channel as NoticeChannel
+from smartqueue.notifications.enums import Group, Importance
+from smartqueue.notifications.models import (
+    Notification,
+    OutgoingMessage,
+    Preference,
+    QuietHours,
+)
+from smartqueue.notifications.operations import telling
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.models import DomainEvent
@@ -88,6 +96,20 @@ def test_a_new_password_is_told(user: User) -> None:
     actor = make_signed_in(user)
     change_password(actor=actor, old_password=PASSWORD, password=NEW, now=now())
     assert told(user) == (["password_changed"], [("password_changed", user.email)])
+
+
+def test_a_warning_comes_at_any_hour_and_by_text_where_the_mail_fails(user: User) -> None:
+    for group in Group.values:
+        for channel in (NoticeChannel.EMAIL, NoticeChannel.SMS):
+            Preference.objects.create(user=user, group=group, channel=channel, is_on=False)
+    begins_at, ends_at = time(0, 0), time(23, 59, 59, 999999)
+    QuietHours.objects.create(user=user, begins_at=begins_at, ends_at=ends_at, timezone="UTC")
+    change_password(actor=make_signed_in(user), old_password=PASSWORD, password=NEW, now=now())
+    assert told(user)[1] == [("password_changed", user.email)]
+    assert OutgoingMessage.objects.get(user_id=user.pk).importance == Importance.VITAL
+    warning = texts.text_of("password_changed")
+    ways = telling._ways(telling.person_of(user), warning, queries.wishes_of(user.pk))
+    assert ways == [(NoticeChannel.EMAIL, user.email, [(NoticeChannel.SMS, user.phone)])]
 
 
 def test_signing_out_everywhere_is_told(user: User) -> None:

@@ -144,6 +144,19 @@ class CloseQueueView(QueueStateView):
     operation = staticmethod(operations.close_queue)
 
 
+class OutageView(ApiView):
+    @extend_schema(request=forms.OutageInput, responses=forms.QueueOutput)
+    @idempotent
+    def post(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Close for today because serving cannot go on; who waits gets a return ticket for a day."""
+        values = read(forms.OutageInput, request)
+        queue = operations.close_for_outage(
+            actor=request.actor, queue_id=queue_id, now=request.now, **values
+        )
+        with tenancy.public():
+            return Response(queue_view(queue, request))
+
+
 class QueueMessageView(ApiView):
     @extend_schema(request=forms.LineMessageInput, responses={202: forms.LineMessageOutput})
     @idempotent
@@ -440,6 +453,22 @@ class MoreTimeView(TicketActionView):
     public = True
     operation = staticmethod(operations.give_more_time)
     form = forms.MoreTimeInput
+
+
+class UseReturnView(ApiView):
+    public = True
+
+    @extend_schema(request=None, responses={201: forms.TicketOutput})
+    @idempotent(restore=with_token)
+    def post(self, request: ApiRequest, ticket_id: UUID) -> Response:
+        """Turn the ticket of an outage, on its day, into one of that day."""
+        ticket = operations.use_return_ticket(
+            actor=request.actor, ticket_id=ticket_id, now=request.now
+        )
+        view = holder_view(ticket, request)
+        if request.actor.ticket_id == ticket_id:
+            view["token"] = token_of(ticket.pk)
+        return Response(view, status=201)
 
 
 class SessionListView(ApiView):

@@ -154,6 +154,12 @@ class ReasonInput(serializers.Serializer[Data]):
     reason = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
+class OutageInput(ReasonInput):
+    """`day` is when the return tickets count: the next one on which the place opens if left out."""
+
+    day = serializers.DateField(allow_null=True, default=None)
+
+
 class TicketInput(serializers.Serializer[Data]):
     """`service`, `customer_name`, `phone`, `priority`, `channel` may be left out."""
 
@@ -262,6 +268,7 @@ class TicketOutput(serializers.Serializer[Data]):
     called_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    returns_on = serializers.DateField(allow_null=True)
     version = serializers.IntegerField()
 
 
@@ -282,6 +289,7 @@ class StaffTicketOutput(serializers.Serializer[Data]):
     called_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    returns_on = serializers.DateField(allow_null=True)
     version = serializers.IntegerField()
     customer_name = serializers.CharField(allow_blank=True)
     phone = serializers.CharField(allow_blank=True)

@@ -16,7 +16,12 @@ from smartqueue.queues.operations.expiring import (
     retire_closed_place_queue,
 )
 from smartqueue.queues.operations.holding import cancel_ticket, give_more_time, update_ticket
-from smartqueue.queues.operations.joining import Booked, admit_booked, issue_ticket
+from smartqueue.queues.operations.joining import (
+    Booked,
+    admit_booked,
+    issue_ticket,
+    use_return_ticket,
+)
 from smartqueue.queues.operations.learning import (
     learn_from_all_queues,
     learn_lessons,
@@ -25,7 +30,13 @@ from smartqueue.queues.operations.learning import (
     repair_learned_waits,
 )
 from smartqueue.queues.operations.limiting import count_joining
-from smartqueue.queues.operations.opening import close_queue, open_queue, pause_queue
+from smartqueue.queues.operations.opening import (
+    OUTAGE,
+    close_for_outage,
+    close_queue,
+    open_queue,
+    pause_queue,
+)
 from smartqueue.queues.operations.rostering import forget_day, plan_day
 from smartqueue.queues.operations.serving import (
     complete_ticket,
@@ -54,6 +65,7 @@ from smartqueue.queues.operations.telling import (
 from smartqueue.queues.operations.undoing import undo_step
 
 __all__ = [
+    "OUTAGE",
     "Booked",
     "admit_booked",
     "call_next_for_session",
@@ -61,6 +73,7 @@ __all__ = [
     "call_ticket",
     "cancel_ticket",
     "change_visibility",
+    "close_for_outage",
     "close_forgotten_session",
     "close_queue",
     "complete_ticket",
@@ -100,6 +113,7 @@ __all__ = [
     "undo_step",
     "update_queue",
     "update_ticket",
+    "use_return_ticket",
     "watch_long_lines",
     "watch_ticket",
     "write_to_waiting",

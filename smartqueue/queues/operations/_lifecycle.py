@@ -49,6 +49,7 @@ TICKET_FIELDS: Final = (
     "called_at",
     "started_at",
     "ended_at",
+    "returns_on",
 )
 UNDOABLE: Final = (
     "session_id",

@@ -5,7 +5,9 @@ The key is the effective time of `smartqueue/waits/order.py`, bounded so that no
 more than the queue's cap allows.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
@@ -16,6 +18,8 @@ from smartqueue.waits.order import EMERGENCY_HEAD_START, effective_time
 STEP = timedelta(microseconds=1)
 # Between two who join together, room for somebody put behind the first.
 SPACE = timedelta(milliseconds=1)
+# A day in line takes up a minute and a half after midnight, before anybody can have come.
+RETURNS_PER_DAY: Final = 1000
 
 
 def key_on_joining(queue: Queue, priority: QueuePriority | None, now: datetime) -> datetime:
@@ -45,6 +49,17 @@ def key_of_slot(
     )
     wanted = datetime.fromtimestamp(key, UTC)
     return _overtaking(queue, _not_beyond_cap(queue, wanted)) if wanted < last else last
+
+
+def key_of_return(queue: Queue, ticket: Ticket) -> datetime:
+    """
+    Return the key of somebody whom an outage had sent home: before everybody who comes that day for
+    the first time, in the order of then, and behind an emergency, which is a day early.
+    """
+    zone = ZoneInfo(queue.branch.timezone)
+    today = datetime.combine(queue.number_date or ticket.service_date, time.min, zone)
+    earned = ticket.order_key - datetime.combine(ticket.service_date, time.min, zone)
+    return _overtaking(queue, today + earned / RETURNS_PER_DAY)
 
 
 def key_last(queue: Queue, now: datetime) -> datetime:

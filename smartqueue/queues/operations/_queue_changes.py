@@ -16,6 +16,7 @@ FIELDS: Final = (
     "state",
     "state_reason",
     "state_changed_at",
+    "returns_on",
     "open_counters",
     "live",
     "hides_waiting_count",

@@ -116,6 +116,8 @@ def call_ticket(*, actor: Actor, ticket_id: UUID, session_id: UUID, now: datetim
 
 
 def _rule_of(queue: Queue, ticket: Ticket) -> CallRule:
+    if ticket.return_of_id is not None:
+        return CallRule.RETURN_TICKET
     if ticket.priority == ORDINARY:
         return CallRule.FIRST_IN_LINE
     if (ticket.joined_at - ticket.order_key).total_seconds() >= 86_400:

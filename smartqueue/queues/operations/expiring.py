@@ -1,6 +1,7 @@
 """What ends by itself: lines at closing, tickets and sessions at the day's end."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from smartqueue.accounts.actor import SYSTEM
@@ -8,12 +9,14 @@ from smartqueue.business.hours import first_day_in_force
 from smartqueue.business.queries import schedule_of
 from smartqueue.common.db import operation
 from smartqueue.common.tenancy import enter
-from smartqueue.queues import events
+from smartqueue.queues import events, queries
 from smartqueue.queues.enums import ACTIVE, AT_COUNTER, QueueState, TicketState
 from smartqueue.queues.models import Queue, Ticket
 from smartqueue.queues.operations import _lifecycle, _queue_changes
+from smartqueue.queues.operations.opening import OUTAGE
 
 BATCH = 200
+_UNSERVED: Final = frozenset({TicketState.WAITING, TicketState.PARKED})
 
 
 @operation
@@ -21,7 +24,8 @@ def expire_tickets(*, queue_id: UUID, now: datetime, limit: int = BATCH) -> int:
     """
     End up to `limit` tickets that have no more chance; returns how many there were.
 
-    In a closed queue those are the waiting and the parked; from service days that are over
+    In a closed queue those are the waiting and the parked, who get a return ticket where an outage
+    closed it; from service days that are over
     everything that has not ended, also at a counter. Call it until it returns 0.
     """
     queue = _lock(queue_id)
@@ -41,6 +45,9 @@ def _expire(queue: Queue, ticket: Ticket, now: datetime) -> None:
     from_state = TicketState(ticket.state)
     ticket.move_to(TicketState.EXPIRED)
     ticket.ended_at = now
+    returns = _is_given_return(queue, from_state, now)
+    if returns:
+        ticket.returns_on = queue.returns_on
     _lifecycle.release_counter(ticket)
     _lifecycle.record(
         _lifecycle.Change(
@@ -50,19 +57,31 @@ def _expire(queue: Queue, ticket: Ticket, now: datetime) -> None:
             actor=SYSTEM,
             at=now,
             from_state=from_state,
-            reason="closing",
+            reason=OUTAGE if returns else "closing",
         )
     )
 
 
+def _is_given_return(queue: Queue, from_state: TicketState, now: datetime) -> bool:
+    if queue.state != QueueState.CLOSED or queue.returns_on is None:
+        return False
+    return from_state in _UNSERVED and queue.returns_on > _lifecycle.today(queue, now)
+
+
 @operation
 def follow_opening_hours(*, queue_id: UUID, is_open: bool, now: datetime) -> None:
-    """Open or close a queue that follows its branch's hours; a paused one is only closed."""
+    """
+    Open or close a queue that follows its branch's hours. A paused one is only closed, as for an
+    outage: those whom it froze were not to be served.
+    """
     queue = _lock(queue_id)
     wanted = QueueState.OPEN if is_open else QueueState.CLOSED
     if queue.state == wanted or (is_open and queue.state == QueueState.PAUSED):
         return
-    queue.state, queue.state_reason, queue.state_changed_at = wanted, "", now
+    is_frozen = queue.state == QueueState.PAUSED
+    queue.returns_on = queries.next_service_day(queue.branch, now) if is_frozen else None
+    reason = queue.state_reason if is_frozen else ""
+    queue.state, queue.state_reason, queue.state_changed_at = wanted, reason, now
     event = events.QueueOpened if is_open else events.QueueClosed
     _queue_changes.record(queue, event, actor=SYSTEM, at=now, reason="opening_hours")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from smartqueue.queues.errors import (
     AccountRequired,
     AlreadyWaiting,
     JoiningByWebOff,
+    NoReturnTicket,
     NotYetOpen,
     PriorityNotOpen,
     QueueClosed,
@@ -153,6 +154,59 @@ def admit_booked(*, actor: Actor, queue_id: UUID, booked: Booked, now: datetime)
         },
     )
     return _issued(ticket, actor, now, new_day=new_day)
+
+
+@operation
+def use_return_ticket(
+    *, actor: Actor, ticket_id: UUID, now: datetime, channel: str | None = None
+) -> Ticket:
+    """
+    Give somebody whom an outage had sent home, on the day that was said, the next number and a place
+    before those who come for the first time. Done once: another time gives the same ticket.
+
+    Quotas and doors for walk-ins do not count: their place was promised.
+
+    :raises NotFound: unknown, or not the actor's
+    :raises NoReturnTicket: it has none, or one for another day
+    :raises QueueClosed, QueuePaused: nobody can join now
+    :raises AlreadyWaiting: the same named person of this account or phone is in the queue
+    """
+    old, queue, _queue = policies.access_ticket_locked(actor, ticket_id, holder=True)
+    known = queries.returned_as(old)
+    if known is not None:
+        known.queue = queue
+        return known
+    today = _lifecycle.today(queue, now)
+    if old.returns_on != today:
+        raise NoReturnTicket(day=old.returns_on.isoformat() if old.returns_on else None)
+    new_day = _begin_day(queue, today)
+    _check_open(queue)
+    _check_not_waiting(queue, old.customer_id, old.phone, old.person_key, is_staff=False)
+    kept = {name: getattr(old, name) for name in _KEPT_ON_RETURN}
+    ticket = _next_ticket(
+        queue,
+        now,
+        kept
+        | {
+            "channel": _channel_of(actor, channel, is_staff=policies.serves(actor, old)),
+            "order_key": _order.key_of_return(queue, old),
+            "return_of_id": old.pk,
+        },
+    )
+    return _issued(ticket, actor, now, new_day=new_day)
+
+
+_KEPT_ON_RETURN: Final = (
+    "service_id",
+    "priority",
+    "customer_id",
+    "customer_name",
+    "phone",
+    "person_key",
+    "language",
+    "vehicle_category",
+    "plate",
+)
 
 
 def _next_ticket(queue: Queue, now: datetime, facts: dict[str, Any]) -> Ticket:

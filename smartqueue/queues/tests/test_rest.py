@@ -52,6 +52,7 @@ TICKET = {
     "called_at",
     "started_at",
     "ended_at",
+    "returns_on",
     "version",
 }
 STATUS = {

@@ -1,11 +1,16 @@
 """The manager's view."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from smartqueue.accounts.enums import Role
+from smartqueue.common import clock
+from smartqueue.queues import operations
 from smartqueue.queues.models import Queue
 from smartqueue.queues.tests import factories
+from smartqueue.queues.tokens import token_of
 from smartqueue.web.tests.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +36,46 @@ def test_a_queue_is_paused_with_a_reason_closed_and_opened(
     assert 'data-testid="open"' in part
     client.post(_action(place, "open"))
     assert _queue(place).state == "open"
+
+
+def test_an_outage_sends_people_home_and_takes_them_back_another_day(
+    client: Client, place: factories.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = factories.join(place), factories.join(place, customer_name="Awa Diop")
+    sign_in(client, place.agent)
+    home = f"/manage/branches/{place.branch.pk}/"
+    assert 'data-testid="outage"' not in client.get(home).content.decode()
+    assert client.post(_action(place, "outage")).status_code == 404
+    sign_in(client, place.owner)
+    page = client.get(home).content.decode()
+    assert 'name="day" id="outage-day-A" required value="2026-11-24"' in page
+    assert client.post(_action(place, "outage"), {"day": "soon"}).status_code == 400
+    client.post(_action(place, "outage"), {"day": "2026-11-24", "reason": "Coupure"})
+    assert _queue(place).state == "closed"
+    operations.expire_tickets(queue_id=place.queue.pk, now=factories.NOW)
+    ticket = f"/t/{token_of(mine.pk)}/"
+    page = Client().get(ticket).content.decode()
+    assert 'data-testid="state"' in page
+    assert "24/11/2026" in page
+    assert 'data-testid="use-return"' not in page
+
+    morrow = factories.NOW + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: morrow)
+    client.post(_action(place, "open"))
+    assert 'data-testid="use-return"' in Client().get(ticket).content.decode()
+    new = Client().post(f"{ticket}use-return/").headers["Location"]
+    assert new != ticket
+    assert f'href="{new}" data-testid="returned-as"' in Client().get(ticket).content.decode()
+    sign_in(client, place.agent)
+    page = client.get(home).content.decode()
+    assert "Awa Diop" in page
+    assert page.count('data-testid="use-return"') == 1
+    other = factories.make_branch(place.organization)
+    path = f"/manage/branches/{{}}/returns/{theirs.pk}/"
+    assert client.post(path.format(other.pk)).status_code == 404
+    assert client.post(path.format(place.branch.pk)).headers["Location"] == home
+    assert 'data-testid="returns"' not in client.get(home).content.decode()
+    assert _queue(place).waiting_count == 2
 
 
 def test_it_shows_counters_and_who_is_there(client: Client, place: factories.Place) -> None:
@@ -86,5 +131,5 @@ def test_the_part_asks_the_database_as_often_for_any_number_of_counters(
         factories.make_counter(place.branch)
     sign_in(client, place.owner)
     client.get(f"/manage/branches/{place.branch.pk}/part/")
-    with django_assert_max_num_queries(9):  # type: ignore[operator]
+    with django_assert_max_num_queries(10):  # type: ignore[operator]
         client.get(f"/manage/branches/{place.branch.pk}/part/")

@@ -1,11 +1,13 @@
 """A manager's view of a branch: queues, counters, and what hangs on the wall."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from smartqueue.accounts.actor import Actor
@@ -13,11 +15,11 @@ from smartqueue.audit.policies import READERS
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch
 from smartqueue.business.policies import access_branch, can
-from smartqueue.common.errors import NotFound, Problem
+from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import SessionState
-from smartqueue.queues.policies import access_queue
+from smartqueue.queues.policies import access_queue, access_ticket
 from smartqueue.web import queries
 from smartqueue.web.views.kit import actor_of, failure, is_htmx, now_of, page, signed_in
 
@@ -27,6 +29,7 @@ ACTIONS: Final[dict[str, Callable[..., Any]]] = {
     "open": operations.open_queue,
     "pause": operations.pause_queue,
     "close": operations.close_queue,
+    "outage": operations.close_for_outage,
 }
 
 
@@ -61,6 +64,7 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
     actor, now = actor_of(request), now_of(request)
     queues = queries.list_queues(found.pk)
     counters = queries.list_counters(found.pk)
+    may_act = can(actor, found.organization_id, Ability.SERVE, found.pk)
     is_manager = can(actor, found.organization_id, Ability.MANAGE, found.pk)
     return {
         "branch": found,
@@ -70,9 +74,11 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
         "counters": counters,
         "counters_open": sum(line.state == SessionState.OPEN for line in counters),
         "line": queries.line_of(queues),
-        "may_act": can(actor, found.organization_id, Ability.SERVE, found.pk),
+        "may_act": may_act,
         "may_read_journal": actor.has_role(found.organization_id, READERS),
         "is_manager": is_manager,
+        "return_day": queue_queries.next_service_day(found, now) if is_manager else None,
+        "returns": list(queue_queries.list_returns(found, now)) if may_act else [],
         "manages_people": _manages_people(actor, found),
         "problem": failure(problem) if problem else None,
     }
@@ -81,6 +87,32 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
 def _manages_people(actor: Actor, found: Branch) -> bool:
     role = actor.membership_in(found.organization_id)
     return role is not None and role.role in ROLES_WITH[Ability.MANAGE]
+
+
+def _day(request: HttpRequest) -> date | None:
+    told = request.POST.get("day", "")
+    try:
+        return date.fromisoformat(told) if told else None
+    except ValueError as error:
+        raise InvalidInput.on("day", _("Choose a day."), "day") from error
+
+
+@signed_in
+@require_POST
+def use_return(request: HttpRequest, branch_id: UUID, ticket_id: UUID) -> HttpResponse:
+    """Put somebody back in line who comes with the ticket of an outage."""
+    actor = actor_of(request)
+    found = access_branch(actor, branch_id, Ability.VIEW)
+    if access_ticket(actor, ticket_id).branch_id != found.pk:
+        raise NotFound
+    problem = None
+    try:
+        operations.use_return_ticket(actor=actor, ticket_id=ticket_id, now=now_of(request))
+    except NotFound:
+        raise
+    except Problem as refused:
+        problem = refused
+    return _acted(request, found, problem)
 
 
 @signed_in
@@ -99,13 +131,18 @@ def queue_action(
     reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
     problem = None
     try:
-        act(actor=actor, queue_id=queue_id, reason=reason, now=now_of(request))
+        more = {"day": _day(request)} if action == "outage" else {}
+        act(actor=actor, queue_id=queue_id, reason=reason, now=now_of(request), **more)
     except NotFound:
         raise
     except Problem as refused:
         problem = refused
+    return _acted(request, found, problem)
+
+
+def _acted(request: HttpRequest, found: Branch, problem: Problem | None) -> HttpResponse:
     if not is_htmx(request) and problem is None:
-        return HttpResponseRedirect(reverse("web:manage-branch", args=[branch_id]))
+        return HttpResponseRedirect(reverse("web:manage-branch", args=[found.pk]))
     template = "manage_part.html" if is_htmx(request) else "manage_branch.html"
     status = problem.status if problem else 200
     return page(request, template, _context(request, found, problem), status)

@@ -11,12 +11,14 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.common.clock import service_date
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.notifications import queries as notification_queries
 from smartqueue.queues import operations, policies
 from smartqueue.queues import queries as queue_queries
-from smartqueue.queues.enums import ORDINARY, TicketState
-from smartqueue.queues.tokens import actor_of_token
+from smartqueue.queues.enums import ORDINARY, JoinChannel, TicketState
+from smartqueue.queues.models import Ticket
+from smartqueue.queues.tokens import actor_of_token, token_of
 from smartqueue.web import queries
 from smartqueue.web.views import pwa
 from smartqueue.web.views.branding import branded
@@ -37,7 +39,9 @@ def _holder(token: str) -> tuple[Actor, UUID]:
 def _context(request: HttpRequest, token: str, problem: Problem | None = None) -> dict[str, Any]:
     actor, ticket_id = _holder(token)
     held = policies.access_ticket(actor, ticket_id)
-    view = queue_queries.ticket_view(held, now_of(request))
+    now = now_of(request)
+    today = service_date(now, held.queue.branch.timezone)
+    view = queue_queries.ticket_view(held, now)
     is_waiting = held.state == TicketState.WAITING
     ahead = view["people_ahead"]
     return {
@@ -50,10 +54,19 @@ def _context(request: HttpRequest, token: str, problem: Problem | None = None) -
         "can_leave": held.state in LEAVABLE,
         "more_time_left": max(held.queue.more_time_limit - held.more_time_used, 0),
         "dots": range(ahead) if ahead is not None and ahead <= MAX_DOTS else None,
+        "returns_today": held.returns_on == today,
+        "returns_later": held.returns_on is not None and held.returns_on > today,
+        "returned_as": _returned_as(held),
         "overtakers": queries.list_overtakers(held) if is_waiting else [],
         "ordinary": ORDINARY,
         "problem": failure(problem) if problem else None,
     }
+
+
+def _returned_as(held: Ticket) -> str | None:
+    """Return the address of the ticket that a return ticket was turned into."""
+    used = queue_queries.returned_as(held) if held.returns_on else None
+    return reverse("web:ticket", args=[token_of(used.pk)]) if used else None
 
 
 def _private(response: HttpResponse) -> HttpResponse:
@@ -92,6 +105,8 @@ def _fingerprint(context: dict[str, Any], language: str) -> str:
     shown = (
         context["view"],
         context["more_time_left"],
+        context["returns_today"],
+        context["returned_as"],
         [other.number for other in context["overtakers"]],
         (str(queue.pk), queue.name, queue.state, queue.state_reason),
         context["ticket"].customer_name,
@@ -124,6 +139,21 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     except Problem as problem:
         return _refused(request, token, problem)
     return HttpResponseRedirect(reverse("web:ticket", args=[token]))
+
+
+@require_POST
+def use_return(request: HttpRequest, token: str) -> HttpResponse:
+    """Take the place that was promised when an outage ended the line."""
+    actor, ticket_id = _holder(token)
+    try:
+        taken = operations.use_return_ticket(
+            actor=actor, ticket_id=ticket_id, now=now_of(request), channel=JoinChannel.WEB
+        )
+    except NotFound:
+        raise
+    except Problem as problem:
+        return _refused(request, token, problem)
+    return HttpResponseRedirect(reverse("web:ticket", args=[token_of(taken.pk)]))
 
 
 def _refused(request: HttpRequest, token: str, problem: Problem) -> HttpResponse:
