@@ -7,7 +7,6 @@ from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from smartqueue.accounts.enums import Language
 from smartqueue.business.enums import DisplayDetail
@@ -120,19 +119,3 @@ def _language(code: str) -> str:
 def _part(name: str, key: str) -> str:
     known = {switch.value: feature.title for switch, feature in REGISTRY.items()}
     return str(known.get(key, key)) if name == "switches" else key
-
-
-_REASONS = {
-    "opted_out": gettext_lazy("This person wants no more text messages"),
-    "budget_spent": gettext_lazy("The month's budget is spent"),
-    "expired": gettext_lazy("It would have come too late"),
-    "parked": gettext_lazy("It cannot be sent; our technicians see it"),
-    "unknown": gettext_lazy("Nobody knows whether it arrived"),
-    "worker_died": gettext_lazy("Sending was interrupted"),
-    "no_provider": gettext_lazy("No provider takes it now"),
-}
-
-
-def message_reason(code: str) -> str:
-    """Return why a message did not go or arrive; what a provider said as it said it."""
-    return str(_REASONS.get(code, code))

@@ -66,7 +66,7 @@ from smartqueue.notifications.operations.sending import (
     remove_old_messages,
     send_message,
 )
-from smartqueue.notifications.operations.telling import Person, person_of, tell
+from smartqueue.notifications.operations.telling import Person, person_of, quiet_until, tell
 from smartqueue.notifications.operations.wording import (
     Preview,
     preview,
@@ -112,6 +112,7 @@ __all__ = [
     "postpone_message",
     "preview",
     "process_callback",
+    "quiet_until",
     "read_notification",
     "record_balance",
     "record_handed",

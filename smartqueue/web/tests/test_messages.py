@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from smartqueue.accounts.enums import Role
 from smartqueue.business.tests import factories
 from smartqueue.common.clock import now
 from smartqueue.notifications import operations
@@ -46,6 +47,19 @@ def test_staff_see_messages_change_their_words_and_take_them_back():
     back = {"language": "fr", "number": "0"}
     assert client.post(url + "restore/", back).status_code == 302
     assert b"Bonjour {{ name }}" in client.get(url).content
+
+
+def test_who_manages_may_do_without_the_digest():
+    owner = factories.user()
+    organization = factories.organization(owner)
+    agent = factories.member(owner, organization, Role.AGENT)
+    url = reverse("web:account-told")
+    assert b'value="digest:email" checked' in factories.signed_in(owner).get(url).content
+    assert b"digest:" not in factories.signed_in(agent).get(url).content
+    chosen = {"on": ["queue:sms"]}
+    assert factories.signed_in(owner).post(url, chosen).status_code == 302
+    off = Preference.objects.filter(user=owner, group="digest")
+    assert list(off.values_list("channel", "is_on")) == [("email", False)]
 
 
 def test_a_person_chooses_what_they_are_told():
