@@ -128,15 +128,12 @@ def messages_day(organization_id: UUID, days: Sequence[BranchDay], now: datetime
     zone = ZoneInfo(days[0].branch.timezone) if days else UTC
     day = days[0].day if days else now.date() - DAY
     account = budgets.account_of(organization_id)
-    budget = account.monthly_budget_minor if account else None
-    spend = budgets.spend_of(organization_id, budgets.month_of(now))
-    spent = spend.spent_minor if spend else 0
     return MessagesDay(
         undelivered=undelivered_between(
             organization_id,
             datetime.combine(day, time(), tzinfo=zone),
             datetime.combine(day + DAY, time(), tzinfo=zone),
         ),
-        left_minor=max(budget - spent, 0) if budget is not None else None,
-        budget_minor=budget,
+        left_minor=budgets.left_of(organization_id, now),
+        budget_minor=account.monthly_budget_minor if account else None,
     )

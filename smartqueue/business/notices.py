@@ -38,11 +38,10 @@ _BUDGET: Final = {
 
 register_text(
     NEARLY_SPENT,
-    subject=_("%(organization)s: the budget for text messages is nearly spent"),
+    subject=_("The budget for text messages is nearly spent"),
     body=_(
-        "%(organization)s has spent %(spent)s of %(budget)s for text messages in %(month)s. "
-        "Once all of it is spent, only calls to the counter, codes and warnings go out as text "
-        "messages until the month ends."
+        "%(organization)s: %(spent)s of %(budget)s for text messages in %(month)s are spent. After "
+        "that only calls, codes and warnings go out."
     ),
     group=Group.ORGANIZATION,
     life=timedelta(days=3),
@@ -51,11 +50,10 @@ register_text(
 )
 register_text(
     SPENT,
-    subject=_("%(organization)s: the budget for text messages is spent"),
+    subject=_("The budget for text messages is spent"),
     body=_(
-        "%(organization)s has spent its %(budget)s for text messages in %(month)s. Only calls to "
-        "the counter, codes and warnings still go out as text messages. Raise the budget, or wait "
-        "for the next month."
+        "%(organization)s: all of %(budget)s for text messages in %(month)s are spent. Only calls, "
+        "codes and warnings go out."
     ),
     group=Group.ORGANIZATION,
     life=timedelta(days=3),

@@ -114,6 +114,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         manage.queue_action,
         name="manage-queue",
     ),
+    path("manage/queues/<uuid:queue_id>/long-line/", manage.long_line, name="manage-long-line"),
     path("manage/queues/<uuid:queue_id>/message/", messages.to_line, name="manage-line-message"),
     path("manage/messages/<uuid:message_id>/", messages.message, name="manage-message"),
     path("manage/<uuid:organization_id>/messages/", messages.log, name="manage-messages"),

@@ -1033,6 +1033,8 @@ REST_BODIES |= {
         "channels": [{"group": "queue", "channel": "sms", "is_on": False}]
     },
     "POST api/queues/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "POST api/queues/queues/<uuid:queue_id>/message/preview/": lambda w: {"text": "Bonjour"},
+    "PUT api/queues/queues/<uuid:queue_id>/tickets/": lambda w: {"are_given": False},
     "PUT api/queues/queues/<uuid:queue_id>/long-line/": lambda w: {"people": 40},
     "POST api/notifications/batches/": lambda w: {
         "organization": _text(w, "organizations"),
@@ -1178,7 +1180,12 @@ FORMS: dict[str, Body] = {
         "reason": "The kiosk prints nothing",
         "minutes": "60",
     },
-    "manage/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "manage/queues/<uuid:queue_id>/message/": lambda w: {
+        "text": "Bonjour",
+        "looked": "Bonjour",
+        "send": "1",
+    },
+    "manage/queues/<uuid:queue_id>/long-line/": lambda w: {"people": "40"},
     "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/": lambda w: {
         "language": "fr",
         "number": "1",

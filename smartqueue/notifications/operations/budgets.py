@@ -47,6 +47,15 @@ def is_spent(organization_id: UUID | None, now: datetime, cost_minor: int = 0) -
     return spent + max(cost_minor, 1) > account.monthly_budget_minor
 
 
+def left_of(organization_id: UUID, now: datetime) -> int | None:
+    """Return what is left of an organization's budget of the month; None without a budget."""
+    account = account_of(organization_id)
+    if account is None or account.monthly_budget_minor is None:
+        return None
+    spend = spend_of(organization_id, month_of(now))
+    return max(account.monthly_budget_minor - (spend.spent_minor if spend else 0), 0)
+
+
 def charge(organization_id: UUID, cost_minor: int, *, is_vital: bool, now: datetime) -> date | None:
     """
     Add what a message will cost to the month's sum, under its row's lock; None where the budget does

@@ -15,6 +15,7 @@ from smartqueue.business import policies as business_policies
 from smartqueue.business.enums import Ability
 from smartqueue.common import tenancy
 from smartqueue.common.errors import NotFound, Problem
+from smartqueue.common.money import Money
 from smartqueue.notifications import operations, policies, queries, texts
 from smartqueue.notifications.enums import Channel, MessageState
 from smartqueue.notifications.operations import wording
@@ -197,31 +198,51 @@ def restore(request: HttpRequest, organization_id: UUID, code: str, channel: str
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_line(request: HttpRequest, queue_id: UUID) -> HttpResponse:
-    """Write to everybody who waits in a queue."""
+    """Write to everybody who waits in a queue, once length and cost of these very words were shown."""
     queue = access_queue(actor_of(request), queue_id, Ability.MANAGE)
-    text = request.POST.get("text", "")
+    # As browsers send it, each line ends in two letters that would be paid for.
+    text = request.POST.get("text", "").replace("\r\n", "\n")
+    was_shown = text == request.POST.get("looked", "").replace("\r\n", "\n")
+    asked: dict[str, Any] = {
+        "actor": actor_of(request),
+        "queue_id": queue_id,
+        "text": text,
+        "now": now_of(request),
+    }
     problem: Problem | None = None
+    preview: queue_operations.LinePreview | None = None
     if request.method == "POST":
         try:
-            batch = queue_operations.write_to_waiting(
-                actor=actor_of(request), queue_id=queue_id, text=text, now=now_of(request)
-            )
+            if "send" in request.POST and was_shown:
+                batch = queue_operations.write_to_waiting(**asked)
+                messages.success(
+                    request, _("On its way. Number of people: %(n)s") % {"n": batch.total}
+                )
+                return HttpResponseRedirect(reverse("web:manage-branch", args=[queue.branch_id]))
+            preview = queue_operations.preview_to_waiting(**asked)
         except NotFound:
             raise
         except Problem as refused:
             problem = refused
-        else:
-            messages.success(request, _("On its way. Number of people: %(n)s") % {"n": batch.total})
-            return HttpResponseRedirect(reverse("web:manage-branch", args=[queue.branch_id]))
     with tenancy.organizations([queue.organization_id]):
         people = queue_operations.count_textable(queue)
     context = {
         "queue": queue,
         "text": text,
         "people": people,
+        "preview": preview,
+        "cost": _amount(preview.cost_minor, request) if preview else "",
+        "left": _amount(preview.left_minor, request) if preview else "",
+        "is_over": preview is not None
+        and preview.left_minor is not None
+        and preview.cost_minor > preview.left_minor,
         "problem": failure(problem) if problem else None,
     }
     return page(request, "message_line.html", context, problem.status if problem else 200)
+
+
+def _amount(minor: int | None, request: HttpRequest) -> str:
+    return "" if minor is None else Money(minor, "XOF").display(language_of(request))
 
 
 def _frame(request: HttpRequest, organization_id: UUID) -> dict[str, Any]:
