@@ -118,6 +118,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/queues/<uuid:queue_id>/message/", messages.to_line, name="manage-line-message"),
     path("manage/messages/<uuid:message_id>/", messages.message, name="manage-message"),
     path("manage/<uuid:organization_id>/messages/", messages.log, name="manage-messages"),
+    path("manage/<uuid:organization_id>/messages/budget/", messages.budget, name="manage-budget"),
     path("manage/<uuid:organization_id>/templates/", messages.templates, name="manage-templates"),
     path(
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",

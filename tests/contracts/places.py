@@ -575,6 +575,8 @@ PAGE_METHODS = {
         "manage/support/<uuid:access_id>/close/",
         "manage/queues/<uuid:queue_id>/roster/<str:day>/",
         "manage/queues/<uuid:queue_id>/message/",
+        "manage/queues/<uuid:queue_id>/long-line/",
+        "manage/<uuid:organization_id>/messages/budget/",
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/restore/",
         "account/told/",
@@ -1186,6 +1188,10 @@ FORMS: dict[str, Body] = {
         "send": "1",
     },
     "manage/queues/<uuid:queue_id>/long-line/": lambda w: {"people": "40"},
+    "manage/<uuid:organization_id>/messages/budget/": lambda w: {
+        "monthly_budget_minor": "25000",
+        "alert_percent": "80",
+    },
     "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/": lambda w: {
         "language": "fr",
         "number": "1",

@@ -14,23 +14,71 @@ from smartqueue.accounts.enums import Language
 from smartqueue.business import policies as business_policies
 from smartqueue.business.enums import Ability
 from smartqueue.common import tenancy
-from smartqueue.common.errors import NotFound, Problem
+from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.common.money import Money
 from smartqueue.notifications import operations, policies, queries, texts
 from smartqueue.notifications.enums import Channel, MessageState
-from smartqueue.notifications.operations import wording
+from smartqueue.notifications.models import SmsAccount
+from smartqueue.notifications.operations import budgets, wording
 from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.policies import access_queue
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
 
 A_PAGE: Final = 25
+MOST_DIGITS: Final = 9
+BUDGET_FIELDS: Final = ("monthly_budget_minor", "alert_percent", "sender_name")
 
 
 @signed_in
 @require_safe
 def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """List the messages that left in an organization's name, newest first, and how providers do."""
-    context = _frame(request, organization_id)
+    return _log(request, _frame(request, organization_id), organization_id)
+
+
+@signed_in
+@require_POST
+def budget(request: HttpRequest, organization_id: UUID) -> HttpResponse:
+    """Say what the text messages of a month may cost, and under which name they come."""
+    typed = {name: request.POST.get(name, "").strip() for name in BUDGET_FIELDS}
+    most, percent = (typed[name] for name in BUDGET_FIELDS[:2])
+    try:
+        operations.set_sms_account(
+            actor=actor_of(request),
+            organization_id=organization_id,
+            sender_name=typed["sender_name"],
+            monthly_budget_minor=_whole("monthly_budget_minor", most) if most else None,
+            alert_percent=_whole("alert_percent", percent),
+            now=now_of(request),
+        )
+    except NotFound:
+        raise
+    except Problem as problem:
+        context = _frame(request, organization_id)
+        context |= {"typed": typed, "problem": failure(problem)}
+        return _log(request, context, organization_id, problem.status)
+    messages.success(request, _("Saved. It counts from now on."))
+    return HttpResponseRedirect(reverse("web:manage-messages", args=[organization_id]) + "#budget")
+
+
+def _whole(field: str, text: str) -> int:
+    if not (text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise InvalidInput.on(field, _("Give a whole number."))
+    return int(text)
+
+
+def _log(
+    request: HttpRequest, context: dict[str, Any], organization_id: UUID, status: int = 200
+) -> HttpResponse:
+    now = now_of(request)
+    account = budgets.account_of(organization_id) or SmsAccount()
+    spend = budgets.spend_of(organization_id, budgets.month_of(now))
+    most = account.monthly_budget_minor
+    shown = {
+        "monthly_budget_minor": "" if most is None else most,
+        "alert_percent": account.alert_percent,
+        "sender_name": account.sender_name,
+    }
     rows = queries.messages_of([organization_id])
     state, channel = request.GET.get("state", ""), request.GET.get("channel", "")
     if state in MessageState.values:
@@ -49,7 +97,11 @@ def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
             "states": MessageState.choices,
             "channels": Channel.choices,
             "providers": queries.list_sms_providers(),
+            "spent": _amount(spend.spent_minor if spend else 0, request),
+            "left": _amount(budgets.left_of(organization_id, now), request),
+            "typed": context.get("typed", shown),
         },
+        status,
     )
 
 
