@@ -278,6 +278,7 @@ COLUMNS: Final[dict[str, "_StrPromise"]] = {
     "low": _("shortest wait expected"),
     "made_at": _("shown on"),
     "max_calls": _("calls at most"),
+    "tickets_stopped_on": _("no more tickets on"),
     "max_waiting": _("people waiting at most"),
     "media_type": _("kind of file"),
     "median": _("middle wait expected"),

@@ -45,6 +45,7 @@ HOT: Final[Mapping[str, Hot]] = {
             "daily_quota",
             "tickets_from",
             "max_waiting",
+            "tickets_stopped_on",
             "follows_opening_hours",
             "asks_vehicle",
             "retired_at",

@@ -7,7 +7,7 @@ class BusinessConfig(AppConfig):
     def ready(self) -> None:
         from smartqueue.accounts.actor import RoleQuery, register_membership_resolver  # noqa: PLC0415
         from smartqueue.accounts.ports import register_devices  # noqa: PLC0415
-        from smartqueue.business import handlers, queries  # noqa: F401, PLC0415
+        from smartqueue.business import handlers, notices, queries  # noqa: F401, PLC0415
         from smartqueue.business.devices import BranchDevices  # noqa: PLC0415
         from smartqueue.notifications.ports import (  # noqa: PLC0415
             register_look,

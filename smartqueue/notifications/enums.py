@@ -40,6 +40,7 @@ class Group(models.TextChoices):
     QUEUE = "queue", _("My place in line")
     APPOINTMENT = "appointment", _("My appointments")
     ORGANIZATION = "organization", _("My work")
+    DIGEST = "digest", _("A summary of the day before, each morning")
     ACCOUNT = "account", _("My account")
     SECURITY = "security", _("The safety of my account")
 

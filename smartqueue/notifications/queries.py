@@ -18,7 +18,13 @@ from django.db.models.functions import Now
 from smartqueue.accounts import queries as account_queries
 from smartqueue.common.crypto import decrypt
 from smartqueue.notifications import texts
-from smartqueue.notifications.enums import AttemptState, Channel, CircuitState, Group
+from smartqueue.notifications.enums import (
+    UNDELIVERED,
+    AttemptState,
+    Channel,
+    CircuitState,
+    Group,
+)
 from smartqueue.notifications.models import (
     Batch,
     BrowserSubscription,
@@ -185,6 +191,24 @@ def attempts_of(message: OutgoingMessage) -> "QuerySet[DeliveryAttempt]":
     return message.deliveries.order_by("id")
 
 
+def undelivered_between(organization_id: UUID, since: datetime, until: datetime) -> dict[str, int]:
+    """
+    Return how many of an organization's messages made in a time reached nobody, on no channel, by
+    why that is, the most frequent first.
+    """
+    rows = OutgoingMessage.objects.filter(
+        organization_id=organization_id,
+        created_at__gte=since,
+        created_at__lt=until,
+        state__in=UNDELIVERED,
+        ended_at__isnull=False,
+        # What was sent by another channel instead speaks for both.
+        fallbacks=None,
+    )
+    counted = rows.order_by().values_list("last_error").annotate(count=Count("pk"))
+    return dict(counted.order_by("-count", "last_error"))
+
+
 def batches_of(organization_ids: Iterable[UUID]) -> "QuerySet[Batch]":
     """Return the batches of some organizations, newest first."""
     rows = Batch.objects.with_scopes_disabled().filter(organization_id__in=list(organization_ids))
@@ -348,7 +372,9 @@ def wishes_of(user_id: UUID) -> Wishes:
 
 
 def may_be_off(group: Group, channel: Channel) -> bool:
-    """Whether people may do without messages about something by a channel."""
+    """Whether there are messages about something by a channel that people may do without."""
+    if group == Group.DIGEST:
+        return channel == Channel.EMAIL
     return group != Group.SECURITY and channel != Channel.IN_APP
 
 

@@ -109,6 +109,28 @@ LEFT JOIN wait USING (unit_id)
 LEFT JOIN service USING (unit_id)
 """
 
+_LONGEST = """
+WITH edge AS (
+    SELECT period.queue_id, edge.at, edge.step
+    FROM queues_queue AS queue
+    JOIN queues_ticket AS ticket ON ticket.issuing_queue_id = queue.id
+         AND ticket.service_date = %(day)s
+    JOIN queues_ticketperiod AS period ON period.ticket_id = ticket.id
+         AND period.state = 'waiting'
+    CROSS JOIN LATERAL (VALUES (period.started_at, 1), (period.ended_at, -1)) AS edge(at, step)
+    WHERE queue.branch_id = %(branch)s AND edge.at IS NOT NULL
+),
+line AS (
+    SELECT queue_id, at, sum(step) OVER (
+        -- Who is put back into line at one moment has not stood there twice.
+        PARTITION BY queue_id ORDER BY at, step ROWS UNBOUNDED PRECEDING
+    ) AS waiting
+    FROM edge
+)
+SELECT line.queue_id, line.at, line.waiting FROM line
+WHERE line.waiting > 0 ORDER BY line.waiting DESC, line.at, line.queue_id LIMIT 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Days:
@@ -189,6 +211,13 @@ def with_figures(
     return [row | asdict(found[row[unit]]) for row in rows]
 
 
+def figures_of(unit: UUID, queues: Iterable[UUID], day: date, now: datetime) -> Figures:
+    """Return the figures of some queues of one branch, taken together as `unit`, of one day."""
+    found = _figures([(unit, queue) for queue in queues], Days(day, day), now)
+    nothing = (0,) * 6
+    return found.get(unit) or _read((unit, day, day, *nothing, *(None,) * 5))
+
+
 def _figures(pairs: list[tuple[UUID, UUID]], days: Days, now: datetime) -> dict[UUID, Figures]:
     asked: dict[str, Any] = {
         "units": [unit for unit, _queue in pairs],
@@ -222,3 +251,22 @@ def _read(row: tuple[Any, ...]) -> Figures:
 
 def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class LongestLine:
+    """When on a day the most people waited in one queue."""
+
+    queue_id: UUID
+    at: datetime
+    waiting: int
+
+
+def longest_line(branch_id: UUID, day: date) -> LongestLine | None:
+    """
+    Return the longest line of a branch's service day; None where nobody waited.
+
+    The caller has entered the branch's organization.
+    """
+    rows = fetch_all(_LONGEST, {"branch": branch_id, "day": day})
+    return LongestLine(*rows[0]) if rows else None

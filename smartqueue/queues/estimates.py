@@ -30,6 +30,7 @@ from smartqueue.waits import (
     Pool,
     Predictor,
     RatioHistory,
+    Segment,
     count_counters,
     shown,
 )
@@ -353,6 +354,38 @@ def for_place(
         )
     explanation = replace(known.explanation, people_ahead=people_ahead, elsewhere=elsewhere)
     return replace(known, explanation=explanation)
+
+
+def with_counters(
+    queue: Queue, counters: int, now: datetime, hours: Callable[[], Hours]
+) -> Estimate:
+    """
+    Estimate the wait of somebody who joins an open queue now, if so many counters serve it from now
+    until it closes, whatever is planned or usual.
+    """
+    profile = profile_of(queue.pk)
+    if not profile.hours:
+        profile.hours.append(hours())
+    people = queue.waiting_count + _ahead_elsewhere(profile, 0.0, now)
+    closes_at = profile.hours[0][1]
+    moment = now.timestamp()
+    pool = Pool(
+        id=str(queue.pk),
+        counters=counters,
+        plan=(Segment(moment + 1, counters),) if counters else (),
+        closes_at=closes_at.timestamp() if closes_at else None,
+        priority_rate=profile.priority[0],
+        priority_head_start=profile.priority[1],
+    )
+    summary = LineSummary(
+        now=moment,
+        pool=pool,
+        waiting=people,
+        handling=profile.handling,
+        head_waited=_waited_by_head(profile, now),
+        bookings=profile.bookings,
+    )
+    return profile.predictor.predict_position(people, summary)
 
 
 def _came_before(queue: Queue, people_ahead: int, profile: Profile, now: datetime) -> float:

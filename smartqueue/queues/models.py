@@ -41,6 +41,8 @@ class Queue(TenantModel):
     `returns_on` is the day for which those get a return ticket whom its closing leaves unserved.
     `hides_waiting_count` and `hides_estimate` repeat what the organization's settings keep from the
     public: under the same lock, so that every version is wholly the one or the other.
+    `tickets_stopped_on` is the service day on which no more tickets are given, while who waits is
+    served; the next day it means nothing.
     """
 
     anybody_reads = True
@@ -83,6 +85,7 @@ class Queue(TenantModel):
     daily_quota = models.PositiveIntegerField(null=True, blank=True)
     tickets_from = models.TimeField(null=True, blank=True)
     max_waiting = models.PositiveIntegerField(null=True, blank=True)
+    tickets_stopped_on = models.DateField(null=True, editable=False)
     follows_opening_hours = models.BooleanField(default=False)
     asks_vehicle = models.BooleanField(default=False)
 

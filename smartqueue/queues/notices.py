@@ -192,7 +192,7 @@ register_text(
         "place": "Mairie de Dakar-Plateau",
         "queue": "Etat civil",
         "waiting": "40",
-        "link": "https://smartqueue.example/manage/",
+        "link": "https://smartqueue.example/manage/branches/0192f3c0-5a8e-7c3d-9d59-2f60c1f0a111/",
     },
 )
 
@@ -502,5 +502,5 @@ def on_queue_grew_long_tell(event: QueueGrewLong) -> None:
             dedupe_key=f"queue:{queue.pk}:long:{event.spell}",
             now=event.occurred_at,
             organization_id=queue.organization_id,
-            link=f"{settings.PUBLIC_URL}/manage/",
+            link=f"{settings.PUBLIC_URL}/manage/branches/{queue.branch_id}/?queue={queue.pk}#long-line",
         )

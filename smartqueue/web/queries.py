@@ -20,15 +20,19 @@ from smartqueue.common import geo, tenancy
 from smartqueue.common.clock import service_date
 from smartqueue.common.errors import NotFound
 from smartqueue.queues import queries as queue_queries
+from smartqueue.queues import staffing
 from smartqueue.queues.enums import UNDO_WITHIN, QueueState, SessionState
 from smartqueue.queues.models import (
     CounterSession,
+    LongLine,
     Queue,
     QueuePriority,
+    SessionBreak,
     Ticket,
     TicketStep,
     VehicleCategory,
 )
+from smartqueue.queues.staffing import Hint
 from smartqueue.support.enums import CaseCategory
 from smartqueue.support.models import SupportCase
 
@@ -242,15 +246,20 @@ def search_places(search: str, category: str, near: tuple[float, float] | None) 
 
 @dataclass(frozen=True, slots=True)
 class CounterLine:
-    """A counter and who is at it, if anybody."""
+    """A counter and who is at it, if anybody; `paused_at` is when a break began, in the branch's zone."""
 
     counter: Counter
     session: CounterSession | None
+    paused_at: datetime | None = None
 
     @property
     def state(self) -> str:
         """The state of its session, or "free"."""
         return self.session.state if self.session else "free"
+
+    def serves(self, queue_id: UUID) -> bool:
+        """Whether whoever is there serves a queue, now or after a break."""
+        return self.session is not None and queue_id in self.session.queue_ids
 
 
 def list_counters(branch_id: UUID) -> list[CounterLine]:
@@ -259,10 +268,64 @@ def list_counters(branch_id: UUID) -> list[CounterLine]:
         session.counter_id: session
         for session in CounterSession.objects.filter(branch=branch_id)
         .exclude(state=SessionState.ENDED)
-        .select_related("agent")
+        .select_related("agent", "branch")
     }
+    paused = dict(
+        SessionBreak.objects.filter(
+            session__in=[s.pk for s in sessions.values() if s.state == SessionState.ON_BREAK],
+            ended_at=None,
+        ).values_list("session", "started_at")
+    )
     counters = Counter.objects.filter(branch=branch_id, retired_at=None).order_by("name")
-    return [CounterLine(counter, sessions.get(counter.pk)) for counter in counters]
+    return [_counter_line(counter, sessions.get(counter.pk), paused) for counter in counters]
+
+
+def _counter_line(
+    counter: Counter, session: CounterSession | None, paused: Mapping[UUID, datetime]
+) -> CounterLine:
+    since = paused.get(session.pk) if session else None
+    if session is None or since is None:
+        return CounterLine(counter, session)
+    return CounterLine(counter, session, since.astimezone(ZoneInfo(session.branch.timezone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """
+    What a manager needs for one line: from how many people on they are told (None for never),
+    whether it has grown long, what more counters would change, who is at its counters, and which
+    counters are free.
+    """
+
+    told_from: int | None
+    is_long: bool
+    hint: Hint | None
+    seats: list[CounterLine]
+    free: list[CounterLine]
+
+
+def helps_of(
+    queues: Sequence[Queue], counters: Sequence[CounterLine], focus: UUID | None, now: datetime
+) -> dict[UUID, Help]:
+    """Return help for the lines that have grown long, and for the one asked for; needs a scope."""
+    watched = {line.queue_id: line for line in LongLine.objects.filter(queue__in=queues)}
+    wanted = [
+        queue
+        for queue in queues
+        if queue.pk == focus or ((line := watched.get(queue.pk)) is not None and line.is_long)
+    ]
+    free = [line for line in counters if line.session is None]
+    hints = staffing.hints_of(wanted, more=len(free), now=now)
+    return {
+        queue.pk: Help(
+            told_from=line.people if (line := watched.get(queue.pk)) else None,
+            is_long=line is not None and line.is_long,
+            hint=hints.get(queue.pk),
+            seats=[seat for seat in counters if seat.serves(queue.pk)],
+            free=free,
+        )
+        for queue in wanted
+    }
 
 
 def list_branches_with(actor: Actor, ability: Ability) -> list[Branch]:

@@ -120,9 +120,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         manage.use_return,
         name="manage-return",
     ),
+    path("manage/queues/<uuid:queue_id>/long-line/", manage.long_line, name="manage-long-line"),
     path("manage/queues/<uuid:queue_id>/message/", messages.to_line, name="manage-line-message"),
     path("manage/messages/<uuid:message_id>/", messages.message, name="manage-message"),
     path("manage/<uuid:organization_id>/messages/", messages.log, name="manage-messages"),
+    path("manage/<uuid:organization_id>/messages/budget/", messages.budget, name="manage-budget"),
     path("manage/<uuid:organization_id>/templates/", messages.templates, name="manage-templates"),
     path(
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",

@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from smartqueue.accounts.enums import Language
 from smartqueue.business.enums import DisplayDetail
@@ -121,28 +119,3 @@ def _language(code: str) -> str:
 def _part(name: str, key: str) -> str:
     known = {switch.value: feature.title for switch, feature in REGISTRY.items()}
     return str(known.get(key, key)) if name == "switches" else key
-
-
-_REASONS = {
-    "opted_out": gettext_lazy("This person wants no more of these messages"),
-    "address_dead": gettext_lazy("Mails to this address came back"),
-    "budget_spent": gettext_lazy("The month's budget is spent"),
-    "withdrawn": gettext_lazy("It held no more when it was to leave"),
-    "expired": gettext_lazy("It would have come too late"),
-    "parked": gettext_lazy("It cannot be sent; our technicians see it"),
-    "unknown": gettext_lazy("Nobody knows whether it arrived"),
-    "worker_died": gettext_lazy("Sending was interrupted"),
-    "no_provider": gettext_lazy("No provider takes it now"),
-    "address_dead": gettext_lazy("Mail to this address came back"),
-    "device_gone": gettext_lazy("The device takes no messages any more"),
-    "subscription_gone": gettext_lazy("The device takes no messages any more"),
-    "no_such_number": gettext_lazy("There is no such number"),
-    "unreachable": gettext_lazy("The provider did not answer"),
-    "link_down": gettext_lazy("The provider did not answer"),
-}
-
-
-def message_reason(code: str) -> str:
-    """Return why a message did not go or arrive; what a provider said as it said it."""
-    known = _REASONS.get(code)
-    return str(known) if known else format_html('<bdi dir="ltr">{}</bdi>', code)

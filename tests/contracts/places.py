@@ -577,6 +577,8 @@ PAGE_METHODS = {
         "manage/support/<uuid:access_id>/close/",
         "manage/queues/<uuid:queue_id>/roster/<str:day>/",
         "manage/queues/<uuid:queue_id>/message/",
+        "manage/queues/<uuid:queue_id>/long-line/",
+        "manage/<uuid:organization_id>/messages/budget/",
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/restore/",
         "account/told/",
@@ -1035,6 +1037,8 @@ REST_BODIES |= {
         "channels": [{"group": "queue", "channel": "sms", "is_on": False}]
     },
     "POST api/queues/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "POST api/queues/queues/<uuid:queue_id>/message/preview/": lambda w: {"text": "Bonjour"},
+    "PUT api/queues/queues/<uuid:queue_id>/tickets/": lambda w: {"are_given": False},
     "PUT api/queues/queues/<uuid:queue_id>/long-line/": lambda w: {"people": 40},
     "POST api/notifications/batches/": lambda w: {
         "organization": _text(w, "organizations"),
@@ -1180,7 +1184,16 @@ FORMS: dict[str, Body] = {
         "reason": "The kiosk prints nothing",
         "minutes": "60",
     },
-    "manage/queues/<uuid:queue_id>/message/": lambda w: {"text": "Bonjour"},
+    "manage/queues/<uuid:queue_id>/message/": lambda w: {
+        "text": "Bonjour",
+        "looked": "Bonjour",
+        "send": "1",
+    },
+    "manage/queues/<uuid:queue_id>/long-line/": lambda w: {"people": "40"},
+    "manage/<uuid:organization_id>/messages/budget/": lambda w: {
+        "monthly_budget_minor": "25000",
+        "alert_percent": "80",
+    },
     "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/": lambda w: {
         "language": "fr",
         "number": "1",

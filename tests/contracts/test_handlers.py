@@ -36,6 +36,8 @@ from smartqueue.business.models import Invitation, Membership
 from smartqueue.notifications import operations as messages
 from smartqueue.notifications import queries as notifications
 from smartqueue.notifications.enums import Channel as MessageChannel
+from smartqueue.notifications.operations import budgets
+from smartqueue.notifications.providers.base import Balance
 from smartqueue.notifications.tests.test_devices import browser
 from smartqueue.outbox import registry
 from smartqueue.outbox.enums import DeliveryState, HandlerMode
@@ -165,6 +167,7 @@ def live_a_day(settings: Any) -> None:
     use_rights_of_privacy()
     tell_a_line()
     settings.DEVELOPMENT_MAILBOX = False
+    run_low(place)
     help_inside(place)
     lose_factors()
     keep_appointments()
@@ -250,6 +253,22 @@ def tell_a_line() -> None:
     operations.park_ticket(now=NOW + timedelta(minutes=3), **acting)
     operations.resume_ticket(now=NOW + timedelta(minutes=4), **acting)
     operations.pause_queue(actor=owner, queue_id=place.queue.pk, now=NOW + timedelta(minutes=5))
+
+
+def run_low(place: Place) -> None:
+    """Spend nearly all that text messages may cost, and leave little on a provider's account."""
+    organization_id = place.organization.pk
+    messages.set_sms_account(
+        actor=place.owner,
+        organization_id=organization_id,
+        sender_name="",
+        monthly_budget_minor=1000,
+        alert_percent=80,
+        now=NOW,
+    )
+    budgets.charge(organization_id, 900, is_vital=False, now=NOW)
+    make_user(is_superuser=True)
+    messages.record_balance(provider="orange_sms", balance=Balance(units=0), now=NOW)
 
 
 def guard_an_account() -> None:

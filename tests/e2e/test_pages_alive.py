@@ -288,7 +288,13 @@ def test_axe_finds_no_serious_fault_on_the_staffs_pages(
     own += [organization.replace("members", more) for more in ("settings", "settings/history")]
     speak(manager, language)
     faults: dict[str, list[str]] = {}
-    for path in ["/manage/", f"/manage/branches/{ward.branch}/", *own, f"{kiosk}?lang={language}"]:
+    ward.join()
+    own += [
+        f"/manage/branches/{ward.branch}/?queue={ward.queue}",
+        f"/manage/queues/{ward.queue}/message/",
+        organization.replace("members", "messages"),
+    ]
+    for path in ["/manage/", *own, f"{kiosk}?lang={language}"]:
         manager.goto(path)
         expect(manager.locator("html")).to_have_attribute("lang", language)
         faults[path] = serious_faults(manager)

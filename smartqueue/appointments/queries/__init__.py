@@ -20,7 +20,9 @@ from smartqueue.appointments.queries._due import (
 )
 from smartqueue.appointments.queries._free import FreeSlot, Openings
 from smartqueue.appointments.queries._lists import (
+    DayOfBookings,
     appointments_between,
+    count_day,
     find_for_check_in,
     get_branch,
     get_rules,
@@ -62,6 +64,7 @@ __all__ = [
     "SEARCHED_DAYS",
     "Bookable",
     "Busy",
+    "DayOfBookings",
     "FreeSlot",
     "Key",
     "Openings",
@@ -73,6 +76,7 @@ __all__ = [
     "busy_calendars_due",
     "busy_periods",
     "changes_of",
+    "count_day",
     "door_view",
     "entry_view",
     "feed_of_token",

@@ -1,9 +1,11 @@
 """Lists, and single rows that anybody may read."""
 
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Count, Q, QuerySet, prefetch_related_objects
 
 from smartqueue.appointments.enums import AppointmentState, WaitlistState
 from smartqueue.appointments.models import (
@@ -17,6 +19,9 @@ from smartqueue.appointments.models import (
 from smartqueue.appointments.queries._offered import rules_by_service
 from smartqueue.business.models import Branch, Service
 from smartqueue.common.errors import NotFound
+
+DAY: Final = timedelta(days=1)
+CAME: Final = (AppointmentState.CHECKED_IN, AppointmentState.COMPLETED)
 
 
 def list_slots() -> "QuerySet[AppointmentSlot]":
@@ -66,6 +71,37 @@ def appointments_between(
         rows.exclude(state__in=(AppointmentState.EXPIRED, AppointmentState.CANCELLED))
         .select_related("branch", "service", "ticket")
         .order_by("starts_at", "id")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfBookings:
+    """
+    What became of a day's appointments at a branch: those that stood, of which people came and
+    did not come, and those that were cancelled.
+    """
+
+    booked: int = 0
+    came: int = 0
+    missed: int = 0
+    cancelled: int = 0
+
+
+def count_day(branch_id: UUID, day: date) -> DayOfBookings:
+    """Count a branch's appointments of a date in its zone; the caller enters the scope."""
+    # Whatever the zone, and as the index has it.
+    around = datetime.combine(day, time(), UTC)
+    rows = Appointment.objects.filter(
+        branch=branch_id, date=day, starts_at__range=(around - DAY, around + 2 * DAY)
+    ).order_by()
+    found = dict(rows.values_list("state").annotate(Count("pk")))
+    came = sum(found.get(state, 0) for state in CAME)
+    missed = found.get(AppointmentState.NO_SHOW, 0)
+    return DayOfBookings(
+        booked=came + missed + found.get(AppointmentState.CONFIRMED, 0),
+        came=came,
+        missed=missed,
+        cancelled=found.get(AppointmentState.CANCELLED, 0),
     )
 
 

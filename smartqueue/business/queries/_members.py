@@ -154,6 +154,13 @@ def managers_at(organization_id: UUID, branch_id: UUID | None) -> list[UUID]:
     return sorted(m.user_id for m in managing if not m.branch_ids or branch_id in m.branch_ids)
 
 
+def managers_reach(organization_id: UUID) -> dict[UUID, Reach]:
+    """Return the accounts of those who manage an organization or some branches, with which."""
+    members: Any = list_members(organization=organization_id, reach=None)
+    managing = members.filter(role__in=sorted(ROLES_WITH[Ability.MANAGE]), user__is_active=True)
+    return {m.user_id: frozenset(m.branch_ids) or None for m in managing}
+
+
 def members_of(organization_id: UUID) -> list[UUID]:
     """Return the accounts of everybody with a role in an organization."""
     rows = Membership.objects.with_scopes_disabled().filter(organization=organization_id)

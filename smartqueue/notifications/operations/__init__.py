@@ -67,7 +67,7 @@ from smartqueue.notifications.operations.sending import (
     remove_old_messages,
     send_message,
 )
-from smartqueue.notifications.operations.telling import Person, person_of, tell
+from smartqueue.notifications.operations.telling import Person, person_of, quiet_until, tell
 from smartqueue.notifications.operations.withdrawing import withdraw_messages
 from smartqueue.notifications.operations.wording import (
     Preview,
@@ -114,6 +114,7 @@ __all__ = [
     "postpone_message",
     "preview",
     "process_callback",
+    "quiet_until",
     "read_notification",
     "record_balance",
     "record_handed",

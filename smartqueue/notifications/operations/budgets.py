@@ -56,6 +56,15 @@ _ADD: Final = """
 """
 
 
+def left_of(organization_id: UUID, now: datetime) -> int | None:
+    """Return what is left of an organization's budget of the month; None without a budget."""
+    account = account_of(organization_id)
+    if account is None or account.monthly_budget_minor is None:
+        return None
+    spend = spend_of(organization_id, month_of(now))
+    return max(account.monthly_budget_minor - (spend.spent_minor if spend else 0), 0)
+
+
 def charge(
     organization_id: UUID,
     cost_minor: int,

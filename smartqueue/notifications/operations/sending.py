@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -99,6 +99,7 @@ def send_message(
     batch_id: UUID | None = None,
     fallbacks: Sequence[tuple[Channel, str]] = (),
     is_announced: bool = True,
+    html: str = "",
 ) -> OutgoingMessage | None:
     """
     Queue a message once: the same `dedupe_key`, channel and recipient again sends nothing and
@@ -108,8 +109,10 @@ def send_message(
     tried in turn when it ends undelivered and is still in time. `user_id` is whose data it is, for
     erasure; `organization_id` whose name it bears and who pays. Who opted out of text messages, and
     an organization whose budget is spent, gets a message that has ended already, with the reason.
-    Without `is_announced` no event calls a worker: the caller does. One of a batch has ended too
-    where nothing reaches its recipient any more: the batch was taken on when something did.
+    Without `is_announced` no event calls a worker: the caller does. `html` is an e-mail's page, in
+    which the caller has escaped every value; without it the words become paragraphs. One of a batch
+    has ended too where nothing reaches its recipient any more: the batch was taken on when something
+    did.
 
     :raises UnknownText: no words under this template
     :raises ChannelUnavailable: nothing sends on this channel, or no text message to this number
@@ -117,6 +120,7 @@ def send_message(
     if batch_id is None and not _reaches(channel, recipient):
         raise ChannelUnavailable
     words = render(channel, template, context, language, organization_id)
+    words = replace(words, html=html or words.html)
     return _queue(
         _Order(
             channel=channel,

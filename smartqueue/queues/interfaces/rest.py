@@ -174,6 +174,32 @@ class QueueMessageView(ApiView):
         return Response({"batch": batch.pk, "total": batch.total}, status=202)
 
 
+class QueueMessagePreviewView(ApiView):
+    @extend_schema(request=forms.LineMessageInput, responses=forms.LinePreviewOutput)
+    def post(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Say to how many people a text would go, how long it is and what it costs; sends nothing."""
+        preview = operations.preview_to_waiting(
+            actor=request.actor,
+            queue_id=queue_id,
+            text=read(forms.LineMessageInput, request)["text"],
+            now=request.now,
+        )
+        return Response(forms.LinePreviewOutput(preview).data)
+
+
+class TicketsView(ApiView):
+    @extend_schema(request=forms.TicketsGivenInput, responses=forms.TicketsGivenInput)
+    @idempotent
+    def put(self, request: ApiRequest, queue_id: UUID) -> Response:
+        """Give no more tickets today while who waits is served, or give them again."""
+        are_given = read(forms.TicketsGivenInput, request)["are_given"]
+        if are_given:
+            operations.give_tickets(actor=request.actor, queue_id=queue_id)
+        else:
+            operations.stop_tickets(actor=request.actor, queue_id=queue_id, now=request.now)
+        return Response({"are_given": are_given})
+
+
 class LongLineView(ApiView):
     @extend_schema(request=forms.LongLineInput, responses=forms.LongLineInput)
     @idempotent

@@ -146,6 +146,26 @@ class LineMessageOutput(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="How many people it goes to.")
 
 
+class LinePreviewOutput(serializers.Serializer[Any]):
+    """What a text to everybody waiting would be; money in minor units of XOF."""
+
+    people = serializers.IntegerField(help_text="How many people it would go to.")
+    alphabet = serializers.CharField(source="length.alphabet")
+    units = serializers.IntegerField(source="length.units")
+    segments = serializers.IntegerField(source="length.segments")
+    widening = serializers.CharField(
+        source="length.widening", help_text="Letters that make it cost more."
+    )
+    cost_minor = serializers.IntegerField()
+    left_minor = serializers.IntegerField(
+        allow_null=True, help_text="Left of the month's budget; null without one."
+    )
+
+
+class TicketsGivenInput(serializers.Serializer[Any]):
+    are_given = serializers.BooleanField()
+
+
 class LongLineInput(serializers.Serializer[Any]):
     people = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True)
 

@@ -18,6 +18,12 @@ urlpatterns = [
     path(QUEUE + "close/", rest.CloseQueueView.as_view(), name="queue-close"),
     path(QUEUE + "outage/", rest.OutageView.as_view(), name="queue-outage"),
     path(QUEUE + "message/", rest.QueueMessageView.as_view(), name="queue-message"),
+    path(
+        QUEUE + "message/preview/",
+        rest.QueueMessagePreviewView.as_view(),
+        name="queue-message-preview",
+    ),
+    path(QUEUE + "tickets/", rest.TicketsView.as_view(), name="queue-tickets"),
     path(QUEUE + "long-line/", rest.LongLineView.as_view(), name="queue-long-line"),
     path(QUEUE + "call-next/", rest.CallNextInQueueView.as_view(), name="queue-call-next"),
     path("queues/tickets/", rest.TicketListView.as_view(), name="ticket-list"),

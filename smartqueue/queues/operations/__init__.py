@@ -7,7 +7,13 @@ from smartqueue.queues.operations.calling import (
     mark_no_show,
     recall_ticket,
 )
-from smartqueue.queues.operations.configuring import create_queue, retire_queue, update_queue
+from smartqueue.queues.operations.configuring import (
+    create_queue,
+    give_tickets,
+    retire_queue,
+    stop_tickets,
+    update_queue,
+)
 from smartqueue.queues.operations.erasing import forget_person
 from smartqueue.queues.operations.expecting import expect_booked
 from smartqueue.queues.operations.expiring import (
@@ -56,7 +62,9 @@ from smartqueue.queues.operations.sessions import (
 )
 from smartqueue.queues.operations.showing import change_visibility
 from smartqueue.queues.operations.telling import (
+    LinePreview,
     count_textable,
+    preview_to_waiting,
     set_long_line,
     watch_long_lines,
     watch_ticket,
@@ -67,6 +75,7 @@ from smartqueue.queues.operations.undoing import undo_step
 __all__ = [
     "OUTAGE",
     "Booked",
+    "LinePreview",
     "admit_booked",
     "call_next_for_session",
     "call_next_ticket",
@@ -88,6 +97,7 @@ __all__ = [
     "forget_day",
     "forget_person",
     "give_more_time",
+    "give_tickets",
     "issue_ticket",
     "learn_from_all_queues",
     "learn_lessons",
@@ -99,6 +109,7 @@ __all__ = [
     "park_ticket",
     "pause_queue",
     "plan_day",
+    "preview_to_waiting",
     "recall_ticket",
     "repair_learned_waits",
     "resume_session",
@@ -108,6 +119,7 @@ __all__ = [
     "return_ticket",
     "set_long_line",
     "start_ticket",
+    "stop_tickets",
     "take_break",
     "transfer_ticket",
     "undo_step",

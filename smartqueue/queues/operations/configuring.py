@@ -1,7 +1,7 @@
 """Making, changing and retiring queues."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from smartqueue.accounts.enums import Language
 from smartqueue.business.enums import Ability
 from smartqueue.business.models import Branch, Service
 from smartqueue.business.policies import access_branch, lock_settings
+from smartqueue.common.clock import service_date
 from smartqueue.common.db import operation
 from smartqueue.common.errors import FieldError, InvalidInput, Text
 from smartqueue.queues import policies
@@ -138,6 +139,35 @@ def retire_queue(*, actor: Actor, queue_id: UUID, now: datetime) -> None:
         raise PeopleWaiting(waiting_count=queue.waiting_count)
     queue.retired_at = now
     queue.save(update_fields=["retired_at"])
+
+
+@operation
+def stop_tickets(*, actor: Actor, queue_id: UUID, now: datetime) -> Queue:
+    """
+    Give no more tickets for a queue today; who waits is served, and who has an appointment comes.
+
+    :raises NotFound: unknown, or not the actor's to serve
+    """
+    queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
+    return _stop_tickets(queue, service_date(now, queue.branch.timezone))
+
+
+@operation
+def give_tickets(*, actor: Actor, queue_id: UUID) -> Queue:
+    """
+    Give tickets for a queue again.
+
+    :raises NotFound: unknown, or not the actor's to serve
+    """
+    queue = policies.access_queue(actor, queue_id, Ability.SERVE, lock=True)
+    return _stop_tickets(queue, None)
+
+
+def _stop_tickets(queue: Queue, on: date | None) -> Queue:
+    if queue.tickets_stopped_on != on:
+        queue.tickets_stopped_on = on
+        queue.save(update_fields=["tickets_stopped_on"])
+    return queue
 
 
 def _known_settings(settings: dict[str, Any]) -> dict[str, Any]:

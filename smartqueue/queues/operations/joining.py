@@ -279,6 +279,8 @@ def _check_joinable(queue: Queue, now: datetime) -> None:
             _("Tickets are given from %(time)s.") % {"time": f"{queue.tickets_from:%H:%M}"},
             tickets_from=f"{queue.tickets_from:%H:%M}",
         )
+    if queue.tickets_stopped_on == queue.number_date:
+        raise QueueFull(_("Who waits is still served. Come back tomorrow."))
     if queue.daily_quota is not None and queue.last_sequence >= queue.daily_quota:
         raise QueueFull(_("All tickets of the day are given. Come back tomorrow."))
     if queue.max_waiting is not None and queue.waiting_count >= queue.max_waiting:

@@ -1,5 +1,6 @@
 """What staff have told to a whole line, and when managers hear of its length."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,8 @@ from smartqueue.notifications import operations as notifications
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.errors import BudgetSpent
 from smartqueue.notifications.models import Batch
-from smartqueue.notifications.operations import BatchRecipient, budgets, by_hand
+from smartqueue.notifications.operations import BatchRecipient, budgets, by_hand, wording
+from smartqueue.notifications.segments import Length, measure
 from smartqueue.outbox import operations as outbox
 from smartqueue.queues import events, policies
 from smartqueue.queues.enums import TicketState
@@ -64,6 +66,40 @@ def write_to_waiting(*, actor: Actor, queue_id: UUID, text: str, now: datetime) 
         now=now,
         created_by=actor,
         expires_at=now + LIFE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LinePreview:
+    """
+    A text to a whole line before it is sent: to how many `people`, how long it is, what all of it
+    will cost at the cheapest provider, and what is left of the month's budget (None without one).
+    In minor units.
+    """
+
+    people: int
+    length: Length
+    cost_minor: int
+    left_minor: int | None
+
+
+@operation
+def preview_to_waiting(*, actor: Actor, queue_id: UUID, text: str, now: datetime) -> LinePreview:
+    """
+    Say what a text to everybody who waits in a queue would cost; sends nothing.
+
+    :raises NotFound: unknown, or not managed by the actor
+    :raises InvalidInput: there is no text
+    :raises TextTooLong: more than four segments
+    """
+    queue = policies.access_queue(actor, queue_id, Ability.MANAGE)
+    by_hand.check_text(text)
+    people, length = count_textable(queue), measure(text)
+    return LinePreview(
+        people=people,
+        length=length,
+        cost_minor=people * length.segments * wording.price_minor(),
+        left_minor=budgets.left_of(queue.organization_id, now),
     )
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Language
 from smartqueue.common.money import Money
+from smartqueue.notifications import reasons
 from smartqueue.queues.enums import QueueState
 from smartqueue.support import policies
 from smartqueue.web import wording
@@ -56,8 +57,9 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.simple_tag
 def message_reason(code: str) -> str:
-    """Say why a message did not go or arrive."""
-    return wording.message_reason(code)
+    """Say why a message did not go or arrive; a provider's own words keep their direction."""
+    said = reasons.reason_of(code)
+    return said if said != code else format_html('<bdi dir="ltr">{}</bdi>', code)
 
 
 @register.simple_tag

@@ -7,8 +7,9 @@ from django.test import Client
 
 from smartqueue.accounts.enums import Role
 from smartqueue.common import clock
+from smartqueue.notifications.models import Batch
 from smartqueue.queues import operations
-from smartqueue.queues.models import Queue
+from smartqueue.queues.models import LongLine, Queue
 from smartqueue.queues.tests import factories
 from smartqueue.queues.tokens import token_of
 from smartqueue.web.tests.conftest import sign_in
@@ -133,3 +134,70 @@ def test_the_part_asks_the_database_as_often_for_any_number_of_counters(
     client.get(f"/manage/branches/{place.branch.pk}/part/")
     with django_assert_max_num_queries(10):  # type: ignore[operator]
         client.get(f"/manage/branches/{place.branch.pk}/part/")
+
+
+def test_a_long_line_comes_with_what_helps(client: Client, place: factories.Place) -> None:
+    factories.sit_down(place)
+    factories.join(place)
+    path = f"/manage/branches/{place.branch.pk}/"
+    sign_in(client, place.owner)
+    assert 'data-testid="help"' not in client.get(path).content.decode()
+    asked = client.get(f"{path}?queue={place.queue.pk}").content.decode()
+    assert 'id="long-line"' in asked
+    assert asked.count('data-testid="open-seat"') == 1
+    assert f"?branch={place.branch.pk}&amp;counter={place.counters[1].pk}" in asked
+    assert 'data-testid="hint"' in asked
+
+    told = client.post(f"/manage/queues/{place.queue.pk}/long-line/", {"people": "1"})
+    assert told.headers["Location"] == f"{path}?queue={place.queue.pk}#long-line"
+    operations.watch_long_lines(now=factories.NOW)
+    assert 'data-testid="help"' in client.get(f"{path}part/").content.decode()
+    wrong = client.post(f"/manage/queues/{place.queue.pk}/long-line/", {"people": "x"})
+    assert wrong.status_code == 400
+    client.post(f"/manage/queues/{place.queue.pk}/long-line/", {"people": ""})
+    assert not LongLine.objects.with_scopes_disabled().filter(queue=place.queue).exists()
+
+    client.post(_action(place, "stop-tickets"), {"focus": str(place.queue.pk)})
+    stopped = client.get(path).content.decode()
+    assert 'data-testid="tickets-stopped"' in stopped
+    client.post(_action(place, "give-tickets"))
+    assert _queue(place).tickets_stopped_on is None
+
+    sign_in(client, place.agent)
+    assert 'data-testid="help"' not in client.get(f"{path}?queue={place.queue.pk}").content.decode()
+    assert client.post(f"/manage/queues/{place.queue.pk}/long-line/").status_code == 404
+
+
+def test_the_page_asks_as_often_for_any_number_of_long_lines(
+    client: Client, place: factories.Place, django_assert_max_num_queries: object
+) -> None:
+    sign_in(client, place.owner)
+    path = f"/manage/branches/{place.branch.pk}/part/"
+    for number in range(3):
+        queue = place.queue if not number else factories.make_queue(place, "BCD"[number])
+        operations.set_long_line(actor=place.owner, queue_id=queue.pk, people=1)
+        factories.join(place, queue_id=queue.pk)
+        operations.watch_long_lines(now=factories.NOW)
+        client.get(path)
+        with django_assert_max_num_queries(12):  # type: ignore[operator]
+            page = client.get(path)
+        assert page.content.decode().count('data-testid="help"') == number + 1
+
+
+def test_a_text_to_the_line_is_looked_at_before_it_is_sent(
+    client: Client, place: factories.Place
+) -> None:
+    factories.join(place, phone="+221775550199")
+    path = f"/manage/queues/{place.queue.pk}/message/"
+    sign_in(client, place.owner)
+    looked = client.post(path, {"text": "Bonjour\r\nà tous"}).content.decode()
+    assert 'data-testid="segments">1 ' in looked
+    assert 'data-testid="cost"' in looked
+    assert 'name="send"' in looked
+    # Other words than those looked at are shown first.
+    other = client.post(path, {"text": "Au revoir", "looked": "Bonjour", "send": "1"})
+    assert 'data-testid="preview"' in other.content.decode()
+    assert not Batch.objects.with_scopes_disabled().exists()
+    sent = client.post(path, {"text": "Au revoir", "looked": "Au revoir", "send": "1"})
+    assert sent.status_code == 302
+    assert Batch.objects.with_scopes_disabled().get().total == 1

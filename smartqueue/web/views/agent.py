@@ -97,7 +97,7 @@ def _choice(request: HttpRequest, problem: Problem | None = None) -> HttpRespons
         "branch": branch,
         "counters": queries.list_counters(branch.pk),
         "queues": branch.live_queues,  # type: ignore[attr-defined]  # prefetched
-        "chosen_counter": request.POST.get("counter", ""),
+        "chosen_counter": request.POST.get("counter") or request.GET.get("counter", ""),
         "chosen_queues": request.POST.getlist("queues"),
         "problem": failure(problem) if problem else None,
     }

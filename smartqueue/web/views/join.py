@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from smartqueue.accounts import identifiers
 from smartqueue.business.enums import Switch
+from smartqueue.common.clock import service_date
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
@@ -166,6 +167,7 @@ def _form(
         "needs_account": needs_account,
         "queue": queue,
         "status": status,
+        "is_stopped": queue.tickets_stopped_on == service_date(now, queue.branch.timezone),
         "why": queue_queries.wait_on_joining(queue, now_of(request))["why"]["text"],
         "typed": typed,
         "priorities": [p for p in queue.priorities.all() if p.is_declarable],

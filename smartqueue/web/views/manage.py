@@ -15,21 +15,37 @@ from smartqueue.audit.policies import READERS
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Branch
 from smartqueue.business.policies import access_branch, can
+from smartqueue.common.clock import service_date
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
 from smartqueue.queues import operations
 from smartqueue.queues import queries as queue_queries
 from smartqueue.queues.enums import SessionState
 from smartqueue.queues.policies import access_queue, access_ticket
 from smartqueue.web import queries
-from smartqueue.web.views.kit import actor_of, failure, is_htmx, now_of, page, signed_in
+from smartqueue.web.views.kit import (
+    actor_of,
+    failure,
+    is_htmx,
+    now_of,
+    page,
+    signed_in,
+    uuid_or_none,
+)
 
 MAX_REASON = 200
+MAX_DIGITS = 7
 
 ACTIONS: Final[dict[str, Callable[..., Any]]] = {
     "open": operations.open_queue,
     "pause": operations.pause_queue,
     "close": operations.close_queue,
     "outage": operations.close_for_outage,
+    "stop-tickets": lambda *, actor, queue_id, now, **_reason: operations.stop_tickets(
+        actor=actor, queue_id=queue_id, now=now
+    ),
+    "give-tickets": lambda *, actor, queue_id, **_rest: operations.give_tickets(
+        actor=actor, queue_id=queue_id
+    ),
 }
 
 
@@ -66,11 +82,17 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
     counters = queries.list_counters(found.pk)
     may_act = can(actor, found.organization_id, Ability.SERVE, found.pk)
     is_manager = can(actor, found.organization_id, Ability.MANAGE, found.pk)
+    focus = _focus(request)
+    statuses = queue_queries.statuses_of(queues, now, inside=True)
+    helps = queries.helps_of(queues, counters, focus, now) if is_manager else {}
     return {
         "branch": found,
-        "queues": list(
-            zip(queues, queue_queries.statuses_of(queues, now, inside=True), strict=True)
-        ),
+        "queues": [
+            (queue, status, helps.get(queue.pk))
+            for queue, status in zip(queues, statuses, strict=True)
+        ],
+        "focus": focus,
+        "today": service_date(now, found.timezone),
         "counters": counters,
         "counters_open": sum(line.state == SessionState.OPEN for line in counters),
         "line": queries.line_of(queues),
@@ -82,6 +104,17 @@ def _context(request: HttpRequest, found: Branch, problem: Problem | None = None
         "manages_people": _manages_people(actor, found),
         "problem": failure(problem) if problem else None,
     }
+
+
+def _focus(request: HttpRequest) -> UUID | None:
+    """Return the queue of which the page tells more."""
+    return uuid_or_none(request.POST.get("focus") or request.GET.get("queue"))
+
+
+def _address(branch_id: UUID, focus: UUID | None) -> str:
+    """Return where a branch is managed, with one of its queues told of at length."""
+    path = reverse("web:manage-branch", args=[branch_id])
+    return f"{path}?queue={focus}#long-line" if focus else path
 
 
 def _manages_people(actor: Actor, found: Branch) -> bool:
@@ -120,7 +153,7 @@ def use_return(request: HttpRequest, branch_id: UUID, ticket_id: UUID) -> HttpRe
 def queue_action(
     request: HttpRequest, branch_id: UUID, queue_id: UUID, action: str
 ) -> HttpResponse:
-    """Open, pause or close a queue, with a reason that people read."""
+    """Open, pause or close a queue, with a reason that people read; stop giving tickets, or go on."""
     act = ACTIONS.get(action)
     if act is None:
         raise NotFound
@@ -142,7 +175,29 @@ def queue_action(
 
 def _acted(request: HttpRequest, found: Branch, problem: Problem | None) -> HttpResponse:
     if not is_htmx(request) and problem is None:
-        return HttpResponseRedirect(reverse("web:manage-branch", args=[found.pk]))
+        return HttpResponseRedirect(_address(found.pk, _focus(request)))
     template = "manage_part.html" if is_htmx(request) else "manage_branch.html"
     status = problem.status if problem else 200
     return page(request, template, _context(request, found, problem), status)
+
+
+@signed_in
+@require_POST
+def long_line(request: HttpRequest, queue_id: UUID) -> HttpResponse:
+    """Say from how many waiting people on managers are told of a queue; nothing for never."""
+    actor = actor_of(request)
+    queue = access_queue(actor, queue_id, Ability.MANAGE)
+    typed = request.POST.get("people", "").strip()
+    try:
+        if typed and not (typed.isdecimal() and len(typed) < MAX_DIGITS):
+            raise InvalidInput.on("people", _("Give a number of people, or nothing."))
+        people = int(typed) if typed else None
+        operations.set_long_line(actor=actor, queue_id=queue_id, people=people)
+    except NotFound:
+        raise
+    except Problem as problem:
+        found = access_branch(actor, queue.branch_id, Ability.VIEW)
+        return page(
+            request, "manage_branch.html", _context(request, found, problem), problem.status
+        )
+    return HttpResponseRedirect(_address(queue.branch_id, queue_id))

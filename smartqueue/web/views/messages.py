@@ -14,22 +14,71 @@ from smartqueue.accounts.enums import Language
 from smartqueue.business import policies as business_policies
 from smartqueue.business.enums import Ability
 from smartqueue.common import tenancy
-from smartqueue.common.errors import NotFound, Problem
+from smartqueue.common.errors import InvalidInput, NotFound, Problem
+from smartqueue.common.money import Money
 from smartqueue.notifications import operations, policies, queries, texts
 from smartqueue.notifications.enums import Channel, MessageState
-from smartqueue.notifications.operations import wording
+from smartqueue.notifications.models import SmsAccount
+from smartqueue.notifications.operations import budgets, wording
 from smartqueue.queues import operations as queue_operations
 from smartqueue.queues.policies import access_queue
 from smartqueue.web.views.kit import actor_of, failure, language_of, now_of, page, signed_in
 
 A_PAGE: Final = 25
+MOST_DIGITS: Final = 9
+BUDGET_FIELDS: Final = ("monthly_budget_minor", "alert_percent", "sender_name")
 
 
 @signed_in
 @require_safe
 def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
     """List the messages that left in an organization's name, newest first, and how providers do."""
-    context = _frame(request, organization_id)
+    return _log(request, _frame(request, organization_id), organization_id)
+
+
+@signed_in
+@require_POST
+def budget(request: HttpRequest, organization_id: UUID) -> HttpResponse:
+    """Say what the text messages of a month may cost, and under which name they come."""
+    typed = {name: request.POST.get(name, "").strip() for name in BUDGET_FIELDS}
+    most, percent = (typed[name] for name in BUDGET_FIELDS[:2])
+    try:
+        operations.set_sms_account(
+            actor=actor_of(request),
+            organization_id=organization_id,
+            sender_name=typed["sender_name"],
+            monthly_budget_minor=_whole("monthly_budget_minor", most) if most else None,
+            alert_percent=_whole("alert_percent", percent),
+            now=now_of(request),
+        )
+    except NotFound:
+        raise
+    except Problem as problem:
+        context = _frame(request, organization_id)
+        context |= {"typed": typed, "problem": failure(problem)}
+        return _log(request, context, organization_id, problem.status)
+    messages.success(request, _("Saved. It counts from now on."))
+    return HttpResponseRedirect(reverse("web:manage-messages", args=[organization_id]) + "#budget")
+
+
+def _whole(field: str, text: str) -> int:
+    if not (text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise InvalidInput.on(field, _("Give a whole number."))
+    return int(text)
+
+
+def _log(
+    request: HttpRequest, context: dict[str, Any], organization_id: UUID, status: int = 200
+) -> HttpResponse:
+    now = now_of(request)
+    account = budgets.account_of(organization_id) or SmsAccount()
+    spend = budgets.spend_of(organization_id, budgets.month_of(now))
+    most = account.monthly_budget_minor
+    shown = {
+        "monthly_budget_minor": "" if most is None else most,
+        "alert_percent": account.alert_percent,
+        "sender_name": account.sender_name,
+    }
     rows = queries.messages_of([organization_id])
     state, channel = request.GET.get("state", ""), request.GET.get("channel", "")
     if state in MessageState.values:
@@ -48,7 +97,11 @@ def log(request: HttpRequest, organization_id: UUID) -> HttpResponse:
             "states": MessageState.choices,
             "channels": Channel.choices,
             "providers": queries.list_sms_providers([organization_id]),
+            "spent": _amount(spend.spent_minor if spend else 0, request),
+            "left": _amount(budgets.left_of(organization_id, now), request),
+            "typed": context.get("typed", shown),
         },
+        status,
     )
 
 
@@ -201,31 +254,51 @@ def restore(request: HttpRequest, organization_id: UUID, code: str, channel: str
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_line(request: HttpRequest, queue_id: UUID) -> HttpResponse:
-    """Write to everybody who waits in a queue."""
+    """Write to everybody who waits in a queue, once length and cost of these very words were shown."""
     queue = access_queue(actor_of(request), queue_id, Ability.MANAGE)
-    text = request.POST.get("text", "")
+    # As browsers send it, each line ends in two letters that would be paid for.
+    text = request.POST.get("text", "").replace("\r\n", "\n")
+    was_shown = text == request.POST.get("looked", "").replace("\r\n", "\n")
+    asked: dict[str, Any] = {
+        "actor": actor_of(request),
+        "queue_id": queue_id,
+        "text": text,
+        "now": now_of(request),
+    }
     problem: Problem | None = None
+    preview: queue_operations.LinePreview | None = None
     if request.method == "POST":
         try:
-            batch = queue_operations.write_to_waiting(
-                actor=actor_of(request), queue_id=queue_id, text=text, now=now_of(request)
-            )
+            if "send" in request.POST and was_shown:
+                batch = queue_operations.write_to_waiting(**asked)
+                messages.success(
+                    request, _("On its way. Number of people: %(n)s") % {"n": batch.total}
+                )
+                return HttpResponseRedirect(reverse("web:manage-branch", args=[queue.branch_id]))
+            preview = queue_operations.preview_to_waiting(**asked)
         except NotFound:
             raise
         except Problem as refused:
             problem = refused
-        else:
-            messages.success(request, _("On its way. Number of people: %(n)s") % {"n": batch.total})
-            return HttpResponseRedirect(reverse("web:manage-branch", args=[queue.branch_id]))
     with tenancy.organizations([queue.organization_id]):
         people = queue_operations.count_textable(queue)
     context = {
         "queue": queue,
         "text": text,
         "people": people,
+        "preview": preview,
+        "cost": _amount(preview.cost_minor, request) if preview else "",
+        "left": _amount(preview.left_minor, request) if preview else "",
+        "is_over": preview is not None
+        and preview.left_minor is not None
+        and preview.cost_minor > preview.left_minor,
         "problem": failure(problem) if problem else None,
     }
     return page(request, "message_line.html", context, problem.status if problem else 200)
+
+
+def _amount(minor: int | None, request: HttpRequest) -> str:
+    return "" if minor is None else Money(minor, "XOF").display(language_of(request))
 
 
 def _frame(request: HttpRequest, organization_id: UUID) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from smartqueue.business import operations, policies, queries
 from smartqueue.business.enums import Ability
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
+from smartqueue.notifications.queries import list_sms_providers
 from smartqueue.web.queries import list_organizations_named
 from smartqueue.web.views.kit import (
     actor_of,
@@ -87,6 +88,7 @@ def _staff(request: HttpRequest, problem: Problem | None = None) -> HttpResponse
         "typed": request.POST if problem else {"minutes": "60"},
         "page": pages.get_page(request.GET.get("page")),
         "now": now_of(request),
+        "providers": list_sms_providers(),
         "problem": failure(problem) if problem else None,
     }
     return page(request, "support_staff.html", context, problem.status if problem else 200)

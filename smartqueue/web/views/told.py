@@ -9,13 +9,25 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from smartqueue.accounts.actor import Actor
+from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.common.errors import InvalidInput, Problem
 from smartqueue.notifications import operations, queries
 from smartqueue.notifications.enums import Channel, Group
 from smartqueue.web.views.kit import actor_of, failure, page, signed_in
 
 CHANNELS: Final = (Channel.PUSH, Channel.WEB_PUSH, Channel.SMS, Channel.EMAIL)
-GROUPS: Final[tuple[Group, ...]] = tuple(group for group in Group if group != Group.SECURITY)
+
+
+def _choices(actor: Actor) -> dict[Group, list[Channel]]:
+    """Return what a person may do without, with the channels it comes by."""
+    manages = any(held.role in ROLES_WITH[Ability.MANAGE] for held in actor.memberships)
+    found = {
+        group: [channel for channel in CHANNELS if queries.may_be_off(group, channel)]
+        for group in Group
+        if manages or group != Group.DIGEST
+    }
+    return {group: channels for group, channels in found.items() if channels}
 
 
 @signed_in
@@ -27,8 +39,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     wanted = {
         (group, channel): f"{group}:{channel}" in request.POST.getlist("on")
-        for group in GROUPS
-        for channel in CHANNELS
+        for group, channels in _choices(actor).items()
+        for channel in channels
     }
     try:
         quiet = _quiet(request) if "quiet" in request.POST else None
@@ -51,17 +63,18 @@ def _quiet(request: HttpRequest) -> operations.Quiet:
 
 
 def _page(request: HttpRequest, problem: Problem | None = None) -> HttpResponse:
-    wishes = queries.wishes_of(actor_of(request).require_user())
+    actor = actor_of(request)
+    wishes = queries.wishes_of(actor.require_user())
     context = {
         "rows": [
             (
                 group.label,
                 [
                     (f"{group}:{channel}", channel.label, (group, channel) not in wishes.off)
-                    for channel in CHANNELS
+                    for channel in channels
                 ],
             )
-            for group in GROUPS
+            for group, channels in _choices(actor).items()
         ],
         "quiet": wishes.quiet,
         "problem": failure(problem) if problem else None,

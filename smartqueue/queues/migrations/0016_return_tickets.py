@@ -7,7 +7,7 @@ from smartqueue.common.walls import RaiseWalls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("queues", "0013_watched"),
+        ("queues", "0015_tickets_stopped"),
     ]
 
     operations = [
