@@ -56,7 +56,9 @@ def place_with_people() -> Place:
     return place
 
 
-def test_staff_write_to_who_booked_or_waits(entrance: Clock, django_assert_num_queries: Any) -> None:  # noqa: F811
+def test_staff_write_to_who_booked_or_waits(
+    entrance: Clock, django_assert_num_queries: Any
+) -> None:  # noqa: F811
     place = place_with_people()
     owner = Api(place.owner)
     told = {"organization": str(place.organization.pk), "text": "Fermé demain"}
@@ -75,7 +77,5 @@ def test_staff_write_to_who_booked_or_waits(entrance: Clock, django_assert_num_q
 
     people = frozenset(Addressee(phone(number)) for number in (0, 2, 7))
     with django_assert_num_queries(2):
-        found = ports.own_people(
-            organization_id=place.organization.pk, people=people, now=NOW
-        )
+        found = ports.own_people(organization_id=place.organization.pk, people=people, now=NOW)
     assert {one.address for one in found} == {phone(0), phone(2)}

@@ -88,7 +88,8 @@ def _staff(request: HttpRequest, problem: Problem | None = None) -> HttpResponse
         "typed": request.POST if problem else {"minutes": "60"},
         "page": pages.get_page(request.GET.get("page")),
         "now": now_of(request),
-        "providers": list_sms_providers(),
+        "providers": list_sms_providers(None),
+        "with_balances": True,
         "problem": failure(problem) if problem else None,
     }
     return page(request, "support_staff.html", context, problem.status if problem else 200)
