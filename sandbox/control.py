@@ -307,7 +307,9 @@ class Control:
     async def _call(self, request: Request) -> Response:
         given = await _given(request)
         message, sent = await self._actions.call(
-            request.path_params["number"], provider=_text(given, "provider", USUAL)
+            request.path_params["number"],
+            to=_text(given, "to", ""),
+            provider=_text(given, "provider", USUAL),
         )
         return JSONResponse({"message": message.as_json(), "sent": sent.as_json()})
 

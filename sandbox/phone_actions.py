@@ -29,7 +29,8 @@ class PhoneActions:
 
     def provider_for(self, phone: str) -> TextProvider:
         """Return the provider whose text came last to a phone: answers go back the same way."""
-        for message in reversed(self._world.store.phone(phone).messages):
+        known = self._world.store.phones.get(phone)
+        for message in reversed(known.messages if known else ()):
             if message.to_phone and message.provider in self._world.text_providers:
                 return self._world.text_providers[message.provider]
         return self._world.text_providers[USUAL]
@@ -54,24 +55,24 @@ class PhoneActions:
         _note(message, sent)
         return message, sent
 
-    async def call(self, phone: str, *, provider: str = USUAL) -> tuple[Message, Sent]:
+    async def call(
+        self, phone: str, *, to: str = "", provider: str = USUAL
+    ) -> tuple[Message, Sent]:
         """
-        Ring the number for missed calls and hang up.
+        Ring a number and hang up; without one, the number that the provider has for missed calls.
 
         :raises BadRule: no phone number, or the provider takes no calls
         """
         phone = _number(phone)
-        settings = self._world.settings
-        if provider == self._twilio.name:
-            number = settings.twilio_number
-            message = self._keep(provider, "call", phone, number, "Called")
-            sent = await self._twilio.send_call(phone=phone, to=number)
-        elif provider == self._africas_talking.name:
-            number = settings.africas_talking_number
-            message = self._keep(provider, "call", phone, number, "Called")
-            sent = await self._africas_talking.send_call(phone=phone, to=number)
-        else:
+        callers: dict[str, Twilio | AfricasTalking] = {
+            one.name: one for one in (self._twilio, self._africas_talking)
+        }
+        by = callers.get(provider)
+        if by is None:
             raise BadRule("provider: africas_talking or twilio")
+        number = _number(to) if to.strip() else by.called_number
+        message = self._keep(provider, "call", phone, number, "Called")
+        sent = await by.send_call(phone=phone, to=number)
         _note(message, sent)
         if sent.is_ok:
             message.text = "Missed call" if is_rejected(sent.answer) else "Call answered: not free"

@@ -11,7 +11,7 @@ _NETWORKS: Final = {"70": "60803", "71": "60801", "76": "60802", "77": "60801", 
 def normalised(number: str) -> str:
     """Return a number as +E.164 where it can be read as one, else as it was given."""
     plain = re.sub(r"[\s().-]", "", number.removeprefix("tel:"))
-    if re.fullmatch(r"7\d{8}", plain):
+    if re.fullmatch(r"[37]\d{8}", plain):
         return f"+221{plain}"
     if re.fullmatch(r"00[1-9]\d{6,14}", plain):
         return f"+{plain[2:]}"

@@ -27,7 +27,8 @@ CALLBACKS: Final[Mapping[str, str]] = {
 class Settings:
     """
     Where the sandbox listens, whom it calls back, and the pretend accounts. Delays are seconds; a port
-    of 0 takes a free one. `orange_per_second` of 0 means no limit.
+    of 0 takes a free one. `orange_per_second` of 0 means no limit. `texts` are messages that the product
+    understands, which the page of a phone offers to send.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,7 @@ class Settings:
     africas_talking_number: str = "+221338000000"
     short_code: str = "24500"
     ussd_code: str = "*245#"
+    texts: tuple[str, ...] = ()
     fcm_project: str = "sandbox-project"
     fcm_account_file: Path | None = None
     smpp_accounts: Mapping[str, str] = field(
@@ -77,6 +79,11 @@ def _pairs(text: str) -> dict[str, str]:
     return found
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    """Read `MAIRIE A,PLACE`."""
+    return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+
+
 # Names of settings whose environment variable is SANDBOX_ and the name in capitals, with how to read them.
 _FROM_ENVIRONMENT: Final = {
     **dict.fromkeys(("host", "public_url", "callback_base"), str),
@@ -89,6 +96,7 @@ _FROM_ENVIRONMENT: Final = {
     **dict.fromkeys(("short_code", "ussd_code", "fcm_project"), str),
     **dict.fromkeys(("port", "smpp_port", "smtp_port", "orange_per_second"), int),
     **dict.fromkeys(("receipt_delay", "callback_retry_delay", "smpp_enquire_seconds"), float),
+    "texts": _listed,
     "fcm_account_file": Path,
     "smpp_accounts": _pairs,
 }

@@ -127,7 +127,6 @@ class Pages:
 
     def _phone_page(self, number: str, problem: str = "", status: int = 200) -> Response:
         phone = self._world.store.phones.get(number)
-        chosen = self._actions.provider_for(number) if phone else None
         return self._render(
             "phone.html",
             status=status,
@@ -135,7 +134,7 @@ class Pages:
             messages=list(phone.messages) if phone else [],
             menu=phone.ussd if phone else None,
             providers=list(self._world.text_providers.values()),
-            chosen=chosen.name if chosen else "africas_talking",
+            by=self._actions.provider_for(number),
             problem=problem,
         )
 
@@ -160,7 +159,7 @@ class Pages:
                 provider=form.get("provider", ""),
             )
         elif action == "call":
-            await self._actions.call(number, provider=form.get("provider", "africas_talking"))
+            await self._actions.call(number, to=form.get("to", ""))
         elif action == "dial":
             await self._actions.dial(number, form.get("code", ""))
         elif action == "key-in":

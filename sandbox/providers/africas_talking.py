@@ -61,6 +61,7 @@ class AfricasTalking:
     def __init__(self, world: World) -> None:
         self._world = world
         self.number = world.settings.short_code
+        self.called_number = world.settings.africas_talking_number
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -89,7 +89,7 @@ class Twilio:
     def __init__(self, world: World) -> None:
         self._world = world
         self._account = world.settings.twilio_account
-        self.number = world.settings.twilio_number
+        self.number = self.called_number = world.settings.twilio_number
         self.opted_out: set[str] = set()
 
     def routes(self) -> list[BaseRoute]:

@@ -5,6 +5,7 @@ import httpx2
 import pytest
 
 from sandbox.server import Sandbox
+from sandbox.settings import read
 from sandbox.tests.conftest import Control, Product
 
 PHONE = "+221771234567"
@@ -65,7 +66,23 @@ def test_a_menu_is_dialled_answered_and_closed(http: httpx2.Client, product: Pro
 def test_a_missed_call_is_noted(http: httpx2.Client, product: Product) -> None:
     product.answer = lambda told: (200, "<Response><Reject/></Response>")
 
-    assert "Missed call" in post(http, "call", provider="africas_talking").text
+    assert "Missed call" in post(http, "call", to="33 961 00 01").text
+    assert product.told[0].form["destinationNumber"] == "+221339610001"
+    assert "is no phone number" in post(http, "call", to="nobody").text
+
+
+def test_a_phone_offers_what_the_product_understands(
+    http: httpx2.Client, product: Product, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = read([], {"SANDBOX_TEXTS": "MAIRIE A, PLACE,"})
+    assert given.texts == ("MAIRIE A", "PLACE")
+    monkeypatch.setattr(sandbox.world, "settings", given)
+
+    assert 'name="text" value="MAIRIE A"' in http.get(PAGE).text
+    post(http, "sms", text="MAIRIE A")
+    assert product.told[0].form["text"] == "MAIRIE A"
+    for way in ("24500", "*245#", "+221 33 800 00 00"):
+        assert way in http.get("/").text
 
 
 def test_a_product_that_does_not_answer_shows_on_the_phone(

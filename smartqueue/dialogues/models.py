@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from phonenumber_field.phonenumber import to_python
 
 from smartqueue.common.models import IdModel, TenantModel
 
@@ -39,6 +40,12 @@ class BranchLine(TenantModel):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def missed_call_shown(self) -> str:
+        """The number as people read and dial it, from abroad as well: +221 33 800 00 00."""
+        number = to_python(self.missed_call_number)
+        return number.as_international if number else ""
 
 
 class Conversation(IdModel):

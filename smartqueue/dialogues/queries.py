@@ -16,7 +16,7 @@ from smartqueue.common.crypto import keyed_digest
 from smartqueue.dialogues import words
 from smartqueue.dialogues.models import BranchLine
 from smartqueue.queues import queries as queue_queries
-from smartqueue.queues.enums import ACTIVE, QueueState
+from smartqueue.queues.enums import ACTIVE, QueueState, TicketState
 from smartqueue.queues.models import Queue, Ticket
 
 MOST_TICKETS: Final = 5
@@ -112,6 +112,14 @@ def tickets_of(phone: str) -> list[Ticket]:
     )
     joined = rows.select_related("queue", "queue__branch", "branch", "counter")
     return list(joined.order_by("joined_at", "pk")[:MOST_TICKETS])
+
+
+def is_anybody_behind(ticket: Ticket) -> bool:
+    """Whether somebody waits behind a ticket that waits; one that does not is left to the operation."""
+    line: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled().filter(
+        queue=ticket.queue_id, state=TicketState.WAITING, order_key__gt=ticket.order_key
+    )
+    return ticket.state != TicketState.WAITING or line.exists()
 
 
 def appointments_of(phone: str, now: datetime) -> list[Appointment]:

@@ -18,6 +18,7 @@ from django.utils import translation
 from smartqueue.common.errors import Problem
 from smartqueue.notifications import gsm
 from smartqueue.notifications.segments import measure
+from smartqueue.notifications.texts import clean
 
 CATALOG: Final = Path(__file__).parent / "catalog"
 FALLBACK: Final = "fr"
@@ -69,8 +70,8 @@ class Whole(str):
 
 
 def cut(text: str, most: int = NAME_LETTERS) -> str:
-    """Return the text on one line, at most so many letters of it."""
-    line = " ".join(text.split())
+    """Return the text on one line, at most so many letters of it, without what is not seen."""
+    line = " ".join(clean(text).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}."
 
 
@@ -84,11 +85,21 @@ def refusal(language: str, problem: Problem) -> str:
 
 
 def fitted(text: str, *, ussd: bool = False) -> str:
-    """Return a text in the letters of phones, cut to two messages or to one screen."""
+    """
+    Return a text in the letters of phones, cut to two messages or to one screen; a screen loses the
+    ends of its longest lines, so that its choices stay.
+    """
     written = text if _is_arabic(text) else _plain(text)
-    while written and not _fits(written, ussd=ussd):
-        written = written[:-1]
+    while not _fits(written, ussd=ussd):
+        written = _with_longest_line_cut(written) if ussd else written[:-1]
     return written
+
+
+def _with_longest_line_cut(text: str) -> str:
+    lines = text.split("\n")
+    longest = max(range(len(lines)), key=lambda number: len(lines[number]))
+    lines[longest] = lines[longest][:-1]
+    return "\n".join(lines)
 
 
 def _fits(text: str, *, ussd: bool) -> bool:
@@ -115,6 +126,8 @@ _SIGNS: Final = {
     "…": "...",
     "œ": "oe",
     "Œ": "OE",
+    "ŋ": "ng",
+    "Ŋ": "NG",
 } | {
     "“": '"',
     "”": '"',
@@ -131,7 +144,7 @@ def _letter(letter: str) -> str:
     if letter in _SIGNS:
         return _SIGNS[letter]
     bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if c in gsm.BASIC)
-    return bare or ("" if unicodedata.category(letter)[0] in "CM" else "?")
+    return bare or ("" if unicodedata.category(letter)[0] in "CMS" else "?")
 
 
 def told_in(language: str) -> str:

@@ -30,6 +30,9 @@ LONGEST: Final[Mapping[Channel, int]] = {
     Channel.EMAIL: 120,
 }
 """How long a value may be in a message, in UTF-16 units; a link is never cut."""
+SHORT: Final = frozenset({Channel.SMS, Channel.PUSH, Channel.WEB_PUSH})
+SHORTENED: Final = 60
+"""The same on `SHORT` channels where no organization has words of its own; by e-mail nothing is cut then."""
 
 # Controls but the line feed; marks, overrides and isolates of direction; invisible letters.
 _UNWANTED: Final = re.compile(
@@ -192,11 +195,14 @@ def _shaped(
 def _value(value: str, text: Text, language: str, channel: Channel) -> str:
     value = clean(value)
     is_link = value.startswith(("https://", "http://"))
-    if text.variables and not is_link:
+    if not is_link:
         value = _one_line(value)
         if channel == Channel.SMS and language != "ar":
             value = _narrowed(value)
-        value = _cut(value, LONGEST.get(channel, 200))
+        if text.variables:
+            value = _cut(value, LONGEST.get(channel, 200))
+        elif channel in SHORT:
+            value = _cut(value, SHORTENED)
     if language == "ar" and not is_link and any(letter.isalpha() for letter in value):
         return f"{_FIRST_STRONG}{value}{_POP}"
     return value

@@ -10,6 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils import translation
+
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import ActorKind
 from smartqueue.appointments.models import Appointment
@@ -52,8 +54,15 @@ class Talk:
         return texts.say(self.language, key, **values)
 
     def speak(self, language: str) -> None:
-        """Go on in another language, and remember it."""
+        """Go on in another language, remember it, and have the tickets' messages come in it."""
         self.language = self.conversation.language = language
+        told = texts.told_in(language)
+        own = [ticket for ticket in queries.tickets_of(self.phone) if ticket.customer_id is None]
+        # Each locks its queue.
+        for ticket in sorted(own, key=lambda ticket: ticket.queue_id):
+            queue_operations.update_ticket(
+                actor=holder_of(ticket), ticket_id=ticket.pk, language=told
+            )
 
 
 Work = Callable[[Talk], UssdAnswer]
@@ -194,7 +203,9 @@ def leave(talk: Talk, ticket: Ticket) -> str:
 
 
 def give_time(talk: Talk, ticket: Ticket) -> str:
-    """Let people pass; return what is said of it."""
+    """Let people pass, if anybody waits behind; return what is said of it."""
+    if not queries.is_anybody_behind(ticket):
+        return talk.say("delayed_alone", number=ticket.number, place=place_of(talk, ticket))
     queue_operations.give_more_time(actor=holder_of(ticket), ticket_id=ticket.pk, now=talk.now)
     moved = next(t for t in queries.tickets_of(talk.phone) if t.pk == ticket.pk)
     return talk.say("delayed", number=ticket.number, place=place_of(talk, moved))
@@ -246,12 +257,14 @@ def joined(talk: Talk, queue: Queue, *, key: str) -> str:
 # --- Appointments -------------------------------------------------------------------------------
 
 
-def facts_of(appointment: Appointment) -> dict[str, str]:
+def facts_of(talk: Talk, appointment: Appointment) -> dict[str, str]:
     """Return what is said of an appointment."""
     local = appointment.starts_at.astimezone(ZoneInfo(appointment.branch.timezone))
+    with translation.override(texts.told_in(talk.language)):
+        service = appointment.service.name
     return {
         "at": f"{local:%d/%m %H:%M}",
-        "service": appointment.service.name,
+        "service": service,
         "branch": appointment.branch.name,
         "reference": appointment.reference,
     }

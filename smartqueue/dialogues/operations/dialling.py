@@ -335,7 +335,7 @@ def _to_appointments(talk: Talk) -> Screen:
 
 def _show_appointments(talk: Talk, screen: Screen) -> str:
     found = queries.appointments_of(talk.phone, talk.now)
-    lines = [talk.say("appointment", **_talk.facts_of(one)) for one in found]
+    lines = [talk.say("appointment", **_talk.facts_of(talk, one)) for one in found]
     return f"{_numbered(lines)}\n{talk.say('menu_back')}"
 
 
@@ -353,7 +353,7 @@ def _appointment_at(talk: Talk, screen: Screen) -> Any:
 
 def _appointment_shown(key: str) -> Callable[[Talk, Screen], str]:
     def show(talk: Talk, screen: Screen) -> str:
-        facts = _talk.facts_of(_appointment_at(talk, screen))
+        facts = _talk.facts_of(talk, _appointment_at(talk, screen))
         return talk.say(key, text=texts.Whole(talk.say("appointment", **facts)))
 
     return show

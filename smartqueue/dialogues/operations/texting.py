@@ -149,7 +149,7 @@ def confirm(talk: Talk, appointment: Appointment) -> str:
     appointment_operations.confirm_attendance(
         actor=_talk.guest_of(appointment), appointment_id=appointment.pk, now=talk.now
     )
-    return talk.say("appointment_confirmed", **_talk.facts_of(appointment))
+    return talk.say("appointment_confirmed", **_talk.facts_of(talk, appointment))
 
 
 def cancel(talk: Talk, appointment: Appointment) -> str:
@@ -157,7 +157,7 @@ def cancel(talk: Talk, appointment: Appointment) -> str:
     appointment_operations.cancel_appointment(
         actor=_talk.guest_of(appointment), appointment_id=appointment.pk, now=talk.now
     )
-    return talk.say("appointment_cancelled", **_talk.facts_of(appointment))
+    return talk.say("appointment_cancelled", **_talk.facts_of(talk, appointment))
 
 
 _cancel_appointment = _for_appointment(cancel, "cancel")

@@ -1,5 +1,7 @@
 """Whole visits by text messages alone, by USSD alone, and by a missed call."""
 
+import json
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.notifications.ports import UssdStep
 from smartqueue.notifications.providers.base import InboundText
 from smartqueue.notifications.segments import measure
+from smartqueue.notifications.tests.test_content import STRANGE
 from smartqueue.queues import operations as queues
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests.factories import NOW, Place, make_place, make_queue
@@ -144,6 +147,10 @@ def test_a_whole_visit_by_ussd(phone: Phone, town: Place) -> None:
     assert ticket.channel == "ussd"
     assert "1 Prendre un ticket" in phone.dials()
     assert "2 devant vous" in phone.keys("2")
+    assert phone.keys("1").startswith("END B003: personne derrière vous")
+    Phone().writes("MAIRIE B")
+    phone.dials()
+    phone.keys("2")
     assert phone.keys("1").startswith("END B003: vous laissez passer")
     phone.dials()
     # It takes minutes to forget where somebody was.
@@ -152,6 +159,7 @@ def test_a_whole_visit_by_ussd(phone: Phone, town: Place) -> None:
     assert "1 Prendre un ticket" in phone.dials()
     phone.keys("4")
     assert "1 Take a ticket" in phone.keys("2")
+    assert tickets_of(phone)[0].language == "en"
     phone.dials()
     phone.keys("2")
     assert "Leave the queue B003?" in phone.keys("2")
@@ -241,38 +249,68 @@ def test_a_code_is_one_place_s_and_no_command(town: Place) -> None:
         operations.set_line(actor=other.owner, branch_id=town.branch.pk, code="AUTRE", now=NOW)
 
 
-def test_every_text_fits_with_the_longest_names() -> None:
+def test_every_text_fits_with_the_longest_and_strangest_names() -> None:
     long = "Ç\u2019est l\u2019éloge “œuvré” du Préfet à Ndiébène-Gandiol 😀 " * 3
     names = ["number", "branch", "queue", "service", "at", "counter", "code", "found", "reference"]
-    values: dict[str, object] = dict.fromkeys([*names, "word", "text"], long)
-    values |= {"lines": texts.Whole(long), "place": texts.Whole("12 devant vous, env. 10-20 min.")}
-    extra: dict[str, object] = {"ahead": 1, "wait": "", "low": 1, "high": 2, "waiting": 9}
-    extra |= {"numbers": long, "references": long}
-    for language in texts.languages():
-        for key, text in texts.tables()[language].items():
-            if not isinstance(text, str):
-                continue
-            said = texts.fitted(texts.say(language, key, **values, **extra))
-            assert measure(said).segments <= 2, (language, key)
-            if language != "ar":
-                assert not measure(said).widening, (language, key)
-                plain = texts.say(language, key, **dict.fromkeys([*values, *extra], "A"))
-                assert not measure(plain).widening, (language, key)
+    place = texts.Whole("12 devant vous, env. 10-20 min.")
+    extra: dict[str, object] = {"place": place, "ahead": 1, "wait": "", "low": 1, "high": 2}
+    extra |= {"waiting": 9}
+    choices = re.compile(r"^\d .*", re.MULTILINE)
+    said_by_key = [
+        (language, key, text)
+        for language in texts.languages()
+        for key, text in texts.tables()[language].items()
+        if isinstance(text, str)
+    ]
+    for strange in (long, *STRANGE):
+        values: dict[str, object] = dict.fromkeys([*names, "word", "text"], strange)
+        values |= dict.fromkeys(
+            ["lines", "numbers", "references"], texts.Whole(texts.cut(strange, 200))
+        )
+        for language, key, text in said_by_key:
+            is_ussd = key.startswith(("menu", "joined_short", "line", "queue_place"))
+            said = texts.fitted(texts.say(language, key, **values, **extra), ussd=is_ussd)
+            where = (language, key, strange[:20])
+            assert not set("\u202e\u2067\u200f\x00\x07\r") & set(said), where
+            length = measure(said)
+            assert length.segments <= 2, where
+            if is_ussd:
+                assert length.units <= (80 if length.widening else 160), where
+                if key.startswith("menu"):
+                    assert choices.findall(said)[-1:] == choices.findall(text)[-1:], where
+            if language != "ar" and "\u0639" not in strange:
+                assert not length.widening, where
+    for language, key, _ in said_by_key:
+        plain = texts.say(language, key, **dict.fromkeys([*values, *extra], "A"))
+        assert language == "ar" or not measure(plain).widening, (language, key)
 
 
-def test_a_language_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_language_is_a_file(
+    phone: Phone, town: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in texts.CATALOG.glob("*.json"):
         (tmp_path / path.name).write_text(path.read_text())
-    table = '{"name": "Wolof", "ussd": true, "words": {"language": ["WO"]}, "left": "{number}: jërëjëf"}'
-    (tmp_path / "wo.json").write_text(table)
+    wolof = {
+        "name": "Wolof",
+        "ussd": True,
+        "words": {"language": ["WO"], "leave": ["DEM"]},
+        "left": "{number}: jërëjëf, yaŋ dem.",
+        "menu_home": "SmartQueue\n1 Jël tike\n2 Sama tike",
+    }
+    (tmp_path / "wo.json").write_text(json.dumps(wolof))
     monkeypatch.setattr(texts, "CATALOG", tmp_path)
     texts.tables.cache_clear()
     words._commands.cache_clear()
     try:
-        assert "wo" in texts.languages(ussd=True)
-        assert words.meant_by("wo") == ("language", (), "wo")
-        assert texts.say("wo", "left", number="A1") == "A1: jërëjëf"
-        assert "SmartQueue" in texts.say("wo", "help")
+        phone.dials()
+        assert "3 Wolof" in phone.keys("4")
+        assert phone.keys("3") == "CON SmartQueue\n1 Jel tike\n2 Sama tike"
+        # What it leaves out is said in French.
+        assert phone.keys("1").startswith("CON Tapez le code")
+        phone.keys("MAIRIE A")
+        assert phone.keys("1").startswith("END Ticket A001")
+        assert phone.writes("dëm") == "A001: jerejef, yang dem."
+        assert phone.writes("dem").startswith("Vous n'avez pas de ticket")
     finally:
         texts.tables.cache_clear()
         words._commands.cache_clear()

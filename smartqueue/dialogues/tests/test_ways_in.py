@@ -9,7 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from smartqueue.accounts.models import User
 from smartqueue.business.models import Branch
+from smartqueue.business.tests.factories import signed_in
 from smartqueue.dialogues import queries
 from smartqueue.dialogues.models import BranchLine
 from smartqueue.queues.models import Ticket
@@ -66,8 +68,15 @@ def test_a_manager_sets_the_line_that_the_poster_shows(settings: Any) -> None:
     assert saved.status_code == 200, saved.content
     assert saved.json()["code"] == "ETOILE7"
     assert refused.json()["errors"][0]["field"] == "missed_call_queue"
-    for shown in ("ETOILE7 A", "24500", "*245#", "+221338210007"):
+    for shown in ("ETOILE7 A", "24500", "*245#", "+221 33 821 00 07"):
         assert shown in poster
+    page = signed_in(User.objects.get(pk=place.owner.user_id))
+    wrong = page.post(f"/manage/branches/{place.branch.pk}/phone/", {"code": "ab"})
+    said = wrong.content.decode()
+    assert (wrong.status_code, 'value="ab"' in said) == (400, True)
+    # What people do is what is kept, whatever is being typed.
+    assert '<b dir="ltr">ETOILE7</b>' in said
+    assert '<b dir="ltr">+221 33 821 00 07</b>' in said
     again: Branch = make_place().branch
     again.name = "Étoile"
     assert queries.free_code(again) == "ETOILE"

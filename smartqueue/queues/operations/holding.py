@@ -78,15 +78,23 @@ def update_ticket(
     phone: str | None = None,
     plate: str | None = None,
     note: str | None = None,
+    language: str | None = None,
 ) -> Ticket:
     """
-    Correct what people may correct on a ticket; only staff write the note. Never a state.
+    Correct what people may correct on a ticket; only staff write the note. Never a state. `language`
+    is that of the messages about it.
 
     :raises NotFound: unknown, or not the actor's
     :raises AlreadyWaiting: that person has another active ticket in the queue
     """
     ticket, _queue, _ = policies.access_ticket_locked(actor, ticket_id, holder=True)
-    given = {"customer_name": customer_name, "phone": phone, "plate": plate, "note": note}
+    given = {
+        "customer_name": customer_name,
+        "phone": phone,
+        "plate": plate,
+        "note": note,
+        "language": language,
+    }
     changes = {name: value for name, value in given.items() if value is not None}
     if "note" in changes and not policies.serves(actor, ticket):
         raise NotFound

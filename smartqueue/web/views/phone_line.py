@@ -52,12 +52,12 @@ def _form(request: HttpRequest, branch_id: UUID, problem: Problem | None = None)
     line = queries.line_of_branch(branch.pk)
     kept = {
         "code": line.code if line else queries.free_code(branch),
-        "missed_call_number": line.missed_call_number if line else "",
+        "missed_call_number": line.missed_call_shown if line else "",
         "missed_call_queue": str(line.missed_call_queue_id or "") if line else "",
     }
     context = {
         "branch": branch,
-        "is_set": line is not None,
+        "line": line,
         "typed": request.POST if problem else kept,
         "queues": [
             (str(queue.pk), f"{queue.prefix} · {queue.name}")
