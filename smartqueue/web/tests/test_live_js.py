@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from smartqueue.queues import live
 
@@ -41,16 +41,24 @@ def _event(chance: random.Random, version: int) -> dict[str, Any]:
     return {"event": f"ticket.{chance.choice(TYPES)}", "version": version, "data": data}
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of a browser that lets sound play."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser that lets sound play."""
     sound = "--autoplay-policy=no-user-gesture-required"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*FLAGS, *QUIET, sound]
         )
-        yield browser.new_page()
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that shares nothing with those of other tests."""
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 def _run(page: Page, script: str, body: str, argument: Any = None) -> Any:
