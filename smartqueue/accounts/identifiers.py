@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.phonenumber import PhoneNumber, to_python
 
@@ -12,6 +12,8 @@ from smartqueue.common.errors import InvalidInput
 
 FIRST_REGION = "SN"
 MAX_EMAIL = 254
+# Names and numbers of the mail server's own network are nobody's address.
+_check_email = EmailValidator(allowlist=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +26,18 @@ class Identifier:
 
 def email(text: str, *, field: str = "email") -> Identifier:
     """
-    Return an address in lower case.
+    Return an address in lower case, one mailbox in one spelling: its domain as mail servers write
+    it, whichever of Unicode's letters and dots were typed.
 
     :raises InvalidInput: not an e-mail address
     """
-    address = text.strip().lower()
+    local, _at, domain = text.strip().lower().rpartition("@")
     try:
-        validate_email(address)
-    except ValidationError as error:
+        address = f"{local}@{domain.encode('idna').decode()}"
+        _check_email(address)
+    except (ValidationError, UnicodeError) as error:
         raise InvalidInput.on(field, _("Enter a valid e-mail address.")) from error
-    if len(address) > MAX_EMAIL:
+    if len(address) > MAX_EMAIL or not address.isascii() or "[" in domain:
         raise InvalidInput.on(field, _("Enter a valid e-mail address."))
     return Identifier(Channel.EMAIL, address)
 

@@ -164,3 +164,15 @@ def test_signing_in_as_many_people_from_one_address_is_refused(
     ]
 
     assert statuses == [401] * 20 + [429] * 10
+
+
+def test_one_mailbox_in_many_spellings_is_one_mailbox(attacker: Api) -> None:
+    """Mail servers are asked for all of these under the same name; a soft hyphen is left out."""
+    name = uuid4().hex
+    domains = ["example.test", "EXAMPLE.test", "example\u3002test", "e\uff58ample.test"]
+    domains += [f"exam{chr(0xAD) * n}ple.test" for n in range(1, 9)]
+
+    answers = [attacker.register(email=f"{name}@{domain}") for domain in domains]
+
+    assert [a.status_code for a in answers] == [201] * 5 + [429] * 7
+    assert {a.json()["user"]["email"] for a in answers[:5]} == {f"{name}@example.test"}

@@ -102,6 +102,10 @@ def test_both_identifiers_are_proven_one_by_one(api: Api, mailbox: Mailbox) -> N
         ({"email": "a@example.test", "first_name": "A\u0000"}, "first_name"),
         ({"email": "a@example.test", "language": "de"}, "language"),
         ({"email": "a\u0000@example.test"}, "email"),
+        ({"email": "ro\u017ft@example.test"}, "email"),
+        ({"email": "root@localhost"}, "email"),
+        ({"email": "root@[127.0.0.1]"}, "email"),
+        ({"email": "a@example..test"}, "email"),
     ],
 )
 def test_what_is_wrong_is_named(api: Api, fields: dict[str, str], field: str) -> None:
