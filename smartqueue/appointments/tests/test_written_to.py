@@ -58,7 +58,7 @@ def place_with_people() -> Place:
 
 def test_staff_write_to_who_booked_or_waits(
     entrance: Clock, django_assert_num_queries: Any
-) -> None:  # noqa: F811
+) -> None:
     place = place_with_people()
     owner = Api(place.owner)
     told = {"organization": str(place.organization.pk), "text": "Fermé demain"}
