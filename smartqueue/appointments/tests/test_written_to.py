@@ -57,7 +57,8 @@ def place_with_people() -> Place:
 
 
 def test_staff_write_to_who_booked_or_waits(
-    entrance: Clock, django_assert_num_queries: Any
+    entrance: Clock,  # noqa: F811
+    django_assert_num_queries: Any,
 ) -> None:
     place = place_with_people()
     owner = Api(place.owner)
