@@ -7,7 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from bench import bookings, estimates, forecast_warsaw, measures, profiled, report, waits_warsaw
+from bench import (
+    bookings,
+    estimates,
+    forecast_warsaw,
+    measures,
+    notify,
+    profiled,
+    report,
+    waits_warsaw,
+)
 from bench.scratch import Unusable, scratch
 from bench.session import Options, Session
 
@@ -29,6 +38,7 @@ MEASURES: dict[str, Callable[[Session], list[report.Table]]] = {
     "availability": bookings.availability,
     "booking": bookings.booking,
     "booked_past": bookings.booked_past,
+    "notify": notify.notify,
 }
 NEED_AGENTS = {"call", "growth", "past", "walls"}
 # Need no scratch database.

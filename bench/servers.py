@@ -27,8 +27,13 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the user and system time of all its processes so far."""
-        first = psutil.Process(self.pid)
-        return sum(_spent(process) for process in [first, *first.children(recursive=True)])
+        return cpu_seconds(self.pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time of a process and those that it began, so far."""
+    first = psutil.Process(pid)
+    return sum(_spent(process) for process in [first, *first.children(recursive=True)])
 
 
 def _spent(process: psutil.Process) -> float:
@@ -60,6 +65,16 @@ def started(
     command: list[str], place: Scratch, name: str, port: int, **extra: str
 ) -> Iterator[Server]:
     """Run a server's command line until leaving."""
+    with running(command, place, name, **extra) as process:
+        wait_for_port(port, process)
+        yield Server(name, port, process.pid)
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], place: Scratch, name: str, **extra: str
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a command line, of a server or of what listens nowhere, until leaving."""
     with log_file(name).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             command,
@@ -70,8 +85,7 @@ def started(
             start_new_session=True,
         )
     try:
-        wait_for_port(port, process)
-        yield Server(name, port, process.pid)
+        yield process
     finally:
         stop(process)
 

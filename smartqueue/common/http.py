@@ -11,13 +11,16 @@ Never call inside an operation: nobody waits for another server while rows are l
 
 import functools
 import ipaddress
+import os
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -32,6 +35,10 @@ MOST_BYTES: Final = 64 * 1024
 SECONDS: Final = 5.0
 MOST_ADDRESS: Final = 2000
 TRIED_ADDRESSES: Final = 3
+KEPT_CONNECTIONS: Final = 8
+KEPT_SECONDS: Final = 1.0
+"""For so long an idle connection may be used again: shorter than servers wait before they close it, so
+that no request is written to one that is just being closed, which would leave open whether it arrived."""
 FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 USER_AGENT: Final = "SmartQueue"
 
@@ -160,18 +167,20 @@ class Reach:
     """
     Where a call may go. `ports` None means those of the schemes, an empty set any port.
 
-    `takes_local_names` lets in names without a dot and those of local networks.
+    `takes_local_names` lets in names without a dot and those of local networks. `keeps` leaves
+    connections open for the next call, so that the address behind a name counts for as long.
     """
 
     schemes: frozenset[str] = frozenset({"https", "http"})
     ports: frozenset[int] | None = None
     takes_local_names: bool = False
     allows: Callable[[Address], bool] = is_public
+    keeps: bool = False
 
 
 STRANGERS: Final = Reach()
 """For addresses that users gave: the open Internet, at the usual ports."""
-PARTNERS: Final = Reach(ports=frozenset(), takes_local_names=True, allows=any_address)
+PARTNERS: Final = Reach(ports=frozenset(), takes_local_names=True, allows=any_address, keeps=True)
 """For addresses that the operator wrote in the settings: providers, and their stand-ins."""
 
 
@@ -296,19 +305,23 @@ class _Deadline:
         return left
 
 
+_now: ContextVar["_Step"] = ContextVar("step_of_a_call")
+"""What is being asked by this thread: connections outlive the call that opened them."""
+
+
 class _Stream(httpcore2.NetworkStream):
     """A connection on which no single byte may take longer than the whole call has left."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, deadline: _Deadline) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
         self._inner = inner
-        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._deadline.left())
+        return self._inner.read(max_bytes, _now.get().call.deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = self._deadline.left()
-        self._deadline.has_left = True
+        deadline = _now.get().call.deadline
+        left = deadline.left()
+        deadline.has_left = True
         self._inner.write(buffer, left)
 
     def close(self) -> None:
@@ -320,8 +333,8 @@ class _Stream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
-        secured = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left())
-        return _Stream(secured, self._deadline)
+        left = _now.get().call.deadline.left()
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -330,9 +343,7 @@ class _Stream(httpcore2.NetworkStream):
 class _Backend(httpcore2.NetworkBackend):
     """Connects to the addresses that were looked at; the name serves for TLS and the Host header."""
 
-    def __init__(self, addresses: list[str], deadline: _Deadline) -> None:
-        self._addresses = addresses[:TRIED_ADDRESSES]
-        self._deadline = deadline
+    def __init__(self) -> None:
         self._inner = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -343,11 +354,13 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore2.NetworkStream:
+        call, target = _now.get().call, _now.get().target
+        found = _addresses(target, call.reach, call.resolver, call.deadline.left())
         failure: Exception = Unreachable("nobody listens")
-        share = self._deadline.left() / len(self._addresses)
-        for address in self._addresses:
+        share = call.deadline.left() / len(found[:TRIED_ADDRESSES])
+        for address in found[:TRIED_ADDRESSES]:
             try:
-                return _Stream(self._inner.connect_tcp(address, port, share), self._deadline)
+                return _Stream(self._inner.connect_tcp(address, port, share))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -356,6 +369,27 @@ class _Backend(httpcore2.NetworkBackend):
 @functools.cache
 def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
+
+
+@functools.cache
+def _kept(_process: int) -> httpcore2.ConnectionPool:
+    """Return the connections that this process leaves open; one that was forked has its own."""
+    return httpcore2.ConnectionPool(
+        ssl_context=_trust(),
+        max_connections=None,
+        max_keepalive_connections=KEPT_CONNECTIONS,
+        keepalive_expiry=KEPT_SECONDS,
+        network_backend=_Backend(),
+    )
+
+
+@contextmanager
+def _connections(asked: "_Call") -> Iterator[httpcore2.ConnectionPool]:
+    if asked.keeps:
+        yield _kept(os.getpid())
+        return
+    with httpcore2.ConnectionPool(ssl_context=asked.tls, network_backend=_Backend()) as pool:
+        yield pool
 
 
 # --- Calls --------------------------------------------------------------------------------------
@@ -391,7 +425,14 @@ def call(
     :raises TooManyRedirects: more redirects than were let
     """
     asked = _Call(
-        method, body, reach, _Deadline(seconds), most_bytes, resolver or resolve, tls or _trust()
+        method=method,
+        body=body,
+        reach=reach,
+        deadline=_Deadline(seconds),
+        most_bytes=most_bytes,
+        resolver=resolver or resolve,
+        tls=tls or _trust(),
+        keeps=reach.keeps and resolver is None and tls is None,
     )
     try:
         return _answer_to(asked, _target(address, reach), dict(headers or {}), redirects)
@@ -429,7 +470,7 @@ def _further(target: _Target, location: str, reach: Reach) -> _Target:
     return further
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """What stays the same from one redirect to the next."""
 
@@ -440,13 +481,20 @@ class _Call:
     most_bytes: int
     resolver: Resolver
     tls: ssl.SSLContext
+    keeps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A call on its way to one of its addresses."""
+
+    call: _Call
+    target: _Target
 
 
 def _ask(asked: _Call, target: _Target, headers: Mapping[str, str]) -> Response:
-    deadline = asked.deadline
-    found = _addresses(target, asked.reach, asked.resolver, deadline.left())
     # An encoded answer grows in the reading, past every limit.
-    own = {"Accept-Encoding": "identity", "Connection": "close"}
+    own = {"Accept-Encoding": "identity"} | ({} if asked.keeps else {"Connection": "close"})
     request = httpx2.Request(
         asked.method,
         target.url,
@@ -459,10 +507,10 @@ def _ask(asked: _Call, target: _Target, headers: Mapping[str, str]) -> Response:
         port=target.url.port,
         target=target.url.raw_path,
     )
-    backend = _Backend(found, deadline)
+    token = _now.set(_Step(asked, target))
     try:
         with (
-            httpcore2.ConnectionPool(ssl_context=asked.tls, network_backend=backend) as pool,
+            _connections(asked) as pool,
             pool.stream(
                 asked.method, where, headers=request.headers.raw, content=asked.body or None
             ) as answer,
@@ -476,6 +524,8 @@ def _ask(asked: _Call, target: _Target, headers: Mapping[str, str]) -> Response:
         raise BadAnswer("not HTTP") from error
     except (httpcore2.NetworkError, OSError) as error:
         raise Unreachable("no connection") from error
+    finally:
+        _now.reset(token)
 
 
 def _headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

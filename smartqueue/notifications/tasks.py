@@ -2,12 +2,13 @@ import logging
 import random
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 from uuid import UUID
 
 from celery import shared_task
 
-from smartqueue.common import clock
+from smartqueue.common import clock, tenancy
 from smartqueue.common.jobs import periodic
 from smartqueue.notifications import operations
 from smartqueue.notifications.enums import Importance
@@ -83,11 +84,17 @@ def _claim(message_id: UUID) -> operations.ClaimedMessage | None:
         if choice.is_probe and not operations.take_probe(provider=choice.provider.name):
             continue
         time.sleep(wait)
-        return operations.claim_message(message_id=message_id, choice=choice, now=clock.now())
+        with _scope_of(choices.organization_id):
+            return operations.claim_message(message_id=message_id, choice=choice, now=clock.now())
     # Those that wait together do not come back together.
     seconds = None if longest is None else longest * random.uniform(0.5, 1.0)  # noqa: S311
     operations.postpone_message(message_id=message_id, seconds=seconds, now=clock.now())
     return None
+
+
+def _scope_of(organization_id: UUID | None) -> AbstractContextManager[None]:
+    """Tell PostgreSQL with the transaction's first message whose rows it will write."""
+    return tenancy.organizations([organization_id]) if organization_id else nullcontext()
 
 
 def _seconds_until(choices: operations.Choices) -> float:
@@ -112,8 +119,8 @@ def _hand_over(claimed: operations.ClaimedMessage) -> bool:
         unknown = OutcomeUnknown(f"adapter:{type(error).__name__}")
         operations.record_refusal(attempt_id=attempt_id, error=unknown, now=clock.now())
         return False
-    operations.record_handed(
-        attempt_id=attempt_id,
+    operations.record_taken(
+        claimed=claimed,
         handed=handed,
         seconds=time.monotonic() - started,
         now=clock.now(),

@@ -13,6 +13,7 @@ from smartqueue.notifications.operations.attempts import (
     record_poison,
     record_receipt,
     record_refusal,
+    record_taken,
     settle_abandoned_messages,
     settle_message,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "record_poison",
     "record_receipt",
     "record_refusal",
+    "record_taken",
     "register_push_token",
     "remove_browser",
     "remove_devices_of_session",

@@ -8,6 +8,7 @@ Whoever dies between leaves `sending`, which is treated after its lease as an an
 
 import logging
 from base64 import b64decode
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,8 +19,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from smartqueue.accounts.actor import SYSTEM
+from smartqueue.common import tenancy
 from smartqueue.common.crypto import decrypt
-from smartqueue.common.db import fetch_one, operation
+from smartqueue.common.db import RowOf, fetch_one, operation, write, written_together
 from smartqueue.common.ids import new_id
 from smartqueue.notifications import ports, queries
 from smartqueue.notifications.enums import (
@@ -39,6 +41,7 @@ from smartqueue.notifications.models import (
     OutgoingMessage,
     ProviderCallback,
     ProviderReceipt,
+    SmsAccount,
 )
 from smartqueue.notifications.operations import (
     budgets,
@@ -92,17 +95,36 @@ def reports(provider: Provider) -> bool:
 # --- Which provider -----------------------------------------------------------------------------
 
 
+_DUE: Final = """
+    SELECT channel, recipient, importance, organization_id, statement_timestamp(),
+        CASE WHEN attempts > 0 THEN ARRAY(
+            SELECT provider::text FROM notifications_deliveryattempt WHERE message_id = message.id
+        ) END,
+        ARRAY(SELECT provider::text FROM notifications_providerhealth
+              WHERE circuit = 'open' ORDER BY provider),
+        ARRAY(SELECT probe_at FROM notifications_providerhealth
+              WHERE circuit = 'open' ORDER BY provider)
+    FROM notifications_outgoingmessage AS message
+    WHERE id = %s AND state = 'queued' AND next_attempt_at <= statement_timestamp()
+"""
+
+
 def choices_for(message_id: UUID) -> Choices | None:
     """Return by which providers a due message may go now; None if it need not go any more."""
-    message = OutgoingMessage.objects.filter(
-        pk=message_id, state=MessageState.QUEUED, next_attempt_at__lte=Now()
-    ).first()
-    if message is None:
+    row = fetch_one(_DUE, [message_id])
+    if row is None:
         return None
+    channel, recipient, importance, organization_id, db_now, tried, resting, probe_at = row
     choices = routing.choose(
-        Channel(message.channel), message.recipient, tried=_tried(message), db_now=now_of_database()
+        Channel(channel),
+        recipient,
+        tried=tried or (),
+        resting=dict(zip(resting, probe_at, strict=True)),
+        db_now=db_now,
     )
-    return replace(choices, is_vital=message.importance == Importance.VITAL)
+    return replace(
+        choices, is_vital=importance == Importance.VITAL, organization_id=organization_id
+    )
 
 
 def _tried(message: OutgoingMessage) -> list[str]:
@@ -150,6 +172,25 @@ class ClaimedMessage:
     outgoing: Outgoing
 
 
+_MESSAGE: Final = RowOf(OutgoingMessage)
+_LOCK_DUE: Final = f"""
+    SELECT {_MESSAGE.columns("message")} FROM notifications_outgoingmessage AS message
+    WHERE id = %s AND state = 'queued' AND next_attempt_at <= statement_timestamp()
+    FOR UPDATE SKIP LOCKED
+"""  # noqa: S608  # names from the model
+_ATTEMPT: Final = """
+    INSERT INTO notifications_deliveryattempt (
+        id, message_id, provider, state, provider_reference, error_code, is_fault, is_probe,
+        segments, cost_minor, currency, spent_month)
+    VALUES (%s, %s, %s, 'sending', '', '', false, %s, %s, %s, %s, %s)
+"""
+_CLAIM: Final = """
+    UPDATE notifications_outgoingmessage
+    SET state = 'sending', attempts = attempts + 1, claimed_at = statement_timestamp(), provider = %s
+    WHERE id = %s
+"""
+
+
 @operation
 def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> ClaimedMessage | None:
     """
@@ -157,11 +198,8 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
 
     :raises ValueError: its words cannot be read
     """
-    message = (
-        OutgoingMessage.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(pk=message_id, state=MessageState.QUEUED, next_attempt_at__lte=Now())
-        .first()
-    )
+    row = fetch_one(_LOCK_DUE, [message_id])
+    message = _MESSAGE.read(row) if row else None
     if message is None or _is_over(message, now):
         return None
     is_vital = message.importance == Importance.VITAL
@@ -177,42 +215,40 @@ def claim_message(*, message_id: UUID, choice: Choice, now: datetime) -> Claimed
     if address is None:
         _end(message, MessageState.FAILED, DEVICE_GONE, now)
         return None
-    attempt = DeliveryAttempt(
-        id=new_id(),
-        message=message,
-        provider=choice.provider.name,
-        is_probe=choice.is_probe,
-        segments=message.segments,
-        cost_minor=choice.price_minor * message.segments,
-        currency=choice.currency if choice.price_minor else "",
-    )
-    outgoing = _outgoing(message, address, attempt.pk, choice.provider)
-    if message.channel == Channel.SMS and message.organization_id is not None:
-        attempt.spent_month = budgets.charge(
-            message.organization_id, attempt.cost_minor, is_vital=is_vital, now=now
-        )
-        if attempt.spent_month is None:
-            _end(message, MessageState.FAILED, sending.BUDGET_SPENT, now)
-            return None
-    attempt.save(force_insert=True)
-    OutgoingMessage.objects.filter(pk=message.pk).update(
-        state=MessageState.SENDING,
-        attempts=F("attempts") + 1,
-        claimed_at=Now(),
-        provider=choice.provider.name,
-    )
-    return ClaimedMessage(message.pk, attempt.pk, choice.provider, outgoing)
+    payer = message.organization_id if message.channel == Channel.SMS else None
+    account = budgets.account_of(payer) if payer else None
+    attempt_id, provider = new_id(), choice.provider
+    outgoing = _outgoing(message, address, attempt_id, provider, account)
+    cost = choice.price_minor * message.segments
+    with _keys_of(payer), written_together():
+        month = None
+        if payer:
+            month = budgets.charge(payer, cost, account=account, is_vital=is_vital, now=now)
+        if payer is None or month is not None:
+            currency = choice.currency if choice.price_minor else ""
+            paid = [choice.is_probe, message.segments, cost, currency, month]
+            write(_ATTEMPT, [attempt_id, message.pk, provider.name, *paid])
+            write(_CLAIM, [provider.name, message.pk])
+            return ClaimedMessage(message.pk, attempt_id, provider, outgoing)
+    _end(message, MessageState.FAILED, sending.BUDGET_SPENT, now)
+    return None
+
+
+def _keys_of(organization_id: UUID | None) -> AbstractContextManager[None]:
+    """Write to an organization's rows, whatever the scope: a worker has the message of any."""
+    if organization_id is None:
+        return nullcontext()
+    return tenancy.with_keys(tenancy.keys_of({"organization": organization_id}))
 
 
 def _outgoing(
-    message: OutgoingMessage, address: str, attempt_id: UUID, provider: Provider
+    message: OutgoingMessage,
+    address: str,
+    attempt_id: UUID,
+    provider: Provider,
+    account: SmsAccount | None,
 ) -> Outgoing:
     rest = sending.rest_of(message)
-    account = (
-        budgets.account_of(message.organization_id)
-        if message.channel == Channel.SMS and message.organization_id
-        else None
-    )
     return Outgoing(
         reference=attempt_id,
         recipient=address,
@@ -286,6 +322,58 @@ def _lock_attempt(attempt_id: UUID) -> DeliveryAttempt | None:
     attempt = DeliveryAttempt.objects.get(pk=attempt_id)
     attempt.message = message
     return attempt
+
+
+_TAKEN: Final = """
+    WITH message AS (
+        SELECT id FROM notifications_outgoingmessage
+        WHERE id = %(message)s AND state = 'sending' FOR UPDATE
+    ), attempt AS (
+        UPDATE notifications_deliveryattempt AS attempt
+        SET state = 'sent', provider_reference = %(reference)s, ended_at = statement_timestamp()
+        FROM message
+        WHERE attempt.id = %(attempt)s AND attempt.state = 'sending' AND NOT attempt.is_probe
+        RETURNING attempt.message_id, attempt.cost_minor
+    ), told AS (
+        UPDATE notifications_outgoingmessage AS message
+        SET state = 'sent', sent_at = statement_timestamp(), last_error = '',
+            cost_minor = attempt.cost_minor,
+            settle_at = statement_timestamp() + %(settle)s::int * interval '1 second'
+        FROM attempt WHERE message.id = attempt.message_id
+    )
+    SELECT EXISTS (SELECT FROM attempt), EXISTS (
+        SELECT FROM notifications_providerreceipt
+        WHERE provider = %(provider)s AND reference = %(reference)s AND attempt_id IS NULL)
+"""
+
+
+@operation
+def record_taken(*, claimed: ClaimedMessage, handed: Handed, seconds: float, now: datetime) -> None:
+    """
+    Note that a provider has taken a claimed message, as `record_handed` does: in one statement where
+    nothing has happened to it meanwhile and the provider reports later, as nearly always.
+    """
+    is_usual = (
+        handed.cost_minor is None
+        and handed.reference
+        and seconds <= health.SLOW_SECONDS
+        and reports(claimed.provider)
+    )
+    if is_usual:
+        reference = handed.reference[:200]
+        values = {
+            "message": claimed.id,
+            "attempt": claimed.attempt_id,
+            "provider": claimed.provider.name,
+            "reference": reference,
+            "settle": _until_asked(),
+        }
+        is_taken, is_told = fetch_one(_TAKEN, values) or (False, False)
+        if is_taken and is_told and (attempt := _lock_attempt(claimed.attempt_id)):
+            _apply_waiting(attempt, now)
+        if is_taken:
+            return
+    record_handed(attempt_id=claimed.attempt_id, handed=handed, seconds=seconds, now=now)
 
 
 @operation
@@ -429,9 +517,13 @@ def _note_sent(attempt: DeliveryAttempt) -> None:
         values |= {"ended_at": Now(), "settle_at": None, "sealed_body": "", "sealed_rest": ""}
         message.ended_at = Now()
     else:
-        patience = timedelta(seconds=settings.MESSAGE_RECEIPT_SECONDS)
-        values |= {"settle_at": Now() + min(patience, timedelta(minutes=10))}
+        values |= {"settle_at": Now() + timedelta(seconds=_until_asked())}
     OutgoingMessage.objects.filter(pk=message.pk).update(**values)
+
+
+def _until_asked() -> int:
+    """Return after how many seconds a message without a receipt is looked at."""
+    return min(int(settings.MESSAGE_RECEIPT_SECONDS), 600)
 
 
 def _note_unknown(attempt: DeliveryAttempt) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db.models import F
 
 from smartqueue.accounts.actor import SYSTEM, Actor
-from smartqueue.common.db import operation
+from smartqueue.common.db import operation, write
 from smartqueue.common.errors import InvalidInput
+from smartqueue.common.ids import new_id
 from smartqueue.notifications import policies
 from smartqueue.notifications.errors import bad_sender_name
 from smartqueue.notifications.events import SmsAccountChanged, SmsBudgetAlert
@@ -47,12 +48,33 @@ def is_spent(organization_id: UUID | None, now: datetime, cost_minor: int = 0) -
     return spent + max(cost_minor, 1) > account.monthly_budget_minor
 
 
-def charge(organization_id: UUID, cost_minor: int, *, is_vital: bool, now: datetime) -> date | None:
+_ADD: Final = """
+    INSERT INTO notifications_smsspend AS spend (id, organization_id, month, spent_minor, messages)
+    VALUES (%s, %s, %s, %s, 1)
+    ON CONFLICT (organization_id, month) DO UPDATE
+    SET spent_minor = spend.spent_minor + excluded.spent_minor, messages = spend.messages + 1
+"""
+
+
+def charge(
+    organization_id: UUID,
+    cost_minor: int,
+    *,
+    account: SmsAccount | None,
+    is_vital: bool,
+    now: datetime,
+) -> date | None:
     """
     Add what a message will cost to the month's sum, under its row's lock; None where the budget does
     not allow it. Returns the month. A vital message is counted, and goes beyond the budget.
+
+    `account` is the organization's (`account_of`). Without a budget there is nothing to look at, and
+    the sum grows with the writes around (`written_together`).
     """
     month = month_of(now)
+    if account is None or account.monthly_budget_minor is None:
+        write(_ADD, [new_id(), organization_id, month, cost_minor])
+        return month
     rows = SmsSpend.objects.with_scopes_disabled()
     rows.get_or_create(organization_id=organization_id, month=month)
     spend = (
@@ -60,20 +82,17 @@ def charge(organization_id: UUID, cost_minor: int, *, is_vital: bool, now: datet
         .select_for_update(of=("self",))
         .get()
     )
-    account = account_of(organization_id)
-    budget = account.monthly_budget_minor if account else None
-    total = spend.spent_minor + cost_minor
-    if account is not None and budget is not None:
-        is_over = total > budget
-        if is_over and spend.stopped_at is None:
-            spend.stopped_at = now
-            _tell(organization_id, month, "spent", now)
-        elif spend.alerted_at is None and total * 100 >= budget * account.alert_percent:
-            spend.alerted_at = now
-            _tell(organization_id, month, "nearly_spent", now)
-        if is_over and not is_vital:
-            spend.save(update_fields=["stopped_at"])
-            return None
+    budget, total = account.monthly_budget_minor, spend.spent_minor + cost_minor
+    is_over = total > budget
+    if is_over and spend.stopped_at is None:
+        spend.stopped_at = now
+        _tell(organization_id, month, "spent", now)
+    elif spend.alerted_at is None and total * 100 >= budget * account.alert_percent:
+        spend.alerted_at = now
+        _tell(organization_id, month, "nearly_spent", now)
+    if is_over and not is_vital:
+        spend.save(update_fields=["stopped_at"])
+        return None
     spend.spent_minor, spend.messages = total, spend.messages + 1
     spend.save(update_fields=["spent_minor", "messages", "alerted_at", "stopped_at"])
     return month

@@ -4,10 +4,11 @@ of several the cheapest, where the price counts as much higher as messages got l
 tenth lower at the operator that the number began with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from phonenumber_field.phonenumber import to_python
 from phonenumbers import region_code_for_number
@@ -36,12 +37,13 @@ class Choices:
     """
     Providers for a message, best first. Without any, `wait_until` is when one may be tried again.
     A message that is not vital waits for the best one where that is busy, as it was chosen for its
-    price.
+    price. `organization_id` is whose message it is.
     """
 
     found: tuple[Choice, ...]
     wait_until: datetime | None = None
     is_vital: bool = False
+    organization_id: UUID | None = None
 
 
 def reaching(channel: Channel, recipient: str) -> list[Provider]:
@@ -54,28 +56,28 @@ def reaching(channel: Channel, recipient: str) -> list[Provider]:
 
 
 def choose(
-    channel: Channel, recipient: str, *, tried: Iterable[str] = (), db_now: datetime
+    channel: Channel,
+    recipient: str,
+    *,
+    tried: Iterable[str] = (),
+    resting: Mapping[str, datetime | None],
+    db_now: datetime,
 ) -> Choices:
     """
     Return the providers that may be asked now, best first. `tried` names those asked already, once
-    for each time. `db_now` is PostgreSQL's time.
+    for each time; `resting` those left alone, and when one message may try each. `db_now` is
+    PostgreSQL's time.
     """
     reach = reaching(channel, recipient)
-    resting = {
-        row.provider: row
-        for row in ProviderHealth.objects.filter(
-            pk__in=[p.name for p in reach], circuit=CircuitState.OPEN
-        )
-    }
     free = [p for p in reach if p.name not in resting]
-    due = [p for p in reach if p.name in resting and (resting[p.name].probe_at or db_now) <= db_now]
+    due = [p for p in reach if p.name in resting and (resting[p.name] or db_now) <= db_now]
     times = list(tried)
     rates = health.success_rates() if len(free) > 1 else {}
     free.sort(key=lambda p: (times.count(p.name), _price(p, recipient, rates)))
     found = [_choice(p, is_probe=True) for p in due] + [_choice(p) for p in free]
     if found:
         return Choices(tuple(found))
-    ends = [row.probe_at for row in resting.values() if row.probe_at]
+    ends = [at for p in reach if (at := resting[p.name]) is not None]
     return Choices((), min(ends, default=None))
 
 
