@@ -1,10 +1,11 @@
 """The Celery application; PostgreSQL holds the truth of jobs, Celery executes them."""
 
+import functools
 import os
 from typing import Any
 
 from celery import Celery
-from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
+from celery.fixups import django as fixups
 from celery.signals import beat_init, import_modules, worker_init
 
 from smartqueue.common.tenancy import trust_this_process
@@ -12,7 +13,7 @@ from smartqueue.common.tenancy import trust_this_process
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 
-class _KeepsConnections(DjangoWorkerFixup):
+class _KeepsConnections(fixups.DjangoWorkerFixup):  # type: ignore[misc,name-defined]  # the stubs leave it out
     """
     Celery closes a process's connections to PostgreSQL around each task, its pool too: opening them
     again cost five times what a text message does. As between requests, only what is broken or old goes.
@@ -32,18 +33,18 @@ class _KeepsConnections(DjangoWorkerFixup):
             close_old_connections()
 
 
-class _Django(DjangoFixup):
-    @property
-    def worker_fixup(self) -> DjangoWorkerFixup:
-        """What is done in a worker, made when one starts."""
-        if self._worker_fixup is None:
-            self._worker_fixup = _KeepsConnections(self.app)
-        return self._worker_fixup
+class _Django(fixups.DjangoFixup):
+    @functools.cached_property
+    def worker_fixup(self) -> _KeepsConnections:
+        """What is done in a worker; its settings are not known before one starts."""
+        return _KeepsConnections(self.app)
 
 
-def with_django(of: Celery) -> DjangoFixup:
+def with_django(of: Celery) -> fixups.DjangoFixup:
     """Return what Celery knows of Django; it asks for it by name."""
-    return _Django(of).install()
+    found = _Django(of)
+    found.install()
+    return found
 
 
 app = Celery("smartqueue", fixups=[f"{__name__}:with_django"])

@@ -571,3 +571,63 @@ def test_a_failure_says_whether_the_other_side_may_have_seen_the_request():
     with raw_server(b"") as silent, pytest.raises(http.CallFailed) as cut:
         http.call("POST", f"http://127.0.0.1:{silent}/", reach=http.PARTNERS, body=b"x")
     assert cut.value.has_left
+
+
+# --- Connections that are kept ------------------------------------------------------------------
+
+
+class Counting:
+    """Takes connections one after the other and answers so many requests on each."""
+
+    def __init__(self, *answers: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self.requests: list[int] = []
+        self.ended = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._serve, args=(answers,))
+
+    def _serve(self, answers: tuple[int, ...]) -> None:
+        for number, most in enumerate(answers):
+            connection, _ = self._listener.accept()
+            with closing(connection):
+                for _ in range(most):
+                    if not connection.recv(4096):
+                        break
+                    self.requests.append(number)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            self.ended.release()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def kept_long(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave connections open for longer than a slow machine takes."""
+    monkeypatch.setattr(http, "KEPT_SECONDS", 600.0)
+    http._kept.cache_clear()
+    yield
+    http._kept.cache_clear()
+
+
+def test_a_partner_is_called_on_one_connection_until_it_ends_it(kept_long: None):
+    with Counting(2, 1) as server:
+        for _ in range(2):
+            assert http.call("GET", server.url, reach=http.PARTNERS).body == b"ok"
+        assert server.requests == [0, 0]
+        # Nothing is written to what was closed meanwhile.
+        assert server.ended.acquire(timeout=10)
+        assert http.call("GET", server.url, reach=http.PARTNERS).body == b"ok"
+        assert server.requests == [0, 0, 1]
+
+
+def test_a_stranger_gets_a_new_connection_each_time(kept_long: None):
+    with Counting(2, 1) as server:
+        for _ in range(2):
+            assert http.call("GET", server.url, reach=NEAR).body == b"ok"
+        assert server.requests == [0, 1]

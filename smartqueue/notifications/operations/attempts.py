@@ -523,7 +523,7 @@ def _note_sent(attempt: DeliveryAttempt) -> None:
 
 def _until_asked() -> int:
     """Return after how many seconds a message without a receipt is looked at."""
-    return min(settings.MESSAGE_RECEIPT_SECONDS, 600)
+    return min(int(settings.MESSAGE_RECEIPT_SECONDS), 600)
 
 
 def _note_unknown(attempt: DeliveryAttempt) -> None:

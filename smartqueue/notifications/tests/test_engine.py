@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from smartqueue.common.clock import now
 from smartqueue.notifications import operations, tasks
@@ -120,10 +122,45 @@ def test_a_receipt_may_come_before_the_answer_is_recorded(two: list[Line]) -> No
     assert operations.record_receipt(provider="cheap", receipt=early, now=now())
     assert ProviderReceipt.objects.get().attempt_id is None
 
-    operations.record_handed(attempt_id=claimed.attempt_id, handed=handed, seconds=0.1, now=now())
+    operations.record_taken(claimed=claimed, handed=handed, seconds=0.1, now=now())
     message.refresh_from_db()
     assert (message.state, message.last_error) == ("failed", "absent")
     assert ProviderReceipt.objects.get().attempt_id == claimed.attempt_id
+
+
+def test_what_arrived_before_its_answer_was_recorded_stays_delivered(two: list[Line]) -> None:
+    message = queued()
+    choices = operations.choices_for(message.pk)
+    assert choices is not None
+    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
+    assert claimed is not None
+    handed = claimed.provider.send(claimed.outgoing)
+    early = Receipt(Delivery.DELIVERED, own_reference=claimed.attempt_id.hex)
+    assert operations.record_receipt(provider="cheap", receipt=early, now=now())
+
+    operations.record_taken(claimed=claimed, handed=handed, seconds=0.1, now=now())
+    message.refresh_from_db()
+    attempt = message.deliveries.get()
+    assert (message.state, attempt.state) == ("delivered", "delivered")
+    assert attempt.provider_reference == handed.reference
+
+
+def test_a_text_costs_so_many_statements_and_is_counted_for_who_pays(two: list[Line]) -> None:
+    organization = uuid4()
+    work(queued(organization_id=organization))
+    message = queued(organization_id=organization, importance=Importance.VITAL)
+    with CaptureQueriesContext(connection) as asked:
+        tasks.send_message_task(str(message.pk))
+    statements = [one["sql"] for one in asked if not one["sql"].startswith(("SAVEP", "RELEASE"))]
+    # What is due; the row, its payer's account, the claim; what was said.
+    assert len(statements) == 5, statements
+    attempt = message.deliveries.get()
+    spend = SmsSpend.objects.with_scopes_disabled().get(organization_id=organization)
+    assert (spend.spent_minor, spend.messages, attempt.spent_month) == (20, 2, spend.month)
+    message.refresh_from_db()
+    assert (message.state, message.attempts, message.provider) == ("sent", 1, "cheap")
+    assert (attempt.state, message.cost_minor) == ("sent", 10)
+    assert message.settle_at is not None
 
 
 def test_a_message_refused_by_one_goes_by_the_other_at_once(two: list[Line]) -> None:
