@@ -5,7 +5,7 @@ class AppointmentsConfig(AppConfig):
     name = "smartqueue.appointments"
 
     def ready(self) -> None:
-        """Register handlers, the reader of bookings' tokens, who is written to, and the word on retiring."""
+        """Register handlers, the reader of tokens, the word on retiring, and whom staff write to."""
         from smartqueue.accounts.entrance import register_token_reader  # noqa: PLC0415
         from smartqueue.appointments import handlers, notices  # noqa: F401, PLC0415
         from smartqueue.appointments.policies import people_held_up_by  # noqa: PLC0415

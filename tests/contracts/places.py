@@ -998,6 +998,10 @@ def _wish(world: World, **values: Any) -> dict[str, Any]:
     } | values
 
 
+def _email(world: World, name: str) -> str:
+    return str(User.objects.get(pk=world.people[name].user_id).email)
+
+
 def _week(world: World, **values: Any) -> dict[str, Any]:
     return {"day_of_week": 4, "start": "09:00", "end": "10:00"} | values
 
@@ -1005,12 +1009,12 @@ def _week(world: World, **values: Any) -> dict[str, Any]:
 REST_BODIES |= {
     "POST api/notifications/send-sms/": lambda w: {
         "organization": _text(w, "organizations"),
-        "phone": "+221771112233",
+        "phone": "+221771234567",
         "text": "Bonjour",
     },
     "POST api/notifications/send-email/": lambda w: {
         "organization": _text(w, "organizations"),
-        "email": "somebody@example.test",
+        "email": _email(w, "customer_a"),
         "subject": "Bonjour",
         "text": "Bonjour",
     },
@@ -1042,7 +1046,7 @@ REST_BODIES |= {
     "PUT api/queues/queues/<uuid:queue_id>/long-line/": lambda w: {"people": 40},
     "POST api/notifications/batches/": lambda w: {
         "organization": _text(w, "organizations"),
-        "phones": ["+221771112233"],
+        "phones": ["+221771234567"],
         "text": "Bonjour",
     },
     "POST api/notifications/push-tokens/": lambda w: {

@@ -43,6 +43,8 @@ APPS = (
     "support",
     "webhooks",
 )
+pytestmark = pytest.mark.usefixtures("carrier")
+
 REWRITE = "SMARTQUEUE_WRITE_ACCESS_TABLE"
 
 

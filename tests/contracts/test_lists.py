@@ -18,7 +18,7 @@ from tests.contracts import places
 from tests.contracts.places import Caller, World, address, make_world, query
 from tests.contracts.test_access import TABLE, cell_of
 
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.usefixtures("carrier")]
 
 CALLERS: Final = (
     "anonymous",
@@ -153,11 +153,10 @@ def test_each_private_list_holds_something_for_somebody() -> None:
         if not any(re.fullmatch(r"200 n=[1-9]\d*", table()[path][name]) for name in table()[path])
     }
 
-    # Shown by the tests of their own apps: consents are given there, accesses opened, providers named.
+    # Shown by the tests of their own apps: consents are given there, accesses opened.
     assert empty == {
         "api/privacy/consents/history/",
         "api/business/support-accesses/",
-        "api/notifications/sms-providers/",
     }
 
 
@@ -196,11 +195,6 @@ def test_a_foreign_object_is_not_found_rather_than_refused() -> None:
             "manage/<uuid:organization_id>/journal/",
             "manage/<uuid:organization_id>/journal/export/",
         )
-    } | {
-        # Staff write to their own organization's people alone; the refusal is of the recipient, and
-        # the same whether anybody has such a number or address.
-        ("POST", path, "owner")
-        for path in ("api/notifications/batches/", "api/notifications/send-email/")
     }
 
 

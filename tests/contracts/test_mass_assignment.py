@@ -124,8 +124,7 @@ TAKEN: Final = {
     "POST api/privacy/register-entries/": {"organization"},
 }
 # What the world cannot answer with a success: codes, keys and second factors that it has not, what
-# may not be removed while people wait, the door on another day than that of an appointment, and
-# messages of staff to people who have nothing to do with the organization.
+# may not be removed while people wait, and the door on another day than that of an appointment.
 REFUSED: Final = frozenset(
     {
         "DELETE api/accounts/factors/totp/",
@@ -149,9 +148,6 @@ REFUSED: Final = frozenset(
         "POST api/appointments/check-in/",
         "DELETE api/business/organizations/<uuid:pk>/",
         "DELETE api/business/branches/<uuid:pk>/",
-        "POST api/notifications/batches/",
-        "POST api/notifications/send-email/",
-        "POST api/notifications/send-sms/",
         "POST api/privacy/erasures/confirm/",
         "POST api/queues/tickets/<uuid:ticket_id>/undo/",
         "DELETE api/queues/queues/<uuid:queue_id>/",

@@ -17,10 +17,11 @@ from smartqueue.appointments.tests.factories import (
     make_slot,
     wait_for_place,
 )
+from smartqueue.common import clock
 from smartqueue.notifications import ports
 from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.notifications.ports import KNOWN_FOR, Addressee
-from smartqueue.queues.tests.conftest import Api, Clock, entrance  # noqa: F401  # a fixture
+from smartqueue.queues.tests.conftest import Api
 from smartqueue.queues.tests.factories import NOW, Place, make_actor, make_place, make_user
 
 pytestmark = pytest.mark.django_db
@@ -57,9 +58,9 @@ def place_with_people() -> Place:
 
 
 def test_staff_write_to_who_booked_or_waits(
-    entrance: Clock,  # noqa: F811
-    django_assert_num_queries: Any,
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
     place = place_with_people()
     owner = Api(place.owner)
     told = {"organization": str(place.organization.pk), "text": "Fermé demain"}
