@@ -1,34 +1,28 @@
-"""The demonstration's places by the routes that providers call, and the pages of managers."""
+"""The routes that providers call, and the pages of managers."""
 
 import time
-from io import StringIO
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
 from smartqueue.accounts.models import User
 from smartqueue.business.models import Branch
 from smartqueue.business.tests.factories import signed_in
-from smartqueue.dialogues import queries
-from smartqueue.dialogues.models import BranchLine
+from smartqueue.dialogues import operations, queries
 from smartqueue.queues.models import Ticket
 from smartqueue.queues.tests.conftest import Api
-from smartqueue.queues.tests.factories import make_place
+from smartqueue.queues.tests.factories import NOW, make_place
 
 PHONE = f"+22177{time.time_ns() % 10**7:07d}"
 SECRET = "callback-secret-of-a-test"
 
 
 @pytest.mark.django_db
-def test_the_demonstration_is_visited_by_its_providers_routes(settings: Any) -> None:
-    settings.ALLOW_DEMO_ACCOUNTS = True
-    call_command("load_demo", stdout=StringIO())
-    for _ in range(2):
-        call_command("load_demo_dialogues", stdout=StringIO())
-    assert BranchLine.objects.with_scopes_disabled().count() == 6
+def test_a_step_that_an_aggregator_tells_again_is_done_once(settings: Any) -> None:
+    place = make_place()
+    operations.set_line(actor=place.owner, branch_id=place.branch.pk, code="MAIRIE", now=NOW)
     account = {**settings.SMS_ACCOUNTS["africas_talking"], "callback_secret": SECRET}
     settings.SMS_ACCOUNTS = {**settings.SMS_ACCOUNTS, "africas_talking": account}
 
