@@ -92,7 +92,16 @@ def _link(days: Sequence[BranchDay]) -> str:
 
 
 def _name(text: str) -> str:
-    return " ".join(clean(text).split())
+    return _apart(" ".join(clean(text).split()))
+
+
+def _apart(text: str) -> str:
+    """Return what is written from left to right so that it stays so in an Arabic sentence."""
+    return f"\u2068{text}\u2069" if translation.get_language() == "ar" else text
+
+
+def _money(minor: int) -> str:
+    return _apart(Money(minor, "XOF").display(translation.get_language() or "fr"))
 
 
 def _branch(day: BranchDay) -> Section:
@@ -134,15 +143,11 @@ def _figures(day: BranchDay) -> Iterator[Row]:
 def _messages(told: MessagesDay) -> Iterator[Section]:
     rows = list(_undelivered(told.undelivered))
     if told.left_minor is not None and told.budget_minor is not None:
-        language = translation.get_language() or "fr"
         rows.append(
             Row(
                 _("Left this month for text messages"),
                 pgettext("amounts", "%(left)s of %(budget)s")
-                % {
-                    "left": Money(told.left_minor, "XOF").display(language),
-                    "budget": Money(told.budget_minor, "XOF").display(language),
-                },
+                % {"left": _money(told.left_minor), "budget": _money(told.budget_minor)},
             )
         )
     if rows:

@@ -466,6 +466,11 @@ def _serving(queue: Queue, profile: Profile, now: datetime) -> int:
     return max(queue.open_counters, min(queue.open_counters + soon_back, len(profile.breaks)))
 
 
+def serving_now(queue: Queue, now: datetime) -> int:
+    """Return the counters with which a queue's waits are reckoned now: a break of minutes counts."""
+    return _serving(queue, profile_of(queue.pk), now)
+
+
 def _plan(queue: Queue, profile: Profile, now: datetime, *, is_serving: bool) -> Plan:
     """Return the counters expected later, worked out once a minute of a profile's life."""
     is_closed = queue.state == QueueState.CLOSED

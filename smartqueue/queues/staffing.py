@@ -37,7 +37,7 @@ class Hint:
     """
     People who came within the last hour, the fewest counters with which four of five of as many wait
     less than `SHORT_WAIT`, and what one or two more counters than now would do. The first option is
-    how it is.
+    how it is, with whoever is on a short break.
     """
 
     came: int
@@ -69,7 +69,7 @@ def _hint(queue: Queue, came: int, more: int, now: datetime) -> Hint:
         handling=profile.handling,
         leaving_rate=profile.predictor.leaving.rate,
     )
-    fewest = queue.open_counters
+    fewest = estimates.serving_now(queue, now)
     counts = range(fewest, fewest + min(more, MOST_MORE) + 1)
     hours = partial(queries.hours_of, queue, now)
     return Hint(
