@@ -160,6 +160,9 @@ def test_a_long_line_comes_with_what_helps(client: Client, place: factories.Plac
     client.post(_action(place, "stop-tickets"), {"focus": str(place.queue.pk)})
     stopped = client.get(path).content.decode()
     assert 'data-testid="tickets-stopped"' in stopped
+    joining = client.get(f"/q/{place.queue.pk}/").content.decode()
+    assert 'data-testid="tickets-stopped"' in joining
+    assert 'data-testid="join-form"' not in joining
     client.post(_action(place, "give-tickets"))
     assert _queue(place).tickets_stopped_on is None
 
