@@ -1,6 +1,7 @@
 """An appointment from the phone to the counter: booked, moved, checked in at the kiosk, called."""
 
 import re
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from smartqueue.business.enums import DeviceKind
+from smartqueue.notifications.operations.mail import unsubscribe_url
 from smartqueue.queues.management.commands._demonstration import device_token
 from tests.e2e.conftest import PHONE, Visit
 from tests.e2e.people import Line, line, open_counter, sign_in
@@ -18,6 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.serial]
 # The kiosk lets people in this long before: the day of the demonstration begins at nine.
 RULES = {"early_minutes": 720, "lead_minutes": 0, "move_until_minutes": 0}
 _OWNER = "SELECT id FROM accounts_user WHERE email = 'owner@demo.smartqueue.test'"
+_ORGANIZATION = "SELECT organization_id FROM business_branch WHERE id = %s"
 _SERVICE = "SELECT service_id FROM queues_queueservice WHERE queue_id = %s LIMIT 1"
 
 
@@ -131,9 +134,43 @@ def serious_faults(page: Page) -> list[str]:
     return [
         f"{fault['id']} ({fault['impact']}): {node['html'][:120]} {node['any'][:1]}"
         for fault in found
-        if fault["impact"] in {"serious", "critical"}
+        if fault["impact"] in {"moderate", "serious", "critical"}
         for node in fault["nodes"]
     ]
+
+
+def other_pages(registry: Line, service: UUID, organization: str) -> list[str]:
+    """Return the pages of people and of the organization's owner that no other test looks at."""
+    queue = f"/manage/queues/{registry.queue}/"
+    stop = unsubscribe_url("awa@example.test", None).partition("/unsubscribe/")[2]
+    own = ("appointments", "calendars", "told", "privacy/requests")
+    words = "templates/appointment_booked/sms"
+    return [
+        *("/book/", f"/book/{service}/", "/book/?q=nothing", f"/unsubscribe/{stop}"),
+        *(f"/account/{path}/" for path in own),
+        f"/manage/branches/{registry.branch}/phone/",
+        *(f"{queue}{path}/" for path in ("message", "roster", "roster/0")),
+        *(f"{organization}{path}/" for path in ("waits", "support", "templates", words)),
+    ]
+
+
+def look_into_messages(page: Page, organization: str, look: Callable[[str], None]) -> None:
+    """Look at what was sent to people, and at a webhook from its secret to a message."""
+    page.goto(f"{organization}messages/")
+    look("messages")
+    page.locator("tbody a").first.tap()
+    expect(page.get_by_test_id("state")).to_be_visible()
+    look("message")
+    page.goto(f"{organization}webhooks/")
+    look("webhooks")
+    page.locator("#url").fill(f"https://example.org/{uuid4()}")
+    page.get_by_test_id("add-webhook").tap()
+    expect(page.get_by_test_id("secret")).to_be_visible()
+    look("secret")
+    page.get_by_test_id("test").tap()
+    page.get_by_test_id("message").first.locator("a").tap()
+    expect(page.locator("pre").first).to_be_visible()
+    look("message of a webhook")
 
 
 @pytest.mark.parametrize("language", ["fr", "ar"])
@@ -171,9 +208,11 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(
     for path in [*pages, f"booking-rules/{service}/"]:
         page.goto(staff + path)
         look(path)
-    for path in ("/account/appointments/", "/account/calendars/", "/book/", f"/book/{service}/"):
+    organization = f"/manage/{site.value(_ORGANIZATION, registry.branch)}/"
+    for path in other_pages(registry, service, organization):
         page.goto(path)
         look(path)
+    look_into_messages(page, organization, look)
     page.goto(f"{staff}appointments/week/")
     page.get_by_test_id("grid-move").last.tap()
     expect(page.locator(".a-free button").first).to_be_visible()
