@@ -146,7 +146,7 @@ def other_pages(registry: Line, service: UUID, organization: str) -> list[str]:
     own = ("appointments", "calendars", "told", "privacy/requests")
     words = "templates/appointment_booked/sms"
     return [
-        *("/book/", f"/book/{service}/", "/book/?q=nothing", f"/unsubscribe/{stop}"),
+        *("/book/", f"/book/{service}/", f"/unsubscribe/{stop}"),
         *(f"/account/{path}/" for path in own),
         f"/manage/branches/{registry.branch}/phone/",
         *(f"{queue}{path}/" for path in ("message", "roster", "roster/0")),
