@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from smartqueue.accounts import identifiers
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.errors import ChannelUnavailable
 from smartqueue.accounts.models import User
@@ -106,7 +107,7 @@ def send_email(
 
     :raises NotFound: not an organization that the actor manages
     :raises TooManyRequests: the actor or the organization wrote as much as it may
-    :raises InvalidInput: there is no subject or text, or too much of it
+    :raises InvalidInput: there is no subject or text, or too much of it, or it is no address
     :raises NotOwnPerson: the address has nothing to do with the organization
     :raises OptedOut: its owner stopped the organization's mails
     :raises AddressDead: mails to it came back lately
@@ -121,7 +122,7 @@ def send_email(
             raise InvalidInput.on(field, _("This text is too long."), "max_length")
     if not sending.can_send(Channel.EMAIL):
         raise ChannelUnavailable
-    address = address.lower()
+    address = identifiers.email(address).value
     user = User.objects.filter(email=address).first()
     check_own(organization_id, {address: user}, now)
     if refused := mail.refusal(address, organization_id):

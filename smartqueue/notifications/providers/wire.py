@@ -126,7 +126,7 @@ def form_of(callback: Callback) -> dict[str, str]:
     """
     Return the fields of a form that was posted; of a repeated one the last.
 
-    :raises BadCallback: it is no form
+    :raises BadCallback: it is no form, or holds a character that no row can keep
     """
     try:
         pairs = parse_qsl(
@@ -134,6 +134,8 @@ def form_of(callback: Callback) -> dict[str, str]:
         )
     except ValueError as error:
         raise BadCallback("not_a_form") from error
+    if any("\0" in text for pair in pairs for text in pair):
+        raise BadCallback("not_a_form")
     return dict(pairs)
 
 

@@ -109,8 +109,9 @@ def test_a_step_of_ussd_and_its_answer() -> None:
     assert webhook.said_to_ussd(UssdAnswer("1. Rejoindre", ends=False)).body == "CON 1. Rejoindre"
     ended = webhook.said_to_ussd(UssdAnswer("é" * 300, ends=True))
     assert (ended.body[:5], len(ended.body)) == ("END é", 4 + webhook.USSD_MAX)
-    with pytest.raises(BadCallback):
-        webhook.ussd(call(text="1"))
+    for wrong in ({"text": "1"}, {"sessionId": "\0", "phoneNumber": "+221771234567"}):
+        with pytest.raises(BadCallback):
+            webhook.ussd(call(**wrong))
 
 
 def test_a_call_rings_and_is_over() -> None:
