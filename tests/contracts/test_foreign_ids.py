@@ -409,7 +409,7 @@ def test_nobody_ties_two_organizations_together_not_even_who_owns_both(
     two: Two, operations: list[Operation]
 ) -> None:
     found = {}
-    for operation in operations:
+    for operation in (one for one in operations if one.method != "GET"):
         mixing = [one for one in tries(operation, two.own, two.other) if one.where != EVERYWHERE]
         # What takes one id has nothing to tie it to.
         for one in mixing if len(mixing) > 1 else ():
