@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config import labels
+from config.description import DescriptionView
 from smartqueue.appointments.interfaces import calendars
 from smartqueue.common import health, uploads
 
@@ -16,7 +17,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("media/public/<uuid:organization_id>/<str:file>", uploads.public_file, name="media"),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", DescriptionView.as_view(), name="schema"),
     path(
         "api/docs/",
         SpectacularSwaggerSplitView.as_view(template_name="web/api_docs.html"),

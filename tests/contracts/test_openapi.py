@@ -7,6 +7,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator, FormatChecker
 
+from config.description import DescriptionView
 from config.openapi_examples import EXAMPLES
 
 # Of the paths promised to clients, those of the live queue.
@@ -188,3 +189,20 @@ def test_the_document_is_served(client):
         "ticketToken",
         "session",
     }
+
+
+@pytest.mark.django_db
+def test_what_one_caller_asks_for_stays_out_of_the_document_that_is_kept(client):
+    DescriptionView._made.clear()
+    made = client.get("/api/schema/?format=json&version=smuggled&lang=xx")
+    arabic = client.get("/api/schema/?format=json&lang=ar")
+    again = client.get("/api/schema/?format=json")
+
+    assert (again.content, again.headers["Content-Disposition"]) == (
+        made.content,
+        made.headers["Content-Disposition"],
+    )
+    assert b"smuggled" not in made.content
+    assert "smuggled" not in made.headers["Content-Disposition"]
+    assert arabic.json()["paths"].keys() == again.json()["paths"].keys()
+    assert arabic.content != again.content
