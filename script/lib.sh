@@ -7,6 +7,9 @@ PYTHON="$VENV/bin/python"
 MIN_POSTGRES=15
 STARTED_POSTGRES=''
 STARTED_VALKEY=''
+# What script/test has otherwise, whose data nobody needs afterwards.
+POSTGRES_OPTIONS=''
+VALKEY_APPENDONLY=yes
 STEP_PID=''
 
 # --- Words on the screen -----------------------------------------------------
@@ -233,7 +236,7 @@ start_postgres() {
         : >>"$LOG_DIR/postgres.log"
         ! is_root || chown postgres: "$LOG_DIR/postgres.log"
         # Without the redirections the server would keep our lock and our output open.
-        as_postgres "$PG_BIN/pg_ctl" -D "$DATA_DIR/postgres" -l "$LOG_DIR/postgres.log" -o "-p $PG_PORT" -w -t 60 start \
+        as_postgres "$PG_BIN/pg_ctl" -D "$DATA_DIR/postgres" -l "$LOG_DIR/postgres.log" -o "-p $PG_PORT $POSTGRES_OPTIONS" -w -t 60 start \
             >/dev/null 2>&1 </dev/null 9>&- || fail "PostgreSQL did not start." "$(tail -n 5 "$LOG_DIR/postgres.log")" "See $LOG_DIR/postgres.log"
         STARTED_POSTGRES=yes
     fi
@@ -264,7 +267,7 @@ bind 127.0.0.1
 port $VALKEY_PORT
 requirepass $VALKEY_PASSWORD
 dir $dir
-appendonly yes
+appendonly $VALKEY_APPENDONLY
 daemonize yes
 pidfile $dir/pid
 logfile $LOG_DIR/valkey.log
