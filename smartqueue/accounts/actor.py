@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -17,13 +18,15 @@ class Membership:
     A role in one organization, in all its branches (`branch_ids` None) or in some.
 
     `needs_second_factor` is the organization's word that its staff confirm sign-ins by a second
-    factor; until then the role counts for nothing.
+    factor; until then the role counts for nothing. `since` is when the person joined; None for
+    support access.
     """
 
     organization_id: UUID
     role: Role
     branch_ids: frozenset[UUID] | None = None
     needs_second_factor: bool = False
+    since: datetime | None = None
 
     def covers(self, branch_id: UUID | None) -> bool:
         """Whether the role reaches a branch; None asks about the organization as a whole."""

@@ -118,17 +118,21 @@ def wait_vouched(
 ) -> timedelta | None:
     """
     Return how long a person can object before the word of somebody with these roles counts; None
-    where it does not. An owner's counts for who works for that organization alone: another one has
-    no less to lose by the account.
+    where it does not. An owner's counts for who works for that organization alone, since another
+    one has no less to lose by the account, and had no second factor when they joined: an owner can
+    make anybody a member, and no account must be the weaker for it.
     """
     if is_platform_admin:
         return LONG_WAIT
     theirs = roles_of(user.pk)
     if user.is_superuser or user.is_staff or len(theirs) != 1:
         return None
-    if theirs[0].organization_id not in _owned(roles):
+    joined = theirs[0]
+    if joined.organization_id not in _owned(roles) or joined.since is None:
         return None
-    return LONG_WAIT if theirs[0].role == Role.OWNER else SHORT_WAIT
+    if queries.has_second_factor(user.pk, since=joined.since):
+        return None
+    return LONG_WAIT if joined.role == Role.OWNER else SHORT_WAIT
 
 
 def access_factor_reset(actor: Actor, reset_id: UUID) -> FactorReset:

@@ -22,7 +22,7 @@ Reach = frozenset[UUID] | None
 # Of {user}, at {now}; whoever asks puts in their places or another query's columns.
 MEMBERSHIPS = """
     SELECT membership.organization_id, membership.role, array_agg(reached.branch_id),
-        bool_or(chosen.requires_second_factor) IS TRUE
+        bool_or(chosen.requires_second_factor) IS TRUE, membership.created_at
     FROM business_membership AS membership
     JOIN business_organization AS organization
         ON organization.id = membership.organization_id AND organization.closed_at IS NULL
@@ -32,7 +32,7 @@ MEMBERSHIPS = """
     WHERE membership.user_id = {user}
     GROUP BY membership.id
     UNION ALL
-    SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[], false
+    SELECT support.organization_id, 'owner', ARRAY[NULL]::uuid[], false, NULL
     FROM business_supportaccess AS support
     JOIN accounts_user AS admin ON admin.id = support.admin_id AND admin.is_superuser
     JOIN business_organization AS organization
@@ -62,8 +62,9 @@ def read_memberships(rows: Iterable[tuple[Any, ...]]) -> tuple[ActorMembership, 
             Role(role),
             None if branches == [None] else frozenset(branches),
             needs_second_factor=needs_factor,
+            since=since,
         )
-        for organization_id, role, branches, needs_factor in rows
+        for organization_id, role, branches, needs_factor, since in rows
     }
     return tuple(found.values())
 

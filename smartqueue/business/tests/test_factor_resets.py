@@ -65,7 +65,7 @@ class Office:
 
 def join(organization: Organization, person: User, role: Role) -> None:
     Membership.objects.with_scopes_disabled().create(
-        organization=organization, user=person, role=role, created_at=NOW
+        organization=organization, user=person, role=role, created_at=timezone.now() - 2 * DAY
     )
 
 
@@ -105,6 +105,26 @@ def use(person: User, code: str, token: str = "") -> User:
 
 def is_lost(person: User) -> bool:
     return not queries.has_second_factor(person.pk)
+
+
+def test_who_had_a_second_factor_before_joining_turns_to_the_platform(office: Office) -> None:
+    guest = make_person()
+    give_passkey(guest)
+    Passkey.objects.filter(user=guest).update(created_at=timezone.now() - 3 * DAY)
+    business.add_member(
+        actor=make_signed_in(office.owner),
+        organization_id=office.organization.pk,
+        identifier=str(guest.email),
+        role=Role.AGENT,
+        now=timezone.now(),
+    )
+
+    with pytest.raises(SupportOnly):
+        vouch(office.owner, guest)
+
+    admin = make_person(is_superuser=True, is_staff=True)
+    give_passkey(admin)
+    assert vouch(admin, guest).code
 
 
 def test_from_the_counter_to_a_new_second_factor(office: Office, agent: User) -> None:
