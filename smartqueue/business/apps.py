@@ -11,11 +11,13 @@ class BusinessConfig(AppConfig):
         from smartqueue.business.devices import BranchDevices  # noqa: PLC0415
         from smartqueue.notifications.ports import (  # noqa: PLC0415
             register_look,
+            register_night,
             register_relation,
         )
 
         register_devices(BranchDevices())
         register_look(queries.look_of)
+        register_night(queries.night_of)
         register_relation(queries.members_among)
         register_membership_resolver(
             RoleQuery(queries.memberships_of, queries.MEMBERSHIPS, queries.read_memberships)

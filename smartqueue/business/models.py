@@ -1,5 +1,5 @@
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 import holidays
@@ -330,12 +330,17 @@ def all_languages() -> list[str]:
     return list(Language.values)
 
 
+USUAL_NIGHT: Final = "21:00-07:00"
+
+
 class OrganizationSettings(TenantModel):
     """
     What an organization decides about itself; without a row everything is as the fields default.
 
     `primary_color` is #rrggbb or empty. `retention_days` maps a kind of data to days, only where
-    they are fewer than the platform's; `switches` maps a `Switch` to on or off.
+    they are fewer than the platform's; `switches` maps a `Switch` to on or off. `quiet_hours` are
+    when people who said nothing of their own are left alone, by the clock of each branch: 21:00-07:00,
+    or empty for never.
     """
 
     anybody_reads = True
@@ -357,6 +362,7 @@ class OrganizationSettings(TenantModel):
     )
     shows_waiting_count = models.BooleanField(default=True)
     shows_estimate = models.BooleanField(default=True)
+    quiet_hours = models.CharField(max_length=11, blank=True, default=USUAL_NIGHT)
     requires_second_factor = models.BooleanField(default=False)
     retention_days = models.JSONField(default=dict, blank=True)
     switches = models.JSONField(default=dict, blank=True)

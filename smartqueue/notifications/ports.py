@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
@@ -136,6 +136,28 @@ class Look:
 
     name: str = ""
     colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """When people are left alone, by their clock; past midnight where the end comes first."""
+
+    begins_at: time
+    ends_at: time
+
+
+_night: Callable[[UUID], Night | None] | None = None
+
+
+def register_night(night: Callable[[UUID], Night | None]) -> None:
+    """Fill the port of when an organization leaves people alone; `business` does, when it is ready."""
+    global _night
+    _night = night
+
+
+def night_of(organization_id: UUID) -> Night | None:
+    """Return when an organization leaves people alone who said nothing of their own."""
+    return _night(organization_id) if _night else None
 
 
 _look: Callable[[UUID], Look] | None = None

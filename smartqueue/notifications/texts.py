@@ -64,7 +64,8 @@ class Text:
 
     `life` is how long it is of use; `channels` how somebody is told of it, the first that reaches
     them, and `also` what is sent besides. `variables` are what its words may name, each with a value
-    to show it by. `is_raw` leaves values as they were written.
+    to show it by. `is_live` words are about what goes on now: an organization's night does not hold
+    them, a person's own does. `is_raw` leaves values as they were written.
     """
 
     subject: str | Promise
@@ -75,6 +76,7 @@ class Text:
     channels: tuple[Channel, ...] = CHAIN
     also: tuple[Channel, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    is_live: bool = False
     is_raw: bool = False
 
     @property

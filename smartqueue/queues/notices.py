@@ -79,6 +79,7 @@ def _words(
     *,
     life: timedelta,
     importance: Importance = Importance.NORMAL,
+    is_live: bool = True,
     **samples: str,
 ) -> None:
     register_text(
@@ -88,6 +89,7 @@ def _words(
         group=Group.QUEUE,
         importance=importance,
         life=life,
+        is_live=is_live,
         variables={**_PLACE, **samples},
     )
 
@@ -180,6 +182,7 @@ _words(
         "before those who come that day. %(link)s"
     ),
     life=timedelta(hours=20),
+    is_live=False,
     day="24/11/2026",
 )
 register_text(
@@ -188,6 +191,7 @@ register_text(
     body=_("%(place)s, %(queue)s: people waiting: %(waiting)s. Consider opening a counter."),
     group=Group.ORGANIZATION,
     life=timedelta(minutes=30),
+    is_live=True,
     variables={
         "place": "Mairie de Dakar-Plateau",
         "queue": "Etat civil",

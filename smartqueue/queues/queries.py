@@ -270,7 +270,8 @@ def next_service_day(branch: Branch, now: datetime) -> date:
 
 def returned_as(ticket: Ticket) -> Ticket | None:
     """Return the ticket that a return ticket was turned into."""
-    found: Ticket | None = Ticket.objects.filter(return_of=ticket).first()
+    rows = Ticket.objects.select_related("queue__branch", "counter", "session")
+    found: Ticket | None = rows.filter(return_of=ticket).first()
     return found
 
 

@@ -90,6 +90,7 @@ def settings_word(name: str) -> str:
         "display_detail": _("The wall display shows"),
         "shows_waiting_count": _("Show how many people wait"),
         "shows_estimate": _("Show the expected wait"),
+        "quiet_hours": _("Quiet hours"),
         "requires_second_factor": _("Second factor for all staff"),
         "retention_days": _("Days that data are kept"),
         "switches": _("Features"),

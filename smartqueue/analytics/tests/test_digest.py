@@ -130,7 +130,7 @@ def test_managers_read_once_what_yesterday_was_like(place: Place) -> None:
         "- Appointments: 3",
         "- Appointments that nobody came to: 1",
         "- Did not arrive: 3",
-        "- This person wants no more text messages: 2",
+        "- This person wants no more of these messages: 2",
         "- 5.1.1: 1",
     } <= set(told)
     assert any("12,000" in line and "25,000" in line for line in told)

@@ -174,6 +174,12 @@ def _check(settings: OrganizationSettings) -> None:
     # Only `uploads.store_public` makes such names, after it has drawn the picture anew.
     if settings.logo and not settings.logo.startswith(f"public/{settings.organization_id}/"):
         raise InvalidInput.on("logo", _("This is no picture of this organization."))
+    try:
+        queries.night_named(settings.quiet_hours)
+    except ValueError as error:
+        raise InvalidInput.on(
+            "quiet_hours", _("Give two different times, as in 21:00-07:00.")
+        ) from error
     _check_languages(settings)
     _check_switches(settings.switches)
     _check_retention(settings.retention_days.items())

@@ -1,7 +1,8 @@
 """What organizations have decided about themselves."""
 
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from smartqueue.business.models import (
     OrganizationSettings,
     SettingsVersion,
 )
-from smartqueue.notifications.ports import Look
+from smartqueue.notifications.ports import Look, Night
 
+_NIGHT: Final = re.compile(r"\d{2}:\d{2}-\d{2}:\d{2}")
 SETTABLE: Final = (
     "display_name",
     "logo",
@@ -25,6 +27,7 @@ SETTABLE: Final = (
     "display_detail",
     "shows_waiting_count",
     "shows_estimate",
+    "quiet_hours",
     "requires_second_factor",
     "retention_days",
     "switches",
@@ -73,6 +76,27 @@ def look_of(organization_id: UUID) -> Look:
         return Look()
     settings = settings_of(organization)
     return Look(settings.display_name or organization.name, settings.primary_color)
+
+
+def night_named(text: str) -> Night | None:
+    """
+    Return the hours that a text such as 21:00-07:00 names; None for an empty one.
+
+    :raises ValueError: it names none
+    """
+    if not text:
+        return None
+    if not _NIGHT.fullmatch(text):
+        raise ValueError(text)
+    night = Night(*map(time.fromisoformat, text.split("-")))
+    if night.begins_at == night.ends_at:
+        raise ValueError(text)
+    return night
+
+
+def night_of(organization_id: UUID) -> Night | None:
+    """Return when an organization leaves people alone who said nothing of their own."""
+    return night_named(get_settings(organization_id).quiet_hours)
 
 
 def list_settings_versions(organization: UUID) -> "QuerySet[SettingsVersion]":

@@ -1,7 +1,8 @@
 """What an organization decides about itself, and its history."""
 
 import io
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,9 @@ from smartqueue.business.enums import Switch
 from smartqueue.business.models import Organization, OrganizationSettings, SettingsVersion
 from smartqueue.business.tests import factories as make
 from smartqueue.common.errors import InvalidInput, NotFound
+from smartqueue.notifications import operations as notifications
+from smartqueue.notifications import texts
+from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.outbox.models import DomainEvent
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +113,8 @@ def test_what_changes_nothing_leaves_no_trace(owner, place):
         ({"languages": ["wo"]}, "languages"),
         ({"languages": ["fr"], "default_language": "en"}, "default_language"),
         ({"languages": ["en"]}, "default_language"),
+        ({"quiet_hours": "21:00-21:00"}, "quiet_hours"),
+        ({"quiet_hours": "21:00-24:30"}, "quiet_hours"),
         ({"display_detail": "everything"}, "display_detail"),
         ({"display_name": "x" * 121}, "display_name"),
         ({"display_name": "\u0000"}, "display_name"),
@@ -416,3 +422,43 @@ def test_strangers_change_no_logo(owner, place, media):
         assert send(client, place, picture()).status_code == status
         assert client.delete(url(place, "logo/")).status_code == status
     assert files(media) == []
+
+
+# --- The night ------------------------------------------------------------------------------------
+
+
+def test_what_can_wait_waits_for_the_end_of_the_organization_s_night(owner, place):
+    person = notifications.Person(phone="+221771234567", timezone="Africa/Dakar")
+    words = dict.fromkeys(texts.text_of("appointment_booked").variables, "x")
+    night = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
+
+    def waits(code: str, to: notifications.Person = person, **extra: str) -> set[timedelta]:
+        told = notifications.tell(
+            to=to,
+            code=code,
+            data=words | extra,
+            dedupe_key=str(uuid4()),
+            now=night,
+            organization_id=place.pk,
+        )
+        rows = OutgoingMessage.objects.filter(pk__in=[message.pk for message in told])
+        return {row.next_attempt_at - row.stored_at for row in rows}
+
+    assert waits("appointment_booked") == {timedelta(hours=9)}
+    in_paris = replace(person, timezone="Europe/Paris")
+    assert waits("appointment_booked", in_paris) == {timedelta(hours=8)}
+    called = {"number": "A1", "counter": "1", "ahead": "2"}
+    assert waits("ticket_called", **called) == {timedelta(0)}
+    assert waits("ticket_near", **called) == {timedelta(0)}
+    change(owner, place, quiet_hours="23:30-06:00")
+    assert waits("appointment_booked") == {timedelta(0)}
+    change(owner, place, quiet_hours="20:00-06:00")
+    assert waits("appointment_booked") == {timedelta(hours=8)}
+
+    # Who said so themselves is left alone then, and at no other time.
+    night_owl = make.user(phone="+221771234599")
+    own = notifications.Quiet(time(3, 0), time(4, 0))
+    notifications.set_quiet_hours(actor=make.actor_of(night_owl), quiet=own)
+    assert waits("appointment_booked", notifications.person_of(night_owl)) == {timedelta(0)}
+    change(owner, place, quiet_hours="")
+    assert waits("appointment_booked") == {timedelta(0)}

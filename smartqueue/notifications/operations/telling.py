@@ -11,10 +11,11 @@ from smartqueue.accounts.enums import Language
 from smartqueue.accounts.models import User
 from smartqueue.common.db import operation
 from smartqueue.common.phones import is_textable
-from smartqueue.notifications import queries, texts
+from smartqueue.notifications import ports, queries, texts
 from smartqueue.notifications.enums import Channel, Importance
 from smartqueue.notifications.models import OutgoingMessage, QuietHours
 from smartqueue.notifications.operations import inbox, sending
+from smartqueue.notifications.operations.preferring import Quiet
 from smartqueue.notifications.providers.base import Attachment
 
 USUAL_LANGUAGE: Final = str(Language.FRENCH)
@@ -75,9 +76,9 @@ def tell(
 
     An account finds it in the application. Beyond that the first channel is used of those that the
     words name, the person has and has not turned off; the others follow where it fails. Without
-    `expires_at` the words' own life counts. In quiet hours only what is vital leaves: the rest waits
-    for their end, or is not sent where it would be late. Without `leaves` it is found in the
-    application only.
+    `expires_at` the words' own life counts. In quiet hours, their own or else the organization's
+    night, only what is vital leaves: the rest waits for their end, or is not sent where it would be
+    late. Without `leaves` it is found in the application only.
 
     :raises UnknownText: no words under this code
     """
@@ -97,7 +98,8 @@ def tell(
         )
     if not leaves:
         return []
-    not_before = _not_before(text, wishes.quiet, now)
+    quiet = wishes.quiet or _night(text, organization_id, to.timezone)
+    not_before = _not_before(text, quiet, now)
     if until <= now or (not_before is not None and not_before >= until):
         return []
     sent = [
@@ -181,13 +183,23 @@ def _is_reached(channel: Channel, recipient: str) -> bool:
     return sending.can_send(channel) and (channel != Channel.SMS or is_textable(recipient))
 
 
-def _not_before(text: texts.Text, quiet: QuietHours | None, now: datetime) -> datetime | None:
+def _night(text: texts.Text, organization_id: UUID | None, timezone: str) -> Quiet | None:
+    """Return when an organization leaves people alone who did not say when they want to be."""
+    if organization_id is None or text.is_live or text.importance == Importance.VITAL:
+        return None
+    night = ports.night_of(organization_id)
+    return Quiet(night.begins_at, night.ends_at, timezone) if night else None
+
+
+def _not_before(
+    text: texts.Text, quiet: QuietHours | Quiet | None, now: datetime
+) -> datetime | None:
     if quiet is None or text.importance == Importance.VITAL:
         return None
     return quiet_until(quiet, now)
 
 
-def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:
+def quiet_until(quiet: QuietHours | Quiet, now: datetime) -> datetime | None:
     """Return when quiet hours end that have begun at this moment; None outside them."""
     local = now.astimezone(ZoneInfo(quiet.timezone))
     at = local.time()

@@ -46,6 +46,7 @@ def sample() -> None:
         body="%(place)s: %(name)s, ticket %(number)s: %(link)s",
         group=Group.QUEUE,
         life=timedelta(hours=1),
+        is_live=True,
         variables={
             "place": "Mairie",
             "name": "Awa",

@@ -174,7 +174,6 @@ def use_return_ticket(
     old, queue, _queue = policies.access_ticket_locked(actor, ticket_id, holder=True)
     known = queries.returned_as(old)
     if known is not None:
-        known.queue = queue
         return known
     today = _lifecycle.today(queue, now)
     if old.returns_on != today:

@@ -15,7 +15,7 @@ from smartqueue.accounts.enums import Language
 from smartqueue.business import colours, operations, policies, ports, queries
 from smartqueue.business.enums import Ability, DisplayDetail, Switch
 from smartqueue.business.logos import kept_logo
-from smartqueue.business.models import Organization, SettingsVersion
+from smartqueue.business.models import USUAL_NIGHT, Organization, SettingsVersion
 from smartqueue.business.switches import REGISTRY
 from smartqueue.common import uploads
 from smartqueue.common.errors import InvalidInput, NotFound, Problem
@@ -69,6 +69,9 @@ def _changes(data: QueryDict, *, is_owner: bool) -> dict[str, Any]:
         "display_detail": data.get("display_detail", ""),
         "shows_waiting_count": "shows_waiting_count" in data,
         "shows_estimate": "shows_estimate" in data,
+        "quiet_hours": f"{data.get('quiet_from', '')}-{data.get('quiet_until', '')}"[:11]
+        if "quiet" in data
+        else "",
         "switches": {name.value: _switched(data, name) for name in Switch},
     }
     if is_owner:
@@ -116,6 +119,7 @@ def _form(
         "color_contrast": f"{colours.contrast(color, colours.text_on(color)):.1f}"
         if colours.is_colour(color)
         else "",
+        "night": (values["quiet_hours"] or USUAL_NIGHT).partition("-"),
         "languages": Language.choices,
         "details": DisplayDetail.choices,
         "switches": [

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from smartqueue.accounts.enums import Language
 from smartqueue.business import colours, queries
 from smartqueue.business.enums import DisplayDetail, Switch
-from smartqueue.business.models import OrganizationSettings, SettingsVersion
+from smartqueue.business.models import USUAL_NIGHT, OrganizationSettings, SettingsVersion
 from smartqueue.business.switches import REGISTRY
 from smartqueue.common.uploads import public_url
 
@@ -49,6 +49,12 @@ class SettingsInput(serializers.Serializer[Any]):
     )
     shows_waiting_count = serializers.BooleanField(default=True)
     shows_estimate = serializers.BooleanField(default=True)
+    quiet_hours = serializers.CharField(
+        max_length=11,
+        allow_blank=True,
+        default=USUAL_NIGHT,
+        help_text="When people are left alone who said nothing of their own; empty for never.",
+    )
     requires_second_factor = serializers.BooleanField(default=False, help_text="Owners only.")
     retention_days = serializers.DictField(
         child=serializers.IntegerField(min_value=1, max_value=MOST_DAYS, allow_null=True),
@@ -99,6 +105,7 @@ class SettingsSerializer(serializers.ModelSerializer[OrganizationSettings]):
             "display_detail",
             "shows_waiting_count",
             "shows_estimate",
+            "quiet_hours",
             "requires_second_factor",
             "retention_days",
             "features",
