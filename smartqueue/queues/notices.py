@@ -338,7 +338,11 @@ def _one_at_a_time(ticket_ids: Iterable[UUID]) -> None:
 def _withdraw_older(event: TicketEvent) -> set[str]:
     """Stop what was said of a ticket's turn before an event; return the keys of what has left."""
     _one_at_a_time([event.ticket_id])
-    keys = [f"ticket:{event.ticket_id}:near:{stage}" for stage in NEAR]
+    keys = []
+    # Somebody whose call was undone may be told again that their turn is near.
+    here = Ticket.objects.with_scopes_disabled().filter(pk=event.ticket_id)
+    if not here.filter(state=TicketState.WAITING).exists():
+        keys += [f"ticket:{event.ticket_id}:near:{stage}" for stage in NEAR]
     for code in _OF_A_TURN:
         keys += [_key(event.ticket_id, code, n) for n in range(1, event.subject_version)]
     return notifications.withdraw_messages(keys=keys, now=event.occurred_at)
@@ -436,7 +440,7 @@ def _tell_next_ones(event: TicketEvent) -> None:
     due = {
         f"ticket:{ticket.pk}:near:{_stage(ahead)}": (ticket, ahead)
         for ahead, ticket in enumerate(first)
-        if ticket.phone or ticket.customer_id
+        if ticket.pk != event.ticket_id and (ticket.phone or ticket.customer_id)
     }
     told = already_told(due) if due else set()
     new = {key: found for key, found in due.items() if key not in told}
