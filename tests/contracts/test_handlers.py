@@ -52,6 +52,7 @@ from smartqueue.queues.tests.factories import (
     join,
     make_actor,
     make_place,
+    make_queue,
     make_user,
     sit_down,
 )
@@ -232,8 +233,10 @@ def tell_a_line() -> None:
     place = make_place()
     owner, agent = place.owner, place.agent
     operations.set_long_line(actor=owner, queue_id=place.queue.pk, people=2)
-    first, _ = (join(place, phone=new_phone()) for _ in range(2))
+    first, second = (join(place, phone=new_phone()) for _ in range(2))
     operations.watch_long_lines(now=NOW)
+    other = make_queue(place, "B")
+    operations.transfer_ticket(actor=agent, ticket_id=second.pk, target_queue_id=other.pk, now=NOW)
     holder = Actor(kind=ActorKind.TICKET, ticket_id=first.pk)
     messages.add_browser(actor=holder, subscription=browser(), now=NOW)
     messages.create_batch(
