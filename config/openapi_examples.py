@@ -131,6 +131,7 @@ _waiting = {
     "called_at": None,
     "started_at": None,
     "ended_at": None,
+    "returns_on": None,
     "version": 1,
     "position": 3,
     "people_ahead": 2,
