@@ -61,7 +61,8 @@ def told(person: User) -> list[str]:
 
 
 def charge(place: Organization, cost: int, *, now: datetime = NOW) -> None:
-    budgets.charge(place.pk, cost, is_vital=True, now=now)
+    account = budgets.account_of(place.pk)
+    budgets.charge(place.pk, cost, account=account, is_vital=True, now=now)
     hear()
 
 
