@@ -15,6 +15,8 @@ from django.db import connection, transaction
 from django.dispatch import receiver
 from django.test import TransactionTestCase
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as drawing
 
 from smartqueue.common import tenancy
 
@@ -22,6 +24,10 @@ AS_WEB = os.environ.get("TEST_ROLE") == "web"
 # What is asked here is asked as the role that serves, whom row policies hold.
 BY_WEB = tuple(Path(__file__).parent / "tests" / name for name in ("contracts", "concurrency"))
 
+
+# How long drawing takes says how busy the machine is, and nothing of what is tested.
+drawing.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawing.load_profile("any machine")
 
 ON_REAL_CONNECTIONS = {"serial", "alone"}
 
