@@ -8,7 +8,7 @@ from smartqueue.notifications.providers.base import Terms
 from smartqueue.notifications.tests.carrier import lines
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def carrier() -> Iterator[None]:
     """Have a provider of text messages, and no other."""
     with lines(("carrier", Terms(countries=("SN",)))):

@@ -43,7 +43,7 @@ from smartqueue.business.models import (
     OpeningException,
     SupportAccess,
 )
-from smartqueue.business.tests.factories import commune
+from smartqueue.business.tests.factories import commune, let_join_earlier
 from smartqueue.common import clock
 from smartqueue.notifications.models import (
     Batch,
@@ -203,6 +203,7 @@ def make_world() -> World:
     )
     member = Membership.objects.with_scopes_disabled().get(user_id=place.agents[0].user_id)
     # Who vouches has a second factor, and so has who lost theirs; another's code is out already.
+    let_join_earlier()
     give_passkey(place.owner, people["admin"], place.agents[0], people["viewer"])
     reset = FactorReset.objects.create(
         user_id=people["viewer"].user_id,
@@ -700,6 +701,7 @@ def address(world: World, route: str) -> str:
                 token_of_appointment(ids["confirmed"]): "coming",
                 token_of_entry(ids["waitlist"]): "leave",
                 "book": str(place.service.pk),
+                "returns": str(ids["tickets"]),
                 "slots": str(ids["appointment-slots"]),
                 "dates": str(ids["slot-exceptions"]),
                 str(ids["appointments"]): "approve",

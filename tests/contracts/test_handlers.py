@@ -269,7 +269,8 @@ def run_low(place: Place) -> None:
         alert_percent=80,
         now=NOW,
     )
-    budgets.charge(organization_id, 900, is_vital=False, now=NOW)
+    account = budgets.account_of(organization_id)
+    budgets.charge(organization_id, 900, account=account, is_vital=False, now=NOW)
     make_user(is_superuser=True)
     messages.record_balance(provider="orange_sms", balance=Balance(units=0), now=NOW)
 

@@ -150,6 +150,7 @@ REFUSED: Final = frozenset(
         "DELETE api/business/branches/<uuid:pk>/",
         "POST api/privacy/erasures/confirm/",
         "POST api/queues/tickets/<uuid:ticket_id>/undo/",
+        "POST api/queues/tickets/<uuid:ticket_id>/use-return/",
         "DELETE api/queues/queues/<uuid:queue_id>/",
     }
 )

@@ -1,6 +1,6 @@
 """Rows and actors of tests; places are made through the operations."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from smartqueue.accounts.actor import Actor
+from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.enums import ActorKind, Role
 from smartqueue.accounts.models import User
 from smartqueue.business import operations
@@ -34,6 +35,11 @@ def enrol(person: User) -> None:
 def disenrol(person: User) -> None:
     """Take somebody's second factor away, past the operations."""
     Authenticator.objects.filter(user=person).delete()
+
+
+def let_join_earlier() -> None:
+    """Make everybody a member of long ago, before they had a second factor."""
+    Membership.objects.with_scopes_disabled().update(created_at=wall_now() - timedelta(days=30))
 
 
 def actor_of(person: User) -> Actor:

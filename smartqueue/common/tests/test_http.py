@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -610,8 +611,14 @@ class Counting:
 def kept_long(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave connections open for longer than a slow machine takes."""
     monkeypatch.setattr(http, "KEPT_SECONDS", 600.0)
-    http._kept.cache_clear()
+    end_kept()
     yield
+    end_kept()
+
+
+def end_kept() -> None:
+    """Close what this process leaves open, and open anew from now on."""
+    http._kept(os.getpid()).close()
     http._kept.cache_clear()
 
 

@@ -17,6 +17,7 @@ from smartqueue.accounts.tests.factories import (
     make_user,
 )
 from smartqueue.business.models import Membership
+from smartqueue.business.tests.factories import let_join_earlier
 from smartqueue.queues.tests import factories
 from smartqueue.web.tests.pages import Page
 
@@ -141,6 +142,7 @@ def member_row(person: User) -> Membership:
 def test_an_owner_vouches_and_the_person_signs_in_by_the_code(place: factories.Place) -> None:
     owner = User.objects.get(pk=place.owner.user_id)
     agent = User.objects.get(pk=place.agent.user_id)
+    let_join_earlier()
     give_passkey(owner, agent)
     path = f"/manage/{place.organization.pk}/members/{member_row(agent).pk}/lost-factors/"
     pages = Client()
@@ -168,6 +170,7 @@ def test_an_owner_vouches_and_the_person_signs_in_by_the_code(place: factories.P
 def test_the_person_and_the_owner_withdraw_it(place: factories.Place) -> None:
     owner = User.objects.get(pk=place.owner.user_id)
     agent = User.objects.get(pk=place.agent.user_id)
+    let_join_earlier()
     give_passkey(owner, agent)
     path = f"/manage/{place.organization.pk}/members/{member_row(agent).pk}/lost-factors/"
     pages, theirs = Client(), Client()
