@@ -897,9 +897,9 @@ REST_BODIES: dict[str, Body] = {
     },
     "PUT api/business/services/<uuid:pk>/": lambda w: {"name": "Dépôt", "duration_minutes": 5},
     "PATCH api/business/services/<uuid:pk>/": lambda w: {"duration_minutes": 6},
-    "POST api/business/counters/": lambda w: {"branch": _text(w, "branches"), "name": "99"},
-    "PUT api/business/counters/<uuid:pk>/": lambda w: {"name": "98"},
-    "PATCH api/business/counters/<uuid:pk>/": lambda w: {"name": "97"},
+    "POST api/business/counters/": lambda w: {"branch": _text(w, "branches"), "name": "N99"},
+    "PUT api/business/counters/<uuid:pk>/": lambda w: {"name": "N98"},
+    "PATCH api/business/counters/<uuid:pk>/": lambda w: {"name": "N97"},
     "POST api/business/members/": lambda w: {
         "organization": _text(w, "organizations"),
         "identifier": f"new-{uuid4().hex}@example.test",
