@@ -48,8 +48,10 @@ def _words(
     *,
     life: timedelta = timedelta(days=1),
     has_file: bool = True,
+    waits_for_morning: bool = False,
     **samples: str,
 ) -> None:
+    # What somebody does is answered when they do it, by night too; so is what has a deadline.
     register_text(
         code,
         subject=subject,
@@ -59,6 +61,7 @@ def _words(
         # The calendar file comes by e-mail alone.
         also=(Channel.EMAIL,) if has_file else (),
         variables={**_SAMPLES, **samples},
+        is_live=not waits_for_morning,
     )
 
 
@@ -90,6 +93,7 @@ _words(
     _("Reminder of your appointment: %(when)s"),
     _("%(place)s, %(service)s: remember your appointment on %(when)s. Will you come? %(link)s"),
     has_file=False,
+    waits_for_morning=True,
 )
 _words(
     "waitlist_offered",

@@ -64,8 +64,9 @@ class Text:
 
     `life` is how long it is of use; `channels` how somebody is told of it, the first that reaches
     them, and `also` what is sent besides. `variables` are what its words may name, each with a value
-    to show it by. `is_live` words are about what goes on now: an organization's night does not hold
-    them, a person's own does. `is_raw` leaves values as they were written.
+    to show it by. `is_live` words are about what goes on now, or answer what a person does: an
+    organization's night does not hold them, a person's own does. `is_raw` leaves values as they were
+    written.
     """
 
     subject: str | Promise

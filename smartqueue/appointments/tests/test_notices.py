@@ -3,6 +3,7 @@
 from datetime import time, timedelta
 
 import pytest
+from django.utils import timezone
 
 from smartqueue.appointments import notices, operations
 from smartqueue.appointments.models import Appointment
@@ -14,6 +15,7 @@ from smartqueue.appointments.tests.factories import (
     set_rules,
     wait_for_place,
 )
+from smartqueue.notifications import operations as messages
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.models import Notification, OutgoingMessage
 from smartqueue.outbox import registry
@@ -70,6 +72,25 @@ def test_an_appointment_is_told_with_its_file_reminded_and_called_off():
     assert [row.template for row in rows] == told
     assert Notification.objects.filter(user_id=actor.user_id).count() == 3
     assert kind_of_file(made).endswith("method=CANCEL")
+
+
+def test_what_is_done_by_night_is_answered_then_and_a_reminder_waits():
+    place = make_place()
+    leaves = []
+    for code in ("appointment_booked", "appointment_reminder"):
+        (sent, *_more) = messages.tell(
+            to=messages.Person(email="awa@example.org"),
+            code=code,
+            data=notices._SAMPLES,
+            dedupe_key=code,
+            now=NOW.replace(hour=23),
+            organization_id=place.organization.pk,
+        )
+        sent.refresh_from_db()
+        leaves.append(sent.next_attempt_at)
+    at_once, at_seven = leaves
+    assert at_once <= timezone.now()
+    assert round((at_seven - at_once) / timedelta(minutes=1)) == 8 * 60
 
 
 def test_a_freed_place_is_offered_as_long_as_it_is_kept():
