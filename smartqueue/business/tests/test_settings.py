@@ -429,7 +429,7 @@ def test_strangers_change_no_logo(owner, place, media):
 
 def test_what_can_wait_waits_for_the_end_of_the_organization_s_night(owner, place):
     person = notifications.Person(phone="+221771234567", timezone="Africa/Dakar")
-    words = dict.fromkeys(texts.text_of("appointment_booked").variables, "x")
+    words = dict.fromkeys(texts.text_of("appointment_reminder").variables, "x")
     night = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 
     def waits(code: str, to: notifications.Person = person, **extra: str) -> set[timedelta]:
@@ -444,21 +444,22 @@ def test_what_can_wait_waits_for_the_end_of_the_organization_s_night(owner, plac
         rows = OutgoingMessage.objects.filter(pk__in=[message.pk for message in told])
         return {row.next_attempt_at - row.stored_at for row in rows}
 
-    assert waits("appointment_booked") == {timedelta(hours=9)}
+    assert waits("appointment_reminder") == {timedelta(hours=9)}
     in_paris = replace(person, timezone="Europe/Paris")
-    assert waits("appointment_booked", in_paris) == {timedelta(hours=8)}
+    assert waits("appointment_reminder", in_paris) == {timedelta(hours=8)}
     called = {"number": "A1", "counter": "1", "ahead": "2"}
     assert waits("ticket_called", **called) == {timedelta(0)}
     assert waits("ticket_near", **called) == {timedelta(0)}
-    change(owner, place, quiet_hours="23:30-06:00")
     assert waits("appointment_booked") == {timedelta(0)}
+    change(owner, place, quiet_hours="23:30-06:00")
+    assert waits("appointment_reminder") == {timedelta(0)}
     change(owner, place, quiet_hours="20:00-06:00")
-    assert waits("appointment_booked") == {timedelta(hours=8)}
+    assert waits("appointment_reminder") == {timedelta(hours=8)}
 
     # Who said so themselves is left alone then, and at no other time.
     night_owl = make.user(phone="+221771234599")
     own = notifications.Quiet(time(3, 0), time(4, 0))
     notifications.set_quiet_hours(actor=make.actor_of(night_owl), quiet=own)
-    assert waits("appointment_booked", notifications.person_of(night_owl)) == {timedelta(0)}
+    assert waits("appointment_reminder", notifications.person_of(night_owl)) == {timedelta(0)}
     change(owner, place, quiet_hours="")
-    assert waits("appointment_booked") == {timedelta(0)}
+    assert waits("appointment_reminder") == {timedelta(0)}
