@@ -128,12 +128,13 @@ def messages_day(organization_id: UUID, days: Sequence[BranchDay], now: datetime
     zone = ZoneInfo(days[0].branch.timezone) if days else UTC
     day = days[0].day if days else now.date() - DAY
     account = budgets.account_of(organization_id)
+    spend = budgets.spend_of(organization_id, budgets.month_of(now))
     return MessagesDay(
         undelivered=undelivered_between(
             organization_id,
             datetime.combine(day, time(), tzinfo=zone),
             datetime.combine(day + DAY, time(), tzinfo=zone),
         ),
-        left_minor=budgets.left_of(organization_id, now),
+        left_minor=budgets.left_after(account, spend),
         budget_minor=account.monthly_budget_minor if account else None,
     )

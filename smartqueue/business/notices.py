@@ -5,6 +5,7 @@ from typing import Final
 
 from django.conf import settings
 from django.utils import formats, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.models import User
@@ -36,46 +37,51 @@ _BUDGET: Final = {
     "link": "https://smartqueue.example/manage/",
 }
 
-register_text(
+
+def _words(code: str, subject: Promise, body: Promise, *, life: timedelta, **samples: str) -> None:
+    register_text(
+        code,
+        subject=subject,
+        body=body,
+        group=Group.ORGANIZATION,
+        life=life,
+        channels=_CHANNELS,
+        variables=samples,
+    )
+
+
+_words(
     NEARLY_SPENT,
-    subject=_("The budget for text messages is nearly spent"),
-    body=_(
+    _("The budget for text messages is nearly spent"),
+    _(
         "%(organization)s: %(spent)s of %(budget)s for text messages in %(month)s are spent. After "
         "that only calls, codes and warnings go out."
     ),
-    group=Group.ORGANIZATION,
     life=timedelta(days=3),
-    channels=_CHANNELS,
-    variables=_BUDGET,
+    **_BUDGET,
 )
-register_text(
+_words(
     SPENT,
-    subject=_("The budget for text messages is spent"),
-    body=_(
+    _("The budget for text messages is spent"),
+    _(
         "%(organization)s: all of %(budget)s for text messages in %(month)s are spent. Only calls, "
         "codes and warnings go out."
     ),
-    group=Group.ORGANIZATION,
     life=timedelta(days=3),
-    channels=_CHANNELS,
-    variables=_BUDGET,
+    **_BUDGET,
 )
-register_text(
+_words(
     BALANCE_LOW,
-    subject=_("Little is left on the account at %(provider)s"),
-    body=_(
+    _("Little is left on the account at %(provider)s"),
+    _(
         "Left on the account at the provider %(provider)s: %(left)s. It ends: %(until)s. Top it up "
         "before messages stay behind."
     ),
-    group=Group.ORGANIZATION,
     life=timedelta(days=1),
-    channels=_CHANNELS,
-    variables={
-        "provider": "orange_sms",
-        "left": "240",
-        "until": "30/11/2026",
-        "link": "https://smartqueue.example/manage/support/",
-    },
+    provider="orange_sms",
+    left="240",
+    until="30/11/2026",
+    link="https://smartqueue.example/manage/support/",
 )
 
 

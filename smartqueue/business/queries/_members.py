@@ -150,9 +150,8 @@ def members_among(organization_id: UUID, people: Addressees, now: datetime) -> A
 
 def managers_at(organization_id: UUID, branch_id: UUID | None) -> list[UUID]:
     """Return the accounts of those who manage a branch, owners among them."""
-    members: Any = list_members(organization=organization_id, reach=None)
-    managing = members.filter(role__in=sorted(ROLES_WITH[Ability.MANAGE]), user__is_active=True)
-    return sorted(m.user_id for m in managing if not m.branch_ids or branch_id in m.branch_ids)
+    reaches = managers_reach(organization_id).items()
+    return sorted(user_id for user_id, reach in reaches if reach is None or branch_id in reach)
 
 
 def managers_reach(organization_id: UUID) -> dict[UUID, Reach]:

@@ -40,12 +40,8 @@ def spend_of(organization_id: UUID, month: date) -> SmsSpend | None:
 
 def is_spent(organization_id: UUID | None, now: datetime, cost_minor: int = 0) -> bool:
     """Whether an organization's budget of the month leaves no room for so much more."""
-    account = account_of(organization_id) if organization_id else None
-    if organization_id is None or account is None or account.monthly_budget_minor is None:
-        return False
-    spend = spend_of(organization_id, month_of(now))
-    spent = spend.spent_minor if spend else 0
-    return spent + max(cost_minor, 1) > account.monthly_budget_minor
+    left = left_of(organization_id, now) if organization_id else None
+    return left is not None and left < max(cost_minor, 1)
 
 
 _ADD: Final = """
@@ -61,7 +57,13 @@ def left_of(organization_id: UUID, now: datetime) -> int | None:
     account = account_of(organization_id)
     if account is None or account.monthly_budget_minor is None:
         return None
-    spend = spend_of(organization_id, month_of(now))
+    return left_after(account, spend_of(organization_id, month_of(now)))
+
+
+def left_after(account: SmsAccount | None, spend: SmsSpend | None) -> int | None:
+    """Return what a month's spending leaves of an account's budget; None without a budget."""
+    if account is None or account.monthly_budget_minor is None:
+        return None
     return max(account.monthly_budget_minor - (spend.spent_minor if spend else 0), 0)
 
 

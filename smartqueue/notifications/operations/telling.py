@@ -98,8 +98,10 @@ def tell(
         )
     if not leaves:
         return []
-    quiet = wishes.quiet or _night(text, organization_id, to.timezone)
-    not_before = _not_before(text, quiet, now)
+    not_before = None
+    if text.importance != Importance.VITAL:
+        quiet = wishes.quiet or _night(text, organization_id, to.timezone)
+        not_before = quiet_until(quiet, now) if quiet else None
     if until <= now or (not_before is not None and not_before >= until):
         return []
     sent = [
@@ -185,18 +187,10 @@ def _is_reached(channel: Channel, recipient: str) -> bool:
 
 def _night(text: texts.Text, organization_id: UUID | None, timezone: str) -> Quiet | None:
     """Return when an organization leaves people alone who did not say when they want to be."""
-    if organization_id is None or text.is_live or text.importance == Importance.VITAL:
+    if organization_id is None or text.is_live:
         return None
     night = ports.night_of(organization_id)
     return Quiet(night.begins_at, night.ends_at, timezone) if night else None
-
-
-def _not_before(
-    text: texts.Text, quiet: QuietHours | Quiet | None, now: datetime
-) -> datetime | None:
-    if quiet is None or text.importance == Importance.VITAL:
-        return None
-    return quiet_until(quiet, now)
 
 
 def quiet_until(quiet: QuietHours | Quiet, now: datetime) -> datetime | None:

@@ -138,14 +138,12 @@ def use_return(request: HttpRequest, branch_id: UUID, ticket_id: UUID) -> HttpRe
     found = access_branch(actor, branch_id, Ability.VIEW)
     if access_ticket(actor, ticket_id).branch_id != found.pk:
         raise NotFound
-    problem = None
-    try:
-        operations.use_return_ticket(actor=actor, ticket_id=ticket_id, now=now_of(request))
-    except NotFound:
-        raise
-    except Problem as refused:
-        problem = refused
-    return _acted(request, found, problem)
+    now = now_of(request)
+    return _acted(
+        request,
+        found,
+        lambda: operations.use_return_ticket(actor=actor, ticket_id=ticket_id, now=now),
+    )
 
 
 @signed_in
@@ -162,18 +160,22 @@ def queue_action(
     if access_queue(actor, queue_id, Ability.SERVE).branch_id != found.pk:
         raise NotFound
     reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
-    problem = None
-    try:
+
+    def change() -> None:
         more = {"day": _day(request)} if action == "outage" else {}
         act(actor=actor, queue_id=queue_id, reason=reason, now=now_of(request), **more)
+
+    return _acted(request, found, change)
+
+
+def _acted(request: HttpRequest, found: Branch, act: Callable[[], object]) -> HttpResponse:
+    problem = None
+    try:
+        act()
     except NotFound:
         raise
     except Problem as refused:
         problem = refused
-    return _acted(request, found, problem)
-
-
-def _acted(request: HttpRequest, found: Branch, problem: Problem | None) -> HttpResponse:
     if not is_htmx(request) and problem is None:
         return HttpResponseRedirect(_address(found.pk, _focus(request)))
     template = "manage_part.html" if is_htmx(request) else "manage_branch.html"

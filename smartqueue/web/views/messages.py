@@ -98,7 +98,7 @@ def _log(
             "channels": Channel.choices,
             "providers": queries.list_sms_providers([organization_id]),
             "spent": _amount(spend.spent_minor if spend else 0, request),
-            "left": _amount(budgets.left_of(organization_id, now), request),
+            "left": _amount(budgets.left_after(account, spend), request),
             "typed": context.get("typed", shown),
         },
         status,
