@@ -158,7 +158,12 @@ def send_due_messages_task() -> None:
 
 @periodic(every_seconds=10, lease_seconds=300)
 def settle_messages_task() -> None:
-    """Ask what became of messages that may have arrived, and give up those that nobody tells of."""
+    """
+    Take what providers told too early, ask what became of messages that may have arrived, and give
+    up those that nobody tells of.
+    """
+    for attempt_id in operations.list_crossed_attempts(SWEEP_SIZE):
+        operations.apply_waiting_receipts(attempt_id=attempt_id, now=clock.now())
     for unsettled in operations.list_unsettled_messages(SWEEP_SIZE):
         receipt, is_asked = _look_up(unsettled)
         operations.settle_message(

@@ -19,6 +19,7 @@ from smartqueue.notifications.models import (
     OutgoingMessage,
     ProviderCallback,
 )
+from smartqueue.notifications.tasks import settle_messages_task
 from smartqueue.notifications.tests.sms.conftest import (
     Control,
     _calls,
@@ -94,10 +95,11 @@ class Phone:
 
 
 def carried_until(happened: Callable[[], bool]) -> None:
-    """Do the relay's work until nothing is left of it and something has happened."""
+    """Do the relay's work, and beat's for receipts, until something has happened."""
     ends = time.monotonic() + 60
     while True:
         if not sum(carry_due(mode) for mode in HandlerMode):
+            settle_messages_task()
             if happened():
                 return
             time.sleep(0.02)

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from smartqueue.accounts.actor import SYSTEM
 from smartqueue.common import tenancy
 from smartqueue.common.crypto import decrypt
-from smartqueue.common.db import RowOf, fetch_one, operation, write, written_together
+from smartqueue.common.db import RowOf, fetch_all, fetch_one, operation, write, written_together
 from smartqueue.common.ids import new_id
 from smartqueue.notifications import ports, queries
 from smartqueue.notifications.enums import (
@@ -738,7 +738,8 @@ def record_receipt(*, provider: str, receipt: Receipt, now: datetime) -> bool:
     Take what a provider tells of a message, once; False if it had told so before.
 
     A receipt of a message that is not known yet is kept: the provider may be faster than the record
-    of its own answer.
+    of its own answer, which takes it then. One that crosses that record is left to the next
+    `list_crossed_attempts`.
     """
     row = ProviderReceipt(
         id=new_id(),
@@ -800,6 +801,31 @@ def _apply_waiting(attempt: DeliveryAttempt, now: datetime) -> None:
             Receipt(Delivery(row.delivery), code=row.code, is_recipient=row.is_recipient),
             now,
         )
+
+
+_CROSSED: Final = """
+    SELECT DISTINCT attempt.id
+    FROM notifications_providerreceipt AS receipt
+    JOIN notifications_deliveryattempt AS attempt
+        ON attempt.provider = receipt.provider AND attempt.provider_reference = receipt.reference
+    WHERE receipt.attempt_id IS NULL AND receipt.reference <> '' LIMIT %s
+"""
+
+
+def list_crossed_attempts(limit: int) -> list[UUID]:
+    """
+    Return attempts with a receipt that was taken while their hand-over was being recorded: each of
+    the two transactions ended before it could see what the other had written.
+    """
+    return [pk for (pk,) in fetch_all(_CROSSED, [limit])]
+
+
+@operation
+def apply_waiting_receipts(*, attempt_id: UUID, now: datetime) -> None:
+    """Take the receipts of an attempt that nobody has taken yet."""
+    attempt = _lock_attempt(attempt_id)
+    if attempt is not None:
+        _apply_waiting(attempt, now)
 
 
 def _apply(attempt: DeliveryAttempt, receipt: Receipt, now: datetime) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -28,6 +28,7 @@ from smartqueue.notifications.providers.base import Balance, Delivery, Receipt, 
 from smartqueue.notifications.tests.carrier import Line, lines
 from smartqueue.notifications.tests.conftest import CODE
 from smartqueue.outbox.models import DomainEvent
+from tests.concurrency.races import together
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,33 @@ def test_a_receipt_may_come_before_the_answer_is_recorded(two: list[Line]) -> No
     assert ProviderReceipt.objects.get().attempt_id is None
 
     operations.record_taken(claimed=claimed, handed=handed, seconds=0.1, now=now())
+    message.refresh_from_db()
+    assert (message.state, message.last_error) == ("failed", "absent")
+    assert ProviderReceipt.objects.get().attempt_id == claimed.attempt_id
+
+
+@pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_that_crosses_the_record_of_the_answer_is_taken_by_the_next_sweep(
+    two: list[Line],
+) -> None:
+    message = queued()
+    choices = operations.choices_for(message.pk)
+    assert choices is not None
+    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
+    assert claimed is not None
+    handed = claimed.provider.send(claimed.outgoing)
+    receipt = Receipt(Delivery.FAILED, reference=handed.reference, code="absent")
+    with transaction.atomic():
+        operations.record_taken(claimed=claimed, handed=handed, seconds=0.1, now=now())
+        (told_meanwhile,) = together(
+            [lambda: operations.record_receipt(provider="cheap", receipt=receipt, now=now())]
+        )
+    assert told_meanwhile.get()
+    message.refresh_from_db()
+    assert (message.state, ProviderReceipt.objects.get().attempt_id) == ("sent", None)
+
+    tasks.settle_messages_task()
     message.refresh_from_db()
     assert (message.state, message.last_error) == ("failed", "absent")
     assert ProviderReceipt.objects.get().attempt_id == claimed.attempt_id
