@@ -47,6 +47,8 @@ class Way:
                 target.sendall(data)
                 if counts:
                     messages.send(data)
+            # To close it while the other thread waits for it tells nobody.
+            target.shutdown(socket.SHUT_RDWR)
 
     def _messages(self) -> Generator[None, bytes]:
         """Take what a client sends, and count; the first message has no type."""
