@@ -583,6 +583,8 @@ PAGE_METHODS = {
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/",
         "manage/<uuid:organization_id>/templates/<slug:code>/<slug:channel>/restore/",
         "account/told/",
+        "account/notifications/",
+        "account/notifications/<uuid:notification_id>/",
         "manage/<uuid:organization_id>/waits/",
         "manage/<uuid:organization_id>/members/",
         "manage/<uuid:organization_id>/members/<uuid:member_id>/lost-factors/",
@@ -1039,6 +1041,7 @@ REST_BODIES |= {
         "organization": _text(w, "organizations"),
         "number": 0,
     },
+    "POST api/notifications/notifications/read/": lambda w: {"until": _text(w, "notifications")},
     "PATCH api/notifications/preferences/": lambda w: {
         "channels": [{"group": "queue", "channel": "sms", "is_on": False}]
     },
@@ -1212,6 +1215,7 @@ FORMS: dict[str, Body] = {
         "number": "0",
     },
     "account/told/": lambda w: {"on": "queue:sms"},
+    "account/notifications/": lambda w: {"until": _text(w, "notifications")},
     "manage/queues/<uuid:queue_id>/roster/<str:day>/": lambda w: {
         "since": ["09:00"],
         "until": ["10:00"],

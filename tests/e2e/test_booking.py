@@ -143,7 +143,7 @@ def other_pages(registry: Line, service: UUID, organization: str) -> list[str]:
     """Return the pages of people and of the organization's owner that no other test looks at."""
     queue = f"/manage/queues/{registry.queue}/"
     stop = unsubscribe_url("awa@example.test", None).partition("/unsubscribe/")[2]
-    own = ("appointments", "calendars", "told", "privacy/requests")
+    own = ("appointments", "calendars", "notifications", "told", "privacy/requests")
     words = "templates/appointment_booked/sms"
     return [
         *("/book/", f"/book/{service}/", f"/unsubscribe/{stop}"),

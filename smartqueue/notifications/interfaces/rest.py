@@ -10,6 +10,8 @@ from smartqueue.notifications import operations, queries
 from smartqueue.notifications.interfaces.serializers import (
     NotificationQuery,
     NotificationSerializer,
+    ReadSerializer,
+    SeenSerializer,
 )
 from smartqueue.notifications.models import Notification
 
@@ -30,6 +32,24 @@ class NotificationListView(ApiListView):
     @extend_schema(parameters=[NotificationQuery], responses=NotificationSerializer(many=True))
     def get(self, request: ApiRequest) -> Response:
         return self.list_response(request)
+
+
+class ReadAllView(ApiView):
+    """Mark the caller's notifications as read, up to the newest that they have seen."""
+
+    @extend_schema(
+        operation_id="notifications_notifications_read_all",
+        request=SeenSerializer,
+        responses=ReadSerializer,
+    )
+    @idempotent
+    def post(self, request: ApiRequest) -> Response:
+        seen = SeenSerializer(data=request.data)
+        seen.is_valid(raise_exception=True)
+        count = operations.read_notifications(
+            actor=request.actor, until=seen.validated_data["until"], now=request.now
+        )
+        return Response({"read": count})
 
 
 class ReadView(ApiView):

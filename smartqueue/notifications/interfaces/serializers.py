@@ -13,6 +13,14 @@ class NotificationQuery(serializers.Serializer[Any]):
     )
 
 
+class SeenSerializer(serializers.Serializer[Any]):
+    until = serializers.UUIDField(help_text="The newest notification that the person has seen.")
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    read = serializers.IntegerField(help_text="How many were unread.")
+
+
 class NotificationSerializer(serializers.Serializer[Notification]):
     id = serializers.UUIDField()
     code = serializers.CharField()

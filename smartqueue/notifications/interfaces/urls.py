@@ -6,6 +6,7 @@ TEMPLATE = "templates/<slug:code>/<slug:channel>/<slug:language>/"
 
 urlpatterns = [
     path("notifications/", rest.NotificationListView.as_view(), name="notification-list"),
+    path("notifications/read/", rest.ReadAllView.as_view(), name="notification-read-all"),
     path(
         "notifications/<uuid:notification_id>/read/",
         rest.ReadView.as_view(),

@@ -52,7 +52,11 @@ from smartqueue.notifications.operations.devices import (
 )
 from smartqueue.notifications.operations.erasing import erase_person
 from smartqueue.notifications.operations.health import take_probe
-from smartqueue.notifications.operations.inbox import notify, read_notification
+from smartqueue.notifications.operations.inbox import (
+    notify,
+    read_notification,
+    read_notifications,
+)
 from smartqueue.notifications.operations.mail import (
     is_unsubscribed,
     remove_old_dead_addresses,
@@ -120,6 +124,7 @@ __all__ = [
     "process_callback",
     "quiet_until",
     "read_notification",
+    "read_notifications",
     "record_balance",
     "record_handed",
     "record_poison",

@@ -106,3 +106,21 @@ def read_notification(*, actor: Actor, notification_id: UUID, now: datetime) -> 
         shown = {"id": str(notification.pk), "read_at": now.isoformat()}
         _tell(notification.user_id, version + 1, "notification.read", shown, now)
     return notification
+
+
+@operation
+def read_notifications(*, actor: Actor, until: UUID, now: datetime) -> int:
+    """
+    Mark a person's notifications as read up to the newest that they have seen, and return how many
+    were not. What came after `until` stays unread.
+
+    :raises NotSignedIn: nobody is signed in
+    """
+    user_id = actor.require_user()
+    version = _lock_inbox(user_id)
+    unread = queries.list_notifications(user_id, unread=True).filter(pk__lte=until)
+    count = unread.update(read_at=now)
+    if count:
+        shown = {"until": str(until), "read_at": now.isoformat()}
+        _tell(user_id, version + 1, "notification.all_read", shown, now)
+    return count

@@ -68,6 +68,10 @@ class Screen:
             self.data["unread_count"] = change.pop("unread_count")
             if event.type == "notification.created":
                 self.data["notifications"] = [change, *self.data["notifications"]][:20]
+            elif event.type == "notification.all_read":
+                for shown in self.data["notifications"]:
+                    if shown["id"] <= change["until"] and shown["read_at"] is None:
+                        shown["read_at"] = change["read_at"]
             else:
                 (shown,) = (n for n in self.data["notifications"] if n["id"] == change["id"])
                 shown.update(change)
@@ -133,6 +137,27 @@ def test_reading_twice_is_told_once(user: User) -> None:
         )
     assert read.read_at is not None
     assert [e.type for e in told(user)] == ["notification.created", "notification.read"]
+
+
+@pytest.mark.django_db
+def test_what_was_seen_is_read_at_once_and_what_came_since_is_not(user: User) -> None:
+    seen = [tell(user), tell(user)]
+    other = tell(make_user())
+    screen = Screen(user)
+    newer = tell(user)
+    assert newer is not None
+    assert seen[1] is not None
+    assert other is not None
+    for expected in (2, 0):
+        count = operations.read_notifications(actor=actor_of(user), until=seen[1].pk, now=now())
+        assert count == expected
+    assert list(queries.list_notifications(user.pk, unread=True)) == [newer]
+    assert queries.list_notifications(other.user_id, unread=True).count() == 1
+    screen.follow()
+    assert (screen.version, screen.data) == (Screen(user).version, Screen(user).data)
+    assert told(user)[-1].type == "notification.all_read"
+    with pytest.raises(NotSignedIn):
+        operations.read_notifications(actor=ANONYMOUS, until=newer.pk, now=now())
 
 
 @pytest.mark.django_db

@@ -39,7 +39,9 @@ def _own(request: HttpRequest) -> User:
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """Lead to everything that is a person's own."""
-    return page(request, "account.html", {"person": _own(request)})
+    person = _own(request)
+    unread = notification_queries.list_notifications(person.pk, unread=True).count()
+    return page(request, "account.html", {"person": person, "unread": unread})
 
 
 @never_cache
