@@ -760,8 +760,12 @@ QUERIES = {
 }
 
 
-# Whatever is added to the world, it has one organization.
-NARROWED = {"api/audit/entries/": "&type=business_organization."}
+NARROWED = {
+    # Whatever is added to the world, it has one organization.
+    "api/audit/entries/": "&type=business_organization.",
+    # Of today's places, on a Tuesday, some are over.
+    "api/appointments/available-slots/": "&date_from={tuesday}&date_to={tuesday}",
+}
 
 
 def query(world: World, route: str) -> str:
@@ -770,7 +774,8 @@ def query(world: World, route: str) -> str:
     if name is None:
         return ""
     key = "branches" if name == "branch" else "organizations"
-    return f"?{name}={world.ids[key]}{NARROWED.get(route, '')}"
+    narrowed = NARROWED.get(route, "").format(tuesday=next_tuesday().date())
+    return f"?{name}={world.ids[key]}{narrowed}"
 
 
 Body = Callable[[World], dict[str, Any]]
