@@ -213,6 +213,8 @@ def cancel_batch(*, actor: Actor, batch_id: UUID, now: datetime) -> Batch:
         sealed_body="",
         sealed_rest="",
     )
+    # One that a provider is being handed is past stopping: it is only not tried again.
+    OutgoingMessage.objects.filter(batch_id=batch_id, ended_at=None).update(expires_at=now)
     chunks = BatchChunk.objects.with_scopes_disabled().filter(batch_id=batch_id, made_at=None)
     is_unmade = bool(chunks.delete()[0])
     if not stopped and not is_unmade:

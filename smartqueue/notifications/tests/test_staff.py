@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
@@ -25,7 +26,7 @@ from smartqueue.notifications.models import (
 )
 from smartqueue.notifications.operations import mail as mails
 from smartqueue.notifications.ports import Addressees
-from smartqueue.notifications.providers.base import Balance, Terms
+from smartqueue.notifications.providers.base import Balance, ProviderError, Terms
 from smartqueue.notifications.tests.carrier import Line, lines
 from smartqueue.notifications.tests.test_engine import FREE, ORANGE, queued, work
 
@@ -268,8 +269,17 @@ def test_a_batch_that_is_stopped_sends_no_more(line: Line, office: Office) -> No
     made = operations.make_next_chunk(batch_id=batch.pk, now=now())
     assert made is not None
     work(OutgoingMessage.objects.get(pk=made[0]))
+    choices = operations.choices_for(made[1])
+    assert choices is not None
+    claimed = operations.claim_message(message_id=made[1], choice=choices.found[0], now=now())
+    assert claimed is not None
     shown = office.owner.post(f"{BASE}batches/{batch.pk}/cancel/").json()
-    assert (shown["state"], shown["counts"]) == ("cancelled", {"sent": 1, "cancelled": 2})
+    counts = {"sent": 1, "sending": 1, "cancelled": 1}
+    assert (shown["state"], shown["counts"]) == ("cancelled", counts)
+    # What the provider did not take after all does not go again.
+    refused = ProviderError("down", retryable=True)
+    operations.record_refusal(attempt_id=claimed.attempt_id, error=refused, now=now())
+    OutgoingMessage.objects.update(next_attempt_at=Now())
     tasks.send_messages_task([str(pk) for pk in made])
     tasks.send_due_messages_task()
     assert line.texts == {"Fermé": 1}
