@@ -208,20 +208,20 @@ def _answer(row: InboundMessage, now: datetime) -> None:
     message = InboundText(**{**told, "event_id": f"{row.provider}:{told['event_id']}"})
     wish = optouts.wish_in(message.text)
     if wish is not None:
-        _follow(wish, message.sender, row.pk, now)
+        _follow(wish, message.sender, row, now)
         return
     reply = conversations.answer_text(message, row.received_at) if conversations else None
     if reply:
         _reply("reply", {"text": reply}, message.sender, row.pk, now)
 
 
-def _follow(wish: bool, phone: str, inbound_id: UUID, now: datetime) -> None:
-    if wish:
-        optouts.opt_in(phone=phone, now=now)
-        _reply("texts_started", {}, phone, inbound_id, now)
-    else:
-        optouts.opt_out(phone=phone, now=now)
-        _reply("texts_stopped", {}, phone, inbound_id, now)
+def _follow(wish: bool, phone: str, row: InboundMessage, now: datetime) -> None:
+    # Of two that are understood in another order than they came in, the last to come counts.
+    if not wish:
+        optouts.opt_out(phone=phone, now=row.received_at)
+        _reply("texts_stopped", {}, phone, row.pk, now)
+    elif optouts.opt_in(phone=phone, now=row.received_at):
+        _reply("texts_started", {}, phone, row.pk, now)
 
 
 def _reply(

@@ -28,13 +28,20 @@ def has_opted_out(phone: str) -> bool:
 @operation
 def opt_out(*, phone: str, now: datetime) -> None:
     """Send a number nothing but what is vital from now on."""
-    OptOut.objects.get_or_create(digest=_digest(phone), defaults={"stopped_at": now})
+    row, is_new = OptOut.objects.get_or_create(digest=_digest(phone), defaults={"stopped_at": now})
+    if not is_new:
+        OptOut.objects.filter(pk=row.pk, stopped_at__lt=now).update(stopped_at=now)
 
 
 @operation
-def opt_in(*, phone: str, now: datetime) -> None:
-    """Send a number again whatever concerns its owner."""
-    OptOut.objects.filter(digest=_digest(phone)).delete()
+def opt_in(*, phone: str, now: datetime) -> bool:
+    """
+    Send a number again whatever concerns its owner; False where they wrote STOP after `now`, when they
+    wished it.
+    """
+    stopped = OptOut.objects.filter(digest=_digest(phone))
+    stopped.filter(stopped_at__lte=now).delete()
+    return not stopped.exists()
 
 
 def wish_in(text: str) -> bool | None:

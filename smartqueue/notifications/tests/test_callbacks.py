@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -162,6 +163,25 @@ def test_stop_and_start_are_the_registers(line: Line, talk: Conversations) -> No
     assert talk.heard == []
     replies = OutgoingMessage.objects.order_by("id").values_list("template", flat=True)
     assert list(replies) == ["texts_stopped", "texts_stopped", "texts_started"]
+
+
+def test_a_start_that_is_understood_late_does_not_undo_the_stop_after_it(
+    line: Line, talk: Conversations
+) -> None:
+    start, stop = (InboundText(word, ORANGE, "24500", word) for word in ("start", "stop"))
+    early = now()
+    rows = [
+        operations.store_text(
+            provider="carrier_one", message=text, now=early + timedelta(seconds=n)
+        )
+        for n, text in enumerate((start, stop))
+    ]
+    for row in reversed(rows):
+        assert row is not None
+        operations.answer_inbound(inbound_id=row, now=early + timedelta(minutes=1))
+    assert operations.has_opted_out(ORANGE)
+    replies = OutgoingMessage.objects.order_by("id").values_list("template", flat=True)
+    assert list(replies) == ["texts_stopped"]
 
 
 def test_a_ussd_step_is_answered_while_the_phone_waits(line: Line, talk: Conversations) -> None:
