@@ -1,6 +1,7 @@
 """Messages that leave the application: what is queued, and into what."""
 
 import json
+import logging
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
 from django.db.models.functions import Now
 
 from smartqueue.accounts.actor import SYSTEM
@@ -34,6 +36,8 @@ OPTED_OUT: Final = "opted_out"
 BUDGET_SPENT: Final = "budget_spent"
 NO_PROVIDER: Final = "no_provider"
 MESSAGE_LIFE: Final = timedelta(days=30)
+
+logger = logging.getLogger(__name__)
 
 
 def can_send(channel: Channel) -> bool:
@@ -264,18 +268,31 @@ def _refusal(order: _Order, now: datetime) -> str:
 def fall_back(message: OutgoingMessage, now: datetime) -> None:
     """
     Queue what a message says for the next channel of its fallbacks, if it is still in time; in the
-    transaction that ends it, before its words are removed.
+    transaction that ends it, before its words are removed. It ends also where those of the next channel
+    cannot be made: the words are others since it was queued, or what it holds cannot be read.
     """
-    rest = rest_of(message)
-    fallbacks = rest.get("fallbacks", [])
     if message.expires_at is not None and message.expires_at <= now:
         return
+    try:
+        order = _next_order(message)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("a message has no other way", extra={"message_id": str(message.pk)})
+        return
+    if order is not None:
+        _queue(order, now)
+
+
+def _next_order(message: OutgoingMessage) -> _Order | None:
+    rest = rest_of(message)
+    fallbacks = rest.get("fallbacks", [])
     while fallbacks:
         (name, recipient), fallbacks = fallbacks[0], fallbacks[1:]
         channel = Channel(name)
         if _reaches(channel, recipient):
-            _queue(_fallback_order(message, rest, channel, recipient, fallbacks), now)
-            return
+            return _fallback_order(message, rest, channel, recipient, fallbacks)
+    return None
 
 
 def _fallback_order(
