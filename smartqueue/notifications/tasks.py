@@ -111,7 +111,12 @@ def _hand_over(claimed: operations.ClaimedMessage) -> bool:
         handed = claimed.provider.send(claimed.outgoing)
     except ProviderError as error:
         logger.warning("a message was not taken", extra=ids | {"error": error.code})
-        operations.record_refusal(attempt_id=attempt_id, error=error, now=clock.now())
+        operations.record_refusal(
+            attempt_id=attempt_id,
+            error=error,
+            now=clock.now(),
+            address=claimed.outgoing.recipient,
+        )
         return error.retryable
     except Exception as error:
         # It may have left before the adapter failed.

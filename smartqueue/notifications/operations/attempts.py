@@ -386,22 +386,27 @@ def record_handed(*, attempt_id: UUID, handed: Handed, seconds: float, now: date
     attempt.provider_reference = handed.reference[:200]
     if handed.cost_minor is not None:
         _correct_cost(attempt, handed.cost_minor, handed.currency)
-    _move(attempt, AttemptState.SENT)
-    _derive(attempt, now)
+    is_moved = _move(attempt, AttemptState.SENT)
+    _derive(attempt, now, may_retry=not is_moved and _was_lost(attempt))
     health.note_outcome(attempt)
     _apply_waiting(attempt, now)
 
 
 @operation
-def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> None:
-    """Note that a provider did not take a message, or that nobody knows (OutcomeUnknown)."""
+def record_refusal(
+    *, attempt_id: UUID, error: ProviderError, now: datetime, address: str = ""
+) -> None:
+    """
+    Note that a provider did not take a message, or that nobody knows (OutcomeUnknown). `address` is
+    what it knew the recipient by: a phone may have told of another meanwhile.
+    """
     attempt = _lock_attempt(attempt_id)
     if attempt is None:
         return
     is_unknown = isinstance(error, OutcomeUnknown)
     is_asked_to_wait = error.retry_after is not None and error.retryable
     if error.is_recipient:
-        _note_unreachable(attempt.message, error.code, now)
+        _note_unreachable(attempt.message, error.code, now, address)
     attempt.error_code = error.code[:60]
     speaks_for_all = _speaks_for_all(attempt.provider)
     attempt.is_fault = speaks_for_all and (
@@ -410,16 +415,18 @@ def record_refusal(*, attempt_id: UUID, error: ProviderError, now: datetime) -> 
     is_moved = _move(attempt, AttemptState.UNKNOWN if is_unknown else AttemptState.FAILED)
     if is_moved and not is_unknown:
         _give_back(attempt)
-    may_retry = is_moved and error.retryable and not error.is_recipient
+    may_retry = error.retryable and not error.is_recipient if is_moved else _was_lost(attempt)
     _derive(attempt, now, may_retry=may_retry, after=error.retry_after)
     health.note_outcome(attempt)
     if is_asked_to_wait and error.retry_after and speaks_for_all:
         health.rest_for(attempt.provider, error.retry_after)
 
 
-def _note_unreachable(message: OutgoingMessage, code: str, now: datetime) -> None:
+def _note_unreachable(
+    message: OutgoingMessage, code: str, now: datetime, address: str = ""
+) -> None:
     """Send nothing further to a recipient that does not exist any more."""
-    devices.forget_device(message)
+    devices.forget_device(message, address)
     mail.note_dead_address(message, code, now)
 
 
@@ -624,10 +631,13 @@ def settle_abandoned_messages(*, now: datetime) -> int:
             _queue_again(message, "", timedelta())
             continue
         attempt.message = message
+        is_lost = False
         if attempt.state == AttemptState.SENDING:
             attempt.error_code, attempt.is_fault = "worker_died", False
             _move(attempt, AttemptState.UNKNOWN)
-        _derive(attempt, now)
+        else:
+            is_lost = _was_lost(attempt)
+        _derive(attempt, now, may_retry=is_lost)
         _apply_waiting(attempt, now)
     return len(rows)
 
@@ -851,6 +861,15 @@ def _apply(attempt: DeliveryAttempt, receipt: Receipt, now: datetime) -> None:
         may_retry=receipt.code == NOT_TAKEN or _is_worth_another(attempt),
         is_recipient=receipt.is_recipient,
     )
+
+
+def _was_lost(attempt: DeliveryAttempt) -> bool:
+    """
+    Whether a provider told, while it was still being handed the message, that it did not deliver it,
+    and it is one that goes by another.
+    """
+    told = attempt.receipts.filter(delivery=Delivery.FAILED).order_by("-id").first()
+    return told is not None and not told.is_recipient and _is_worth_another(attempt)
 
 
 def _is_worth_another(attempt: DeliveryAttempt) -> bool:

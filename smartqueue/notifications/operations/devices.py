@@ -185,10 +185,16 @@ def remove_devices_of_session(*, session_id: UUID) -> None:
     BrowserSubscription.objects.filter(session_id=session_id).delete()
 
 
-def forget_device(message: OutgoingMessage) -> None:
-    """Remove the phone or browser of a message: who carries its messages says that it is gone."""
+def forget_device(message: OutgoingMessage, address: str = "") -> None:
+    """
+    Remove the phone or browser of a message: who carries its messages says that it is gone. A phone
+    stays that has another token by now than `address`.
+    """
     if message.channel == Channel.PUSH:
-        PushToken.objects.filter(pk=message.recipient).delete()
+        phones = PushToken.objects.filter(pk=message.recipient)
+        if address:
+            phones = phones.filter(digest=keyed_digest("push token", address))
+        phones.delete()
     elif message.channel == Channel.WEB_PUSH:
         BrowserSubscription.objects.filter(pk=message.recipient).delete()
 

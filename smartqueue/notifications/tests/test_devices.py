@@ -20,10 +20,13 @@ from smartqueue.accounts.operations import end_session
 from smartqueue.accounts.tests.factories import make_user
 from smartqueue.common import clock
 from smartqueue.common.errors import NotFound, NotSignedIn
-from smartqueue.notifications import operations, queries
+from smartqueue.notifications import operations, queries, tasks
 from smartqueue.notifications.enums import Channel, Platform
 from smartqueue.notifications.errors import BrowserNotReachable, PushTokenHeld
 from smartqueue.notifications.models import BrowserSubscription, PushToken
+from smartqueue.notifications.providers import base
+from smartqueue.notifications.providers.base import Handed, Outgoing, ProviderError
+from smartqueue.notifications.tests.conftest import CODE
 
 KEY = "a secret that the app made"
 FIRST = "token-1"
@@ -251,3 +254,37 @@ def test_the_list_of_phones_asks_as_often_for_three_as_for_one(user):
             client.get("/api/notifications/push-tokens/")
         counts.append(len(asked))
     assert counts[0] == counts[1]
+
+
+def test_an_old_token_that_is_gone_leaves_the_one_that_came_after_it(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Carrier:
+        """Hears of the phone's new token while it carries a message to the old one."""
+
+        name, channel, per_second = "fcm", Channel.PUSH, None
+
+        def send(self, message: Outgoing) -> Handed:
+            if message.recipient == FIRST:
+                register(actor, "token-2")
+            raise ProviderError("UNREGISTERED", retryable=False, is_recipient=True)
+
+    monkeypatch.setattr(base, "_factories", {"fcm": Carrier})
+    monkeypatch.setattr(base, "_made", {})
+    actor = signed_in(user)
+    row = register(actor)
+    kept = []
+    for key in ("old", "new"):
+        sent = operations.send_message(
+            channel=Channel.PUSH,
+            recipient=str(row.pk),
+            template=CODE,
+            context={"name": "Awa"},
+            language="fr",
+            dedupe_key=key,
+            now=clock.now(),
+        )
+        assert sent is not None
+        tasks.send_message_task(str(sent.pk))
+        kept.append(PushToken.objects.filter(user=user).exists())
+    assert kept == [True, False]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from smartqueue.common.clock import now
-from smartqueue.notifications import operations, tasks
+from smartqueue.notifications import operations, tasks, texts
 from smartqueue.notifications.enums import Channel, Importance, MessageState
 from smartqueue.notifications.models import (
     DeliveryAttempt,
@@ -33,6 +33,7 @@ from tests.concurrency.races import together
 pytestmark = pytest.mark.django_db
 
 ORANGE, FREE = "+221771234567", "+221761234567"
+PAST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -154,6 +155,48 @@ def test_a_receipt_that_crosses_the_record_of_the_answer_is_taken_by_the_next_sw
     message.refresh_from_db()
     assert (message.state, message.last_error) == ("failed", "absent")
     assert ProviderReceipt.objects.get().attempt_id == claimed.attempt_id
+
+
+def test_what_its_provider_lost_before_its_answer_was_recorded_goes_by_another(
+    two: list[Line],
+) -> None:
+    for is_answered in (True, False):
+        message = queued(str(is_answered), importance=Importance.VITAL)
+        choices = operations.choices_for(message.pk)
+        assert choices is not None
+        claimed = operations.claim_message(
+            message_id=message.pk, choice=choices.found[0], now=now()
+        )
+        assert claimed is not None
+        early = Receipt(Delivery.FAILED, own_reference=str(claimed.attempt_id), code="network")
+        assert operations.record_receipt(provider="cheap", receipt=early, now=now())
+        if is_answered:
+            handed = claimed.provider.send(claimed.outgoing)
+            operations.record_taken(claimed=claimed, handed=handed, seconds=0.1, now=now())
+        else:
+            OutgoingMessage.objects.filter(pk=message.pk).update(claimed_at=PAST)
+            operations.settle_abandoned_messages(now=now())
+        message.refresh_from_db()
+        assert (message.state, message.last_error) == ("queued", "network")
+        assert work(message).provider == "dear"
+
+
+def test_a_message_whose_next_words_cannot_be_made_ends_without_them(two: list[Line]) -> None:
+    two[0].server.always = "vanish"
+    broken = work(queued("Awa", fallbacks=[(Channel.EMAIL, "awa@example.test")]))
+    other = work(queued("Binta"))
+    texts.register_text(CODE, subject="Hello %(other)s", body="Dear %(other)s")
+    past = {"settle_at": PAST, "state": "unknown"}
+    OutgoingMessage.objects.filter(pk=broken.pk).update(**past)
+    OutgoingMessage.objects.filter(pk=other.pk).update(settle_at=Now())
+    DeliveryAttempt.objects.update(started_at=PAST)
+
+    tasks.settle_messages_task()
+    broken.refresh_from_db()
+    other.refresh_from_db()
+    for message in (broken, other):
+        assert message.state == "unknown"
+        assert message.ended_at is not None
 
 
 def test_what_arrived_before_its_answer_was_recorded_stays_delivered(two: list[Line]) -> None:
