@@ -33,8 +33,10 @@ def wants(event: Event) -> bool:
         return False
     seconds = settings.WEBHOOKS_LISTENERS_SECONDS
     if seconds is not None and time.monotonic() >= _kept.until:
-        _kept.until = time.monotonic() + seconds
+        # In this order: who asks meanwhile reads as well, where there was nothing to go by yet.
+        until = time.monotonic() + seconds
         _kept.types = _united(queries.list_listening())
+        _kept.until = until
     chosen = _kept.types.get(event.organization_id, frozenset())
     return chosen is None or catalogue.type_of(type(event)) in chosen
 

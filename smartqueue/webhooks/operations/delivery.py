@@ -162,6 +162,9 @@ def record_answer(*, attempt_id: UUID, answer: Answer, now: datetime) -> None:
         return
     db_now = queries.now_of_database()
     was_open = attempt.ended_at is None
+    if not was_open and answer.error_code == ABANDONED:
+        # Its worker lives: the answer came while the try was about to be given up.
+        return
     attempt.ended_at = db_now
     attempt.milliseconds = answer.milliseconds
     attempt.status = answer.status
@@ -179,7 +182,7 @@ def _settle(
     if answer.is_accepted:
         message.move_to(MessageState.DELIVERED)
         message.ended_at = db_now
-    elif message.attempts >= MOST_TRIES:
+    elif message.attempts >= MOST_TRIES or endpoint.state == EndpointState.DISABLED:
         message.move_to(MessageState.FAILED)
         message.ended_at = db_now
     else:

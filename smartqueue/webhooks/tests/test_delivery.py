@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from smartqueue.common import http
+from smartqueue.common.db import unit_of_work
 from smartqueue.notifications.models import Notification
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.events import known_events
@@ -46,6 +49,28 @@ def call_somebody(place: Place) -> Any:
 
 def make_due(message: Message) -> None:
     change(message, next_attempt_at=PAST)
+
+
+def given_up_elsewhere() -> None:
+    try:
+        operations.settle_abandoned(now=NOW)
+    finally:
+        connection.close()
+
+
+def wait_until_blocked() -> None:
+    """Wait until another connection waits for this one's transaction."""
+    ends = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < ends:
+            cursor.execute(
+                "SELECT FROM pg_locks"
+                " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if cursor.fetchall():
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 # --- What is public -----------------------------------------------------------------------------
@@ -160,6 +185,28 @@ def test_a_process_reads_now_and_then_who_listens(
     assert not listeners.wants(event)
 
 
+def test_who_asks_while_a_process_first_reads_who_listens_is_told_as_well(
+    place: Place, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOKS_LISTENERS_SECONDS = 60
+    called = known_events()["queues.ticket.called.v1"]
+    names = dict.fromkeys(field.name for field in dataclasses.fields(called))
+    event: Any = called(**names | {"organization_id": place.organization.pk})
+    make_endpoint(place, event_types=["ticket.called"])
+    read, told = queries.list_listening, []
+
+    def asked_meanwhile() -> Any:
+        if not told:
+            told.append(None)
+            told[0] = listeners.wants(event)
+        return read()
+
+    monkeypatch.setattr(listeners, "_kept", listeners._Kept())
+    monkeypatch.setattr(queries, "list_listening", asked_meanwhile)
+    assert listeners.wants(event)
+    assert told == [True]
+
+
 def test_both_secrets_sign_for_a_day(place: Place, receiver: Receiver) -> None:
     endpoint, old = make_endpoint(place, receiver.url)
     changed, new = operations.rotate_secret(actor=place.owner, endpoint_id=endpoint.pk, now=NOW)
@@ -255,6 +302,41 @@ def test_a_worker_that_died_between_is_found_and_its_message_sent(
     make_due(message)
     assert deliver(endpoint.pk)
     assert (fresh(message).state, len(receiver.got)) == ("delivered", 1)
+
+
+def test_what_is_under_way_when_its_endpoint_is_disabled_fails_with_the_rest(place: Place) -> None:
+    endpoint, _ = make_endpoint(place)
+    for _ in range(3):
+        ping(place, endpoint)
+    claimed = [operations.claim_next(endpoint.pk) for _ in range(2)]
+    for one in claimed:
+        assert one is not None
+        operations.record_answer(
+            attempt_id=one.attempt_id, answer=operations.Answer(5, status=410), now=NOW
+        )
+    assert fresh(endpoint).state == "disabled"
+    assert {message.state for message in messages(endpoint)} == {"failed"}
+
+
+@pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_comes_as_its_try_is_given_up_is_kept() -> None:
+    place = make_place()
+    endpoint, _ = make_endpoint(place)
+    message = ping(place, endpoint)
+    claimed = operations.claim_next(endpoint.pk)
+    assert claimed is not None
+    change(message, leased_until=PAST)
+    with ThreadPoolExecutor(1) as pool, unit_of_work():
+        operations.record_answer(
+            attempt_id=claimed.attempt_id, answer=operations.Answer(5, status=204), now=NOW
+        )
+        given_up = pool.submit(given_up_elsewhere)
+        wait_until_blocked()
+    given_up.result()
+    [attempt] = tries(message)
+    assert (attempt.status, attempt.error_code) == (204, "")
+    assert fresh(message).state == "delivered"
 
 
 def test_a_slow_receiver_takes_two_workers_and_a_failing_one_a_single_one(place: Place) -> None:
