@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from smartqueue.appointments import calendars, queries
-from smartqueue.appointments.enums import AppointmentState, Side
+from smartqueue.appointments.enums import MOVABLE, AppointmentState, OfferState, Side
 from smartqueue.appointments.events import (
     AppointmentCancelled,
     AppointmentConfirmed,
@@ -121,7 +122,7 @@ def on_appointment_requested_tell(event: AppointmentEvent) -> None:
 def on_appointment_moved_tell(event: AppointmentMoved) -> None:
     """Tell somebody of the new time."""
     appointment = _appointment(event)
-    if appointment is not None and appointment.starts_at == event.starts_at:
+    if appointment is not None and _still_holds(event, appointment, *MOVABLE):
         before = _local(event.from_starts_at, appointment, _language(appointment))
         _tell(appointment, event, "appointment_moved", before=before)
 
@@ -142,8 +143,24 @@ def on_appointment_cancelled_tell(event: AppointmentEvent) -> None:
 def on_reminder_due_tell(event: AppointmentReminderDue) -> None:
     """Remind somebody of their appointment."""
     appointment = _appointment(event)
-    if appointment is not None and appointment.state == AppointmentState.CONFIRMED:
+    if appointment is not None and _still_holds(event, appointment, AppointmentState.CONFIRMED):
         _tell(appointment, event, "appointment_reminder")
+
+
+_BEFORE: Final = (
+    "appointment_requested",
+    "appointment_booked",
+    "appointment_moved",
+    "appointment_reminder",
+)
+
+
+@subscribe(AppointmentMoved, AppointmentCancelled)
+def on_appointment_changed_withdraw(event: AppointmentEvent) -> None:
+    """Keep back what has not left of an appointment that is another, or none, by now."""
+    versions = range(1, event.subject_version)
+    keys = [_key(event.appointment_id, code, n) for code in _BEFORE for n in versions]
+    notifications.withdraw_messages(keys=keys, now=event.occurred_at)
 
 
 @subscribe(PlaceOffered)
@@ -152,7 +169,11 @@ def on_place_offered_tell(event: PlaceOffered) -> None:
     rows = WaitlistEntry.objects.with_scopes_disabled()
     entry = (
         rows.select_related("organization", "branch", "service", "customer")
-        .filter(pk=event.entry_id)
+        .filter(
+            pk=event.entry_id,
+            offers__appointment_id=event.appointment_id,
+            offers__state=OfferState.OPEN,
+        )
         .first()
     )
     if entry is None:
@@ -183,14 +204,23 @@ def on_place_offered_tell(event: PlaceOffered) -> None:
 
 def _tell_booked(event: AppointmentEvent, code: str, state: AppointmentState) -> None:
     appointment = _appointment(event)
-    if appointment is not None and appointment.state == state:
+    if appointment is not None and _still_holds(event, appointment, state):
         _tell(appointment, event, code)
 
 
+def _still_holds(
+    event: AppointmentEvent, appointment: Appointment, *states: AppointmentState
+) -> bool:
+    """Whether nothing newer has happened that makes an event's words wrong."""
+    return appointment.state in states and appointment.starts_at == event.starts_at
+
+
 def _appointment(event: AppointmentEvent) -> Appointment | None:
+    """Return an event's appointment, which does not change until it is told."""
     rows = Appointment.objects.with_scopes_disabled()
     found: Appointment | None = (
         rows.select_related("branch__organization", "service", "customer")
+        .select_for_update(of=("self",), no_key=True)
         .filter(pk=event.appointment_id)
         .first()
     )
@@ -215,13 +245,17 @@ def _tell(appointment: Appointment, event: AppointmentEvent, code: str, **extra:
             "appointment_id": str(appointment.pk),
             **extra,
         },
-        dedupe_key=f"appointment:{appointment.pk}:{code}:{event.subject_version}",
+        dedupe_key=_key(appointment.pk, code, event.subject_version),
         now=event.occurred_at,
         organization_id=appointment.organization_id,
         expires_at=_until(event, code),
         link=link,
         attachments=_files(appointment, person, link) if code != "appointment_reminder" else (),
     )
+
+
+def _key(appointment_id: UUID, code: str, version: int) -> str:
+    return f"appointment:{appointment_id}:{code}:{version}"
 
 
 def _until(event: AppointmentEvent, code: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """What people hear of their appointments."""
 
 from datetime import time, timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -10,6 +11,7 @@ from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.tests.factories import (
     NINE,
     NOW,
+    TEN,
     book,
     make_slot,
     set_rules,
@@ -18,27 +20,43 @@ from smartqueue.appointments.tests.factories import (
 from smartqueue.notifications import operations as messages
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.models import Notification, OutgoingMessage
+from smartqueue.notifications.providers.base import Terms
+from smartqueue.notifications.tests.carrier import lines
 from smartqueue.outbox import registry
-from smartqueue.outbox.events import class_of, rebuild
+from smartqueue.outbox.events import Event, class_of, rebuild
 from smartqueue.outbox.models import DomainEvent
-from smartqueue.queues.tests.factories import make_actor, make_place
+from smartqueue.queues.tests.factories import make_actor, make_place, make_user
 
 pytestmark = pytest.mark.django_db
 
 
 def hear() -> None:
-    for row in DomainEvent.objects.filter(type__startswith="appointments.").order_by("pk"):
-        envelope = {
-            "organization_id": row.organization_id,
-            "subject_version": row.subject_version,
-            "occurred_at": row.occurred_at,
-            "actor": row.actor,
-        }
-        event = rebuild(class_of(row.type), envelope, row.payload)
-        for handler in registry.handlers_for(event):
-            if handler.run.__module__ == notices.__name__:
-                handler.run(event)
-                handler.run(event)
+    for event in events():
+        hear_one(event)
+
+
+def hear_one(event: Event) -> None:
+    for handler in registry.handlers_for(event):
+        if handler.run.__module__ == notices.__name__:
+            handler.run(event)
+            handler.run(event)
+
+
+def events() -> list[Event]:
+    rows = DomainEvent.objects.filter(type__startswith="appointments.").order_by("pk")
+    return [
+        rebuild(
+            class_of(row.type),
+            {
+                "organization_id": row.organization_id,
+                "subject_version": row.subject_version,
+                "occurred_at": row.occurred_at,
+                "actor": row.actor,
+            },
+            row.payload,
+        )
+        for row in rows
+    ]
 
 
 def kind_of_file(appointment: Appointment) -> str:
@@ -104,3 +122,58 @@ def test_a_freed_place_is_offered_as_long_as_it_is_kept():
     hear()
     offers = OutgoingMessage.objects.filter(user_id=second.user_id, template="waitlist_offered")
     assert [offer.expires_at - NOW for offer in offers] == [timedelta(minutes=30)]
+
+
+def told(user_id: UUID | None) -> list[str]:
+    rows = Notification.objects.filter(user_id=user_id).order_by("pk")
+    return [row.code for row in rows]
+
+
+def test_what_holds_no_more_when_its_handler_runs_is_not_told():
+    place = make_place()
+    make_slot(place)
+    set_rules(place, offer_minutes=30)
+    actor, other = make_actor(), make_actor()
+    made = book(place, actor=actor)
+    entry = wait_for_place(place, actor=other, from_time=time(9), until_time=time(9, 30))
+    due = NINE - timedelta(hours=2)
+    assert operations.remind_of_appointment(appointment_id=made.pk, now=due)
+    own = {"actor": actor, "appointment_id": made.pk, "now": due}
+    operations.reschedule_appointment(starts_at=TEN, **own)
+    operations.leave_waitlist(actor=other, entry_id=entry.pk, now=due)
+    for event in reversed(events()):
+        hear_one(event)
+    assert told(actor.user_id) == ["appointment_moved"]
+    assert told(other.user_id) == []
+
+    Notification.objects.all().delete()
+    operations.cancel_appointment(**own)
+    for event in reversed(events()):
+        hear_one(event)
+    assert told(actor.user_id) == ["appointment_cancelled"]
+
+
+def test_a_reminder_that_waits_for_the_morning_goes_with_its_appointment():
+    place = make_place()
+    make_slot(place, capacity=3)
+    set_rules(place)
+    night = NINE - timedelta(hours=10)
+    with lines(("carrier", Terms(countries=("SN",), price_minor=10))):
+        for is_moved in (True, False):
+            actor = make_actor(make_user(phone=f"+22177123450{is_moved:d}", email=None))
+            made = book(place, actor=actor)
+            Appointment.objects.with_scopes_disabled().update(next_reminder_at=night)
+            assert operations.remind_of_appointment(appointment_id=made.pk, now=night)
+            hear()
+            reminder = OutgoingMessage.objects.get(
+                user_id=actor.user_id, template="appointment_reminder"
+            )
+            assert reminder.state == "queued"
+            own = {"actor": actor, "appointment_id": made.pk, "now": night}
+            if is_moved:
+                operations.reschedule_appointment(starts_at=TEN, **own)
+            else:
+                operations.cancel_appointment(**own)
+            hear()
+            reminder.refresh_from_db()
+            assert (reminder.state, reminder.last_error) == ("cancelled", "withdrawn")
