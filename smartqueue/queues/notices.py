@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from smartqueue.accounts.models import User
 from smartqueue.business.hours import next_opening
 from smartqueue.business.queries import managers_at, schedule_of
+from smartqueue.common import clock
 from smartqueue.common.db import fetch_all
 from smartqueue.notifications import operations as notifications
 from smartqueue.notifications import queries as notification_queries
@@ -312,9 +313,13 @@ def _ticket_of(event: TicketEvent) -> Ticket | None:
 
 
 def _still_holds(event: TicketEvent, ticket: Ticket) -> bool:
-    """Whether nothing newer has happened that makes an event's words wrong; of two calls one is told."""
-    is_call = event.state == TicketState.CALLED
-    return ticket.state == event.state and (not is_call or ticket.called_at == event.occurred_at)
+    """
+    Whether nothing newer has happened that makes an event's words wrong; of two calls, and of two that
+    were missed, one is told.
+    """
+    last = {TicketState.CALLED: ticket.called_at, TicketState.NO_SHOW: ticket.ended_at}
+    at = last.get(TicketState(event.state), event.occurred_at)
+    return ticket.state == event.state and at == event.occurred_at
 
 
 def _key(ticket_id: UUID, code: str, version: int) -> str:
@@ -451,9 +456,11 @@ def _tell_next_ones(event: TicketEvent) -> None:
     here = set(
         waiting.filter(pk__in=[t.pk for t, _ahead in new.values()]).values_list("pk", flat=True)
     )
+    # It is true now, however late that is: nobody is told it twice, and so not when it has expired.
+    now = max(event.occurred_at, clock.now())
     for key, (ticket, ahead) in new.items():
         if ticket.pk in here:
-            _tell(ticket, "ticket_near", key=key, now=event.occurred_at, ahead=str(ahead))
+            _tell(ticket, "ticket_near", key=key, now=now, ahead=str(ahead))
 
 
 def _stage(ahead: int) -> int:

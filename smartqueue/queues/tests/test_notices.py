@@ -1,10 +1,12 @@
 """What people hear of their place in line, and managers of a long one."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
 from smartqueue.accounts.models import User
+from smartqueue.common import clock
 from smartqueue.common.crypto import decrypt
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.notifications.models import BatchChunk, Notification, OutgoingMessage
@@ -95,6 +97,35 @@ def test_a_line_hears_of_joining_coming_near_and_the_call_each_once(
     operations.recall_ticket(actor=place.agent, ticket_id=second.pk, now=LATER)
     hear()
     assert sent(1)[-1] == "ticket_recalled"
+
+
+def test_who_is_near_is_told_in_time_also_by_a_handler_that_runs_late(place):
+    join(place)
+    join(place, phone=phone(1))
+    session = sit_down(place)
+    operations.call_next_for_session(actor=place.agent, session_id=session.pk, now=LATER)
+    event = event_of(DomainEvent.objects.get(type="queues.ticket.called.v1"))
+    before = clock.now() - timedelta(hours=1)
+    notices.on_ticket_called_tell(dataclasses.replace(event, occurred_at=before))
+    near = OutgoingMessage.objects.get(recipient=phone(1), template="ticket_near")
+    assert near.expires_at > clock.now()
+
+
+def test_who_missed_two_turns_before_it_was_told_hears_of_one(place):
+    ticket = join(place, phone=phone(1))
+    seat = {"actor": place.agent, "session_id": sit_down(place).pk}
+    own = {"actor": place.agent, "ticket_id": ticket.pk}
+    for minute in (1, 3):
+        at = NOW + timedelta(minutes=minute)
+        operations.call_next_for_session(now=at, **seat)
+        operations.mark_no_show(now=at, **own)
+        if minute == 1:
+            operations.resume_ticket(now=at + timedelta(minutes=1), **own)
+    missed = DomainEvent.objects.filter(type="queues.ticket.no_show.v1").order_by("-pk")
+    for row in missed:
+        notices.on_ticket_moved_withdraw(event_of(row))
+        notices.on_ticket_missed_tell(event_of(row))
+    assert sent(1) == ["ticket_missed"]
 
 
 def test_nobody_to_be_reached_costs_the_hot_path_no_delivery(place):
