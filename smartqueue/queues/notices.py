@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import formats, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -482,22 +482,28 @@ def on_queue_opened_tell(event: QueueEvent) -> None:
     _tell_line(event, "queue_resumed", QueueState.OPEN)
 
 
+_AT_ONCE: Final = 20
+"""After so many people it is asked again whether it holds, and who is still in line."""
+
+
 def _tell_line(event: QueueEvent, code: str, state: QueueState) -> None:
-    queues = Queue.objects.with_scopes_disabled()
-    if not queues.filter(pk=event.queue_id, state=state).exists():
-        return
-    for place, ticket in enumerate(list(_line(event.queue_id))):
-        if ticket.joined_at < event.occurred_at:
+    line = list(_line(event.queue_id).filter(queue__state=state))
+    here: set[UUID] = set()
+    for place, ticket in enumerate(line):
+        if place % _AT_ONCE == 0:
+            asked = [ticket.pk for ticket in line[place : place + _AT_ONCE]]
+            still = _line(event.queue_id).filter(queue__state=state, pk__in=asked)
+            here = set(still.values_list("pk", flat=True))
+        if ticket.pk in here and ticket.joined_at < event.occurred_at:
             key = f"ticket:{ticket.pk}:{code}:{event.subject_version}"
             _tell(ticket, code, key=key, now=event.occurred_at, ahead=str(place))
 
 
-def _line(queue_id: UUID) -> Iterable[Ticket]:
-    rows = Ticket.objects.with_scopes_disabled().filter(
+def _line(queue_id: UUID) -> "QuerySet[Ticket]":
+    rows: QuerySet[Ticket] = Ticket.objects.with_scopes_disabled().filter(
         queue_id=queue_id, state=TicketState.WAITING
     )
-    found: Iterable[Ticket] = rows.select_related(*_NAMED).order_by("order_key", "pk")
-    return found
+    return rows.select_related(*_NAMED).order_by("order_key", "pk")
 
 
 @subscribe(QueueGrewLong)

@@ -159,6 +159,24 @@ def test_an_interruption_and_the_end_are_told_to_who_waits(place):
     assert set(codes) == {"ticket_joined", "queue_paused", "queue_resumed", "ticket_expired"}
 
 
+def test_a_long_line_hears_no_more_of_an_interruption_that_is_over(place, monkeypatch):
+    for number in range(4):
+        join(place, phone=phone(number))
+    operations.pause_queue(actor=place.owner, queue_id=place.queue.pk, now=LATER)
+    paused = event_of(DomainEvent.objects.get(type="queues.queue.paused.v1"))
+    tell = notices._tell
+
+    def told_and_opened(ticket, *args, **more):
+        tell(ticket, *args, **more)
+        if Queue.objects.with_scopes_disabled().get(pk=place.queue.pk).state != "open":
+            operations.open_queue(actor=place.owner, queue_id=place.queue.pk, now=LATER)
+
+    monkeypatch.setattr(notices, "_AT_ONCE", 2)
+    monkeypatch.setattr(notices, "_tell", told_and_opened)
+    notices.on_queue_paused_tell(paused)
+    assert [sent(number) for number in range(4)] == [["queue_paused"]] * 2 + [[]] * 2
+
+
 def test_managers_hear_once_a_spell_of_a_long_line(place):
     operations.set_long_line(actor=place.owner, queue_id=place.queue.pk, people=3)
     with pytest.raises(NotFound):
