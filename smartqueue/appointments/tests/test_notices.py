@@ -1,12 +1,17 @@
 """What people hear of their appointments."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
+from time import sleep
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from smartqueue.appointments import notices, operations
+from smartqueue.appointments.events import AppointmentCancelled, AppointmentReminderDue
 from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.tests.factories import (
     NINE,
@@ -17,6 +22,7 @@ from smartqueue.appointments.tests.factories import (
     set_rules,
     wait_for_place,
 )
+from smartqueue.common.db import unit_of_work
 from smartqueue.notifications import operations as messages
 from smartqueue.notifications.enums import Channel
 from smartqueue.notifications.models import Notification, OutgoingMessage
@@ -177,3 +183,50 @@ def test_a_reminder_that_waits_for_the_morning_goes_with_its_appointment():
             hear()
             reminder.refresh_from_db()
             assert (reminder.state, reminder.last_error) == ("cancelled", "withdrawn")
+
+
+@pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_reminded_of_what_is_called_off_at_the_same_moment():
+    with lines(("carrier", Terms(countries=("SN",), price_minor=10))):
+        place = make_place()
+        make_slot(place)
+        set_rules(place)
+        actor = make_actor(make_user(phone="+221771234509", email=None))
+        made = book(place, actor=actor)
+        night = NINE - timedelta(hours=10)
+        Appointment.objects.with_scopes_disabled().update(next_reminder_at=night)
+        operations.remind_of_appointment(appointment_id=made.pk, now=night)
+        (due,) = [event for event in events() if isinstance(event, AppointmentReminderDue)]
+
+        def call_off() -> None:
+            operations.cancel_appointment(actor=actor, appointment_id=made.pk, now=night)
+            (cancelled,) = [one for one in events() if isinstance(one, AppointmentCancelled)]
+            with unit_of_work():
+                notices.on_appointment_changed_withdraw(cancelled)
+
+        with ThreadPoolExecutor(1) as pool:
+            with unit_of_work():
+                notices.on_reminder_due_tell(due)
+                calling_off = pool.submit(closing, call_off)
+                # Whoever calls it off waits; without the lock they are done by now.
+                while not (is_waited_for() or calling_off.done()):
+                    sleep(0.01)
+            calling_off.result()
+        reminder = OutgoingMessage.objects.get(template="appointment_reminder")
+        assert reminder.state == "cancelled"
+
+
+def closing(call: Callable[[], None]) -> None:
+    try:
+        call()
+    finally:
+        connection.close()
+
+
+def is_waited_for() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return bool(cursor.fetchall())
