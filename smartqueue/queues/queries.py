@@ -1,7 +1,7 @@
 """Reads of queues and tickets."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -53,6 +53,8 @@ _HEADS = """
         LIMIT 1
     ) AS head
 """
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 TICKET: Final = RowOf(Ticket)
 _TICKETS_ID = TICKET.place("id")
@@ -573,10 +575,10 @@ def sessions_of_past_days(now: datetime) -> list[UUID]:
     ]
 
 
-def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
+def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool, datetime]]:
     """
     Return the queues that follow their branch's hours and have not since the last edge of them,
-    each with whether it should be open. A change by hand after that edge stands.
+    each with whether it should be open, and that edge. A change by hand after it stands.
     """
     rows: QuerySet[Queue] = Queue.objects.with_scopes_disabled()
     queues = list(rows.filter(follows_opening_hours=True, retired_at=None).select_related("branch"))
@@ -586,7 +588,7 @@ def queues_off_their_hours(now: datetime) -> list[tuple[UUID, bool]]:
         is_open, since = last_edge(schedules[queue.branch_id], now)
         acted = queue.state_changed_at
         if acted is None or (since is not None and acted < since):
-            due.append((queue.pk, is_open))
+            due.append((queue.pk, is_open, since or _LONG_AGO))
     return due
 
 

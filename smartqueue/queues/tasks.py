@@ -37,8 +37,8 @@ def forget_expected_people_task() -> None:
 def follow_opening_hours_task() -> None:
     """Open and close the queues that follow their branch's hours, at the hours' edges."""
     now = clock.now()
-    for queue_id, is_open in queries.queues_off_their_hours(now):
-        operations.follow_opening_hours(queue_id=queue_id, is_open=is_open, now=now)
+    for queue_id, is_open, since in queries.queues_off_their_hours(now):
+        operations.follow_opening_hours(queue_id=queue_id, is_open=is_open, now=now, since=since)
 
 
 @periodic(every_seconds=60)

@@ -69,12 +69,18 @@ def _is_given_return(queue: Queue, from_state: TicketState, now: datetime) -> bo
 
 
 @operation
-def follow_opening_hours(*, queue_id: UUID, is_open: bool, now: datetime) -> None:
+def follow_opening_hours(
+    *, queue_id: UUID, is_open: bool, now: datetime, since: datetime | None = None
+) -> None:
     """
     Open or close a queue that follows its branch's hours. A paused one is only closed, as for an
-    outage: those whom it froze were not to be served.
+    outage: those whom it froze were not to be served. One that was changed after `since` stays as
+    it is: somebody may have, since it was looked for.
     """
     queue = _lock(queue_id)
+    changed_at = queue.state_changed_at
+    if since is not None and changed_at is not None and changed_at >= since:
+        return
     wanted = QueueState.OPEN if is_open else QueueState.CLOSED
     if queue.state == wanted or (is_open and queue.state == QueueState.PAUSED):
         return

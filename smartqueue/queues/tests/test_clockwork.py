@@ -65,6 +65,25 @@ def test_a_change_by_hand_stands_until_the_next_edge():
     assert state_of(place) == "closed"
 
 
+def test_a_change_by_hand_while_the_queues_are_gone_through_stands(monkeypatch):
+    place = make_place(follows_opening_hours=True)
+    open_from_eight_to_noon(place)
+    hand = {"actor": place.owner, "queue_id": place.queue.pk}
+    operations.close_queue(now=NOW.replace(hour=7), **hand)
+    look = queries.queues_off_their_hours
+
+    def look_before_the_change(now):
+        found = look(now)
+        operations.close_queue(now=now, reason="Panne", **hand)
+        return found
+
+    monkeypatch.setattr(queries, "queues_off_their_hours", look_before_the_change)
+    with at(8, 1):
+        tasks.follow_opening_hours_task()
+
+    assert state_of(place) == "closed"
+
+
 def test_a_queue_that_does_not_follow_the_hours_is_left_alone():
     place = make_place()
     open_from_eight_to_noon(place)
