@@ -45,14 +45,20 @@ def look_again(actor: Actor, names: Collection[str]) -> Verdict:
 
 async def review(sockets: Collection[Any]) -> None:
     """Look again at the rights of some sockets; nothing changes while PostgreSQL is away."""
-    by_actor: defaultdict[Actor, list[Any]] = defaultdict(list)
+    by_actor: defaultdict[Actor, list[tuple[Any, Actor]]] = defaultdict(list)
     for socket in sockets:
-        by_actor[socket.actor].append(socket)
+        by_actor[socket.actor].append((socket, socket.actor))
     for actor, group in by_actor.items():
-        names = {name for socket in group for name in socket.watches}
+        names = {name for socket, _ in group for name in socket.watches}
         try:
             verdict = await pool.run(look_again, actor, names)
         except pool.AWAY:
             continue
-        for socket in group:
-            socket.judge(verdict)
+        passed = []
+        for socket, known in group:
+            if socket.actor is known:
+                socket.judge(verdict)
+            else:
+                passed.append(socket)
+        # Who has signed in meanwhile, or was judged by another look, is not as this one has seen.
+        await review(passed)

@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,9 +18,9 @@ from smartqueue.accounts.enums import ActorKind, EndReason
 from smartqueue.accounts.models import Session, User
 from smartqueue.accounts.operations import Tokens
 from smartqueue.accounts.tests.factories import make_user
-from smartqueue.outbox import relay
+from smartqueue.outbox import relay, wake
 from smartqueue.outbox.enums import HandlerMode
-from smartqueue.realtime import consumer, hub, operations
+from smartqueue.realtime import consumer, hub, operations, review
 from smartqueue.realtime.consumer import PROTOCOL
 from smartqueue.realtime.tests import samples
 from smartqueue.realtime.tests.conftest import Client, Open, start, stop
@@ -286,6 +287,40 @@ def test_changed_roles_are_looked_at_at_once(open_socket: Open) -> None:
     samples.owners[sample] = uuid4()
     operations.review_user_after_commit(user.pk)
     assert client.close_code(2) == consumer.NOT_FOUND
+
+
+def test_who_signs_in_while_rights_are_looked_at_stays_signed_in(
+    open_socket: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, tokens = signed_in()
+    public, private = new_sample(), new_sample(user.pk)
+    client = open_socket(f"/ws/sample/{public}/")
+    client.get()
+    looking, may_end = threading.Event(), threading.Event()
+    look = review.look_again
+
+    def slowly(actor: Actor, names: Any) -> Any:
+        seen = look(actor, names)
+        if actor.user_id is None:
+            looking.set()
+            may_end.wait(10)
+        return seen
+
+    monkeypatch.setattr(review, "look_again", slowly)
+    # As at the look of every minute, at those whom nobody knows.
+    wake.send(("PUBLISH", wake.REVOCATION_CHANNEL, "user None"))
+    assert looking.wait(5)
+    client.put({"type": "auth", "access": tokens.access})
+    # Answered only after the sign-in.
+    client.subscribe("nothing:1")
+    assert client.get()["code"] == "not_found"
+    may_end.set()
+    operations.review_user_after_commit(user.pk)
+    assert client.silent()
+
+    client.subscribe(f"sample:{private}")
+
+    assert client.get()["type"] == "snapshot"
 
 
 def test_too_many_sockets_of_one_person_are_refused(open_socket: Open, settings: Any) -> None:
