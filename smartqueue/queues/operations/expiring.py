@@ -29,6 +29,9 @@ def expire_tickets(*, queue_id: UUID, now: datetime, limit: int = BATCH) -> int:
     everything that has not ended, also at a counter. Call it until it returns 0.
     """
     queue = _lock(queue_id)
+    if queue.state == QueueState.CLOSED and queue.state_changed_at is not None:
+        # An earlier closing may be heard of so late that people have joined and it closed again.
+        now = max(now, queue.state_changed_at)
     left = Ticket.objects.filter(queue=queue, state__in=ACTIVE).select_related("counter")
     past = left.filter(service_date__lt=first_day_in_force(schedule_of(queue.branch), now))
     due = list(past.order_by("order_key")[:limit])
@@ -65,7 +68,8 @@ def _expire(queue: Queue, ticket: Ticket, now: datetime) -> None:
 def _is_given_return(queue: Queue, from_state: TicketState, now: datetime) -> bool:
     if queue.state != QueueState.CLOSED or queue.returns_on is None:
         return False
-    return from_state in _UNSERVED and queue.returns_on > _lifecycle.today(queue, now)
+    # On the day itself where the line is ended after midnight.
+    return from_state in _UNSERVED and queue.returns_on >= _lifecycle.today(queue, now)
 
 
 @operation

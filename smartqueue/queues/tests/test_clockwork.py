@@ -94,6 +94,21 @@ def test_a_queue_that_does_not_follow_the_hours_is_left_alone():
     assert state_of(place) == "open"
 
 
+def test_who_joined_after_a_closing_that_is_heard_of_late_ends_with_the_next_one():
+    place = make_place()
+    hand = {"actor": place.owner, "queue_id": place.queue.pk}
+    operations.close_queue(now=NOW, **hand)
+    operations.open_queue(now=NOW + timedelta(minutes=5), **hand)
+    joined_at, closed_at = NOW + timedelta(minutes=10), NOW + timedelta(minutes=50)
+    ticket = join(place, now=joined_at)
+    operations.close_queue(now=closed_at, **hand)
+
+    carry_due(HandlerMode.OUTSIDE)
+
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.ended_at) == ("expired", closed_at)
+
+
 def test_the_night_ends_yesterday_s_tickets_and_sessions():
     place = make_place()
     waiting, called = join(place), join(place)

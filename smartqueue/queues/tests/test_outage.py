@@ -179,6 +179,18 @@ def test_a_queue_still_frozen_when_the_place_closes_gives_them_too(place: Place)
     assert stored(plain.pk).returns_on is None
 
 
+def test_a_line_that_is_ended_after_midnight_gives_them_too(place: Place) -> None:
+    waiting = join(place)
+    late = NOW.replace(hour=23, minute=55)
+    operations.close_for_outage(actor=place.owner, queue_id=place.queue.pk, now=late)
+
+    operations.expire_tickets(queue_id=place.queue.pk, now=late + timedelta(minutes=10))
+
+    assert stored(waiting.pk).returns_on == TOMORROW
+    reopen(place)
+    assert come_back(waiting).number == "A001"
+
+
 def test_they_are_told_the_day_and_where_to_come_back_to(place: Place) -> None:
     ticket = join(place, phone=phone(1), language="fr")
     outage(place)
