@@ -12,7 +12,7 @@ from smartqueue.agents import policies
 from smartqueue.agents.events import SkillRemoved, SkillSet
 from smartqueue.agents.models import Skill
 from smartqueue.business.models import Membership, Service
-from smartqueue.business.policies import access_staff
+from smartqueue.business.policies import access_staff, lock_settings
 from smartqueue.common.db import operation
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
@@ -109,5 +109,13 @@ def remove_skill(*, actor: Actor, skill_id: UUID, now: datetime) -> None:
 
 @operation
 def forget_agent(*, organization_id: UUID, user_id: UUID) -> None:
-    """Remove the skills of somebody who has left an organization."""
+    """
+    Remove the skills of somebody who has left an organization, unless they are a member again: theirs
+    may have been set since.
+    """
+    # Whoever sets a skill holds the organization, and has read the membership by then.
+    lock_settings(organization_id)
+    members = Membership.objects.with_scopes_disabled()
+    if members.filter(organization=organization_id, user=user_id).exists():
+        return
     Skill.objects.with_scopes_disabled().filter(organization=organization_id, user=user_id).delete()

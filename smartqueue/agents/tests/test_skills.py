@@ -14,7 +14,9 @@ from smartqueue.agents.models import Skill
 from smartqueue.business import operations as business_operations
 from smartqueue.business.tests import factories as make
 from smartqueue.common.errors import InvalidInput, NotFound
+from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.models import DomainEvent
+from smartqueue.outbox.relay import carry_due
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +184,27 @@ def test_agents_are_listed_with_their_skills(
         (str(place["service"].pk), "2.5")
     ]
     assert {row["name"] for row in here["results"]} == {"A", "M", str(place["owner"])}
+
+
+def test_who_has_come_back_before_the_leaving_is_heard_of_keeps_the_new_skills(
+    place: dict[str, Any],
+) -> None:
+    owner, organization_id = make.actor_of(place["owner"]), place["organization"].pk
+    membership = make.membership(place["agent"], place["organization"])
+    business_operations.remove_member(actor=owner, membership_id=membership.pk, now=NOW)
+    business_operations.add_member(
+        actor=owner,
+        organization_id=organization_id,
+        identifier=str(place["agent"].email),
+        role=Role.AGENT,
+        branches=(),
+        now=NOW,
+    )
+    post(make.signed_in(place["owner"]), body(place))
+
+    carry_due(HandlerMode.DATABASE)
+
+    assert Skill.objects.with_scopes_disabled().get().user_id == place["agent"].pk
 
 
 def test_who_leaves_takes_no_skills_along(place: dict[str, Any]) -> None:
