@@ -207,8 +207,15 @@ register_text(
 
 @subscribe(TicketWatched)
 def on_ticket_watched_note(event: TicketWatched) -> None:
-    """From now on tell this ticket's events, whoever holds it."""
-    operations.watch_ticket(ticket_id=event.ticket_id)
+    """From now on tell this ticket's events, whoever holds it, and a call that was told to nobody."""
+    noted = operations.watch_ticket(ticket_id=event.ticket_id)
+    if noted is None or noted.state != TicketState.CALLED or noted.called_at is None:
+        return
+    tickets = Ticket.objects.with_scopes_disabled().select_related(*_NAMED)
+    ticket = tickets.get(pk=noted.pk)
+    if not (ticket.phone or ticket.customer_id):
+        key = _key(ticket.pk, "ticket_called", ticket.version)
+        _tell(ticket, "ticket_called", key=key, now=noted.called_at)
 
 
 def _is_joined(event: TicketEvent) -> bool:

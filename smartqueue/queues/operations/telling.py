@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.business.enums import Ability
-from smartqueue.common.db import operation
-from smartqueue.common.errors import InvalidInput
+from smartqueue.common.db import operation, update_row
+from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.common.phones import is_textable
 from smartqueue.notifications import operations as notifications
 from smartqueue.notifications.enums import Channel
@@ -30,11 +30,22 @@ MOST_PEOPLE: Final = 10_000
 
 
 @operation
-def watch_ticket(*, ticket_id: UUID) -> None:
-    """Note that a browser is told what becomes of a ticket, so that its events reach those who tell."""
-    Ticket.objects.with_scopes_disabled().filter(pk=ticket_id, is_watched=False).update(
-        is_watched=True
-    )
+def watch_ticket(*, ticket_id: UUID) -> Ticket | None:
+    """
+    Note that a browser is told what becomes of a ticket, so that its events reach those who tell.
+
+    Returns the ticket as it is under the lock of its queue, that nothing may happen to it unheard
+    meanwhile; None when it was noted before, or is gone.
+    """
+    try:
+        ticket, _queue, _ = policies.access_ticket_locked(SYSTEM, ticket_id)
+    except NotFound:
+        return None
+    if ticket.is_watched:
+        return None
+    ticket.is_watched = True
+    update_row(ticket, ("is_watched",))
+    return ticket
 
 
 @operation
