@@ -21,6 +21,7 @@ from smartqueue.business.models import (
 )
 from smartqueue.business.queries import Reach, get_settings
 from smartqueue.common import tenancy
+from smartqueue.common.db import fetch_one
 from smartqueue.common.errors import NotFound
 
 
@@ -72,6 +73,15 @@ def lock_settings(organization_id: UUID) -> OrganizationSettings:
     """
     Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=organization_id)
     return get_settings(organization_id)
+
+
+def hold_roles(organization_id: UUID, actor: Actor) -> None:
+    """
+    Let nobody's role in an organization change before the transaction ends, and have the actor's read
+    as it is by then. Taken before any queue's lock; those who hold it do not wait for each other.
+    """
+    fetch_one("SELECT id FROM business_organization WHERE id = %s FOR SHARE", [organization_id])
+    actor.forget_memberships()
 
 
 def access_organization_to_close(actor: Actor, organization_id: UUID) -> Organization:

@@ -12,7 +12,7 @@ from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.business import queries as business_queries
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import Counter
-from smartqueue.business.policies import access_counter
+from smartqueue.business.policies import access_counter, hold_roles
 from smartqueue.common.db import operation
 from smartqueue.common.errors import Busy, InvalidInput
 from smartqueue.common.tenancy import enter
@@ -42,6 +42,8 @@ def open_session(
     """
     agent_id = actor.require_user()
     counter = access_counter(actor, counter_id, Ability.SERVE)
+    # Whoever ends the sessions of somebody without a right must see this one.
+    hold_roles(counter.organization_id, actor)
     queues = list(_locked_queues_of(counter, queue_ids))
     # Retiring a counter locks the queues too: by now it has ended, or looks after this one.
     access_counter(actor, counter_id, Ability.SERVE)

@@ -10,6 +10,7 @@ from smartqueue.accounts.tests.factories import make_signed_in
 from smartqueue.outbox import relay
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.queues import operations
+from smartqueue.queues.errors import NothingToUndo
 from smartqueue.queues.tests.factories import NOW, join, make_actor, make_place, make_user, sit_down
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +56,21 @@ def test_an_erased_person_s_tickets_say_nothing_of_them_and_stay() -> None:
         ticket.refresh_from_db()
     assert [t.state for t in waiting] == ["waiting", "waiting"]
     assert (other.customer_name, other.phone) == ("Binta", "+221771230000")
+
+
+def test_no_step_brings_back_what_staff_noted_of_an_erased_person() -> None:
+    place = make_place()
+    person = make_actor(make_user())
+    session = sit_down(place)
+    ticket = join(place, actor=person, customer_name=NAME)
+    acting = {"actor": place.agent, "ticket_id": ticket.pk}
+    operations.update_ticket(note=NOTE, **acting)
+    operations.call_ticket(session_id=session.pk, now=NOW, **acting)
+
+    here = make_signed_in(User.objects.get(pk=person.user_id))
+    accounts.erase_user(actor=here, user_id=person.require_user(), now=NOW)
+    relay.carry_due(HandlerMode.DATABASE)
+
+    assert NOTE not in everything_stored()
+    with pytest.raises(NothingToUndo):
+        operations.undo_step(now=NOW, **acting)
