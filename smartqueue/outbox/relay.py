@@ -135,11 +135,21 @@ def _read(row: tuple[Any, ...], handlers: dict[str, registry.Handler]) -> DueDel
 
 def run_in_database(due: DueDelivery) -> bool:
     """Run a DATABASE handler and mark it in one transaction; False when somebody else has it."""
-    with unit_of_work():
-        attempts = _scalar(_CLAIM, [due.id])
-        if attempts is None:
-            return False
-        error = _attempt(due, transaction.atomic)
+    attempts: int | None = None
+    error: str | None = None
+    try:
+        with unit_of_work():
+            attempts = _scalar(_CLAIM, [due.id])
+            if attempts is None:
+                return False
+            error = _attempt(due, transaction.atomic)
+            _mark(due, attempts + 1, error)
+    except Exception:
+        if attempts is None or error is None:
+            raise
+        # The handler has cost the connection, and the mark with it: uncounted, it would be the
+        # first to be run again, for ever.
+        connection.close()
         _mark(due, attempts + 1, error)
     return True
 

@@ -125,6 +125,30 @@ def test_poison_ends_dead_while_the_others_go_on() -> None:
     assert states("outbox.on_sample_note") == {"done": relay.MAX_ATTEMPTS + 1}
 
 
+def test_a_handler_that_loses_its_connection_is_counted_and_stops_nothing(
+    running: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that computes for longer than a transaction may be idle."""
+    losing, later = samples.happened(), samples.happened()
+    run = relay.DueDelivery.run
+
+    def losing_run(due: relay.DueDelivery) -> None:
+        if due.event().subject_id == losing.sample_id:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        run(due)
+
+    monkeypatch.setattr(relay.DueDelivery, "run", losing_run)
+    publish(losing)
+    publish(later)
+    running()
+
+    wait_for(lambda: JobRun.objects.filter(job=f"note {later.sample_id}").exists(), 20)
+    failed = Delivery.objects.filter(event__subject_id=losing.sample_id)
+    assert set(failed.values_list("state", flat=True)) == {"pending"}
+    assert {attempts > 0 for attempts in failed.values_list("attempts", flat=True)} == {True}
+
+
 def test_work_that_the_commit_would_refuse_is_counted_and_stops_nothing(
     running: Callable[[], None],
 ) -> None:
