@@ -1,8 +1,13 @@
 """Declaring periodic jobs; `outbox` runs them, once per due time."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from django.db import InterfaceError, OperationalError
+
+logger = logging.getLogger(__name__)
 
 ASK_SECONDS = 60
 TASK = "smartqueue.outbox.tasks.run_job_task"
@@ -40,6 +45,24 @@ def periodic(*, every_seconds: int, lease_seconds: int = 600) -> Callable[[Work]
         return work
 
     return register
+
+
+def run_all(works: Iterable[Work]) -> None:
+    """
+    Do a job's works, also those behind one that fails. The first failure is raised at the end, so
+    that the job is asked for again; where the database is away, at once.
+    """
+    failures: list[Exception] = []
+    for work in works:
+        try:
+            work()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("a part of a job failed; the others go on")
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def job_named(name: str) -> Job:

@@ -12,9 +12,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from smartqueue.accounts.actor import SYSTEM
-from smartqueue.common import db
+from smartqueue.common import clock, db
 from smartqueue.common.errors import Busy
-from smartqueue.queues import operations, policies
+from smartqueue.queues import operations, policies, queries, tasks
 from smartqueue.queues.models import Queue, Ticket
 from smartqueue.queues.tests.factories import NOW, join, make_place, make_queue, sit_down
 from tests.checks import check_queue_truth
@@ -219,6 +219,20 @@ def test_a_lock_that_is_not_free_in_time_answers_busy_and_changes_nothing(short_
         == "A001"
     )
     check_queue_truth(place.queue.pk)
+
+
+def test_a_queue_that_is_not_free_keeps_no_other_from_being_ended(short_lock_timeout):
+    for place in (make_place(), make_place()):
+        join(place, now=clock.now() - timedelta(days=2))
+    first, second = queries.queues_with_overdue_tickets(clock.now())
+
+    with in_other_connection(LOCK_QUEUE, [first]), pytest.raises(Busy):
+        tasks.expire_due_tickets_task()
+
+    tickets = Ticket.objects.with_scopes_disabled()
+    assert tickets.get(queue=second).state == "expired"
+    tasks.expire_due_tickets_task()
+    assert tickets.get(queue=first).state == "expired"
 
 
 def is_refused(change: Callable[[], Any]) -> bool:
