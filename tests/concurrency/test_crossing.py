@@ -17,8 +17,8 @@ from smartqueue.notifications.tests.test_devices import browser
 from smartqueue.outbox.enums import HandlerMode
 from smartqueue.outbox.relay import carry_due
 from smartqueue.queues import operations
-from smartqueue.queues.models import CounterSession, TicketStep
-from smartqueue.queues.operations import calling, sessions
+from smartqueue.queues.models import CounterSession, Queue, TicketStep
+from smartqueue.queues.operations import calling, configuring, sessions
 from smartqueue.queues.tests.factories import NOW, join, make_actor, make_place, sit_down
 from tests.concurrency.races import PATIENCE_SECONDS, errors_of, together
 
@@ -119,3 +119,20 @@ def test_who_sits_down_while_being_removed_does_not_stay(
     assert CounterSession.objects.with_scopes_disabled().get().state == "ended"
     place.queue.refresh_from_db()
     assert place.queue.open_counters == 0
+
+
+def test_a_queue_that_is_made_while_its_branch_closes_is_retired_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, crossing = make_place(), Crossing()
+    slowed = crossing.slowed(configuring._set_vehicle_categories)
+    monkeypatch.setattr(configuring, "_set_vehicle_categories", slowed)
+    made = {"name": "B", "prefix": "B", "services": [place.service.pk], "now": NOW}
+
+    errors = crossing.run(
+        lambda: operations.create_queue(actor=place.owner, branch_id=place.branch.pk, **made),
+        lambda: business.close_branch(actor=place.owner, branch_id=place.branch.pk, now=LATER),
+    )
+
+    assert errors == []
+    assert not Queue.objects.with_scopes_disabled().filter(retired_at=None).exists()

@@ -70,6 +70,8 @@ def create_queue(
     branch = access_branch(actor, branch_id, Ability.MANAGE)
     known = _own_services(branch, services)
     shown = lock_settings(branch.organization_id)
+    # Whoever closes the branch retires the queues that there are by then.
+    access_branch(actor, branch_id, Ability.MANAGE, lock=True)
     queue = Queue(
         organization_id=branch.organization_id,
         branch=branch,
