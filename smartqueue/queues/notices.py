@@ -452,7 +452,8 @@ def _tell_next_ones(event: TicketEvent) -> None:
     due = {
         f"ticket:{ticket.pk}:near:{_stage(ahead)}": (ticket, ahead)
         for ahead, ticket in enumerate(first)
-        if ticket.pk != event.ticket_id and (ticket.phone or ticket.customer_id)
+        if ticket.pk != event.ticket_id
+        and (ticket.phone or ticket.customer_id or ticket.is_watched)
     }
     told = already_told(due) if due else set()
     new = {key: found for key, found in due.items() if key not in told}

@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from smartqueue.accounts.actor import Actor, ActorKind
 from smartqueue.accounts.models import User
 from smartqueue.common import clock
 from smartqueue.common.crypto import decrypt
 from smartqueue.common.errors import NotFound, Problem
+from smartqueue.notifications import operations as notifications
 from smartqueue.notifications.models import BatchChunk, Notification, OutgoingMessage
 from smartqueue.notifications.queries import BODY_PURPOSE
+from smartqueue.notifications.tests.test_devices import browser
 from smartqueue.outbox import registry
 from smartqueue.outbox.events import Event, class_of, rebuild
 from smartqueue.outbox.models import Delivery, DomainEvent
@@ -109,6 +112,19 @@ def test_who_is_near_is_told_in_time_also_by_a_handler_that_runs_late(place):
     notices.on_ticket_called_tell(dataclasses.replace(event, occurred_at=before))
     near = OutgoingMessage.objects.get(recipient=phone(1), template="ticket_near")
     assert near.expires_at > clock.now()
+
+
+def test_who_is_near_and_left_no_number_is_told_in_their_browser(place):
+    join(place)
+    watched, _unwatched = join(place), join(place)
+    holder = Actor(kind=ActorKind.TICKET, ticket_id=watched.pk)
+    notifications.add_browser(actor=holder, subscription=browser(), now=NOW)
+    operations.watch_ticket(ticket_id=watched.pk)
+    session = sit_down(place)
+    operations.call_next_for_session(actor=place.agent, session_id=session.pk, now=LATER)
+    hear()
+    near = OutgoingMessage.objects.get(template="ticket_near")
+    assert near.channel == "web_push"
 
 
 def test_who_missed_two_turns_before_it_was_told_hears_of_one(place):
