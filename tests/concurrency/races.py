@@ -1,6 +1,7 @@
 """Running calls at the same moment on connections of their own, and taking a guard away."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, models
+
+from smartqueue.common.db import unit_of_work
 
 PATIENCE_SECONDS = 60
 
@@ -119,3 +122,40 @@ def meeting(function: Callable[..., Any], parties: int) -> Callable[..., Any]:
         return result
 
     return waiting
+
+
+def before_commit(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Outcome]:
+    """
+    Carry `first` out in a transaction, and `second` on another connection before it commits: until
+    `second` waits for a lock, or is through. Return the value of the first, and what came of the other.
+    """
+    outcome: list[Outcome] = []
+
+    def other() -> None:
+        try:
+            outcome.append(Outcome(value=second()))
+        except Exception as error:  # noqa: BLE001  # the test looks at it
+            outcome.append(Outcome(error=error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=other)
+    with unit_of_work():
+        value = first()
+        thread.start()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while thread.is_alive() and not _somebody_waits() and time.monotonic() < deadline:
+            time.sleep(0.005)
+    thread.join()
+    return value, outcome[0]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        # Within a transaction the first look would be every look.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return bool(cursor.fetchone()[0])

@@ -107,6 +107,8 @@ def _reset(*, user_id: UUID, rest: str, password: str, now: datetime) -> None:
     user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
     if not user.is_active or not _grants.check_token(user, rest):
         raise ResetExpired
+    # Once more: a sign-in that knew the password before may have asked while this one waited.
+    MfaChallenge.objects.filter(user_id=user_id).delete()
     _set(user, password, actor=f"user:{user_id}", is_reset=True, keep=None, now=now)
 
 

@@ -97,6 +97,10 @@ def check_password(password: str, user: User) -> None:
 
 @operation
 def _open_challenge(user: User, purpose: ChallengePurpose = ChallengePurpose.SIGN_IN) -> str:
+    # As it was when it was proven: a change of password that came between has undone the proof.
+    proven = User.objects.filter(pk=user.pk, is_active=True, password=user.password)
+    if proven.select_for_update(of=("self",), no_key=True).first() is None:
+        raise InvalidCredentials
     token = tokens.make_opaque_token()
     wall = wall_now()
     MfaChallenge.objects.create(

@@ -12,7 +12,12 @@ from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.clock import wall_now
 from smartqueue.accounts.device import Device, network_of
 from smartqueue.accounts.enums import EndReason, SessionKind
-from smartqueue.accounts.errors import InvalidToken, SessionEnded, TokenReused
+from smartqueue.accounts.errors import (
+    InvalidCredentials,
+    InvalidToken,
+    SessionEnded,
+    TokenReused,
+)
 from smartqueue.accounts.events import SessionRevoked, SessionStarted, SignedOutEverywhere
 from smartqueue.accounts.models import REFRESH_LIFE, RefreshToken, Session, User
 from smartqueue.accounts.tokens import OpaqueToken
@@ -45,6 +50,8 @@ def sign_in(*, user: User, device: Device, now: datetime, continued: Actor | Non
 
     `continued` is the caller where the proof was one identifier of theirs only: for a person who
     was signed in already, the new session is no more recent than that one.
+
+    :raises InvalidCredentials: the password was changed or the account closed since the proof
     """
     session = _start(user, SessionKind.TOKENS, device, cookie_key="", now=now)
     if continued and continued.session_id and continued.user_id == user.pk:
@@ -62,7 +69,11 @@ def sign_in(*, user: User, device: Device, now: datetime, continued: Actor | Non
 
 @operation
 def start_cookie_session(*, user: User, cookie_key: str, device: Device, now: datetime) -> UUID:
-    """Return the id of a session of the pages, whose cookie Django keeps under `cookie_key`."""
+    """
+    Return the id of a session of the pages, whose cookie Django keeps under `cookie_key`.
+
+    :raises InvalidCredentials: the password was changed or the account closed since the proof
+    """
     return _start(user, SessionKind.COOKIE, device, cookie_key=cookie_key, now=now).pk
 
 
@@ -86,8 +97,12 @@ def _start(
         expires_at=wall + SESSION_LIFE,
         end_reason="",
     )
+    # Another password or an erasure that came after the proof has ended every session; this one
+    # waits for it here, and must not outlive it.
+    proven = User.objects.filter(pk=user.pk, is_active=True, password=user.password)
+    if not proven.update(last_login=wall):
+        raise InvalidCredentials
     insert_rows([session])
-    User.objects.filter(pk=user.pk).update(last_login=wall)
     outbox.publish(
         SessionStarted(
             user_id=user.pk,
