@@ -58,8 +58,9 @@ class Erasure(IdModel):
     """
     Proof that somebody was erased, without who it was.
 
-    `sealed_subject` says whom to look for, sealed, until every table was gone through; then it is
-    emptied. `counts` says how many rows of which table were touched.
+    `sealed_subject` says whom to look for, sealed, until every table was gone through: after the
+    first walk the account's id alone, after the last nothing. `counts` says how many rows of which
+    table were touched.
     """
 
     user_id = models.UUIDField(null=True)

@@ -1,5 +1,7 @@
 """Work outside a request: making archives, walking tables, ending what is over."""
 
+import logging
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from celery import shared_task
@@ -8,6 +10,8 @@ from smartqueue.common import clock
 from smartqueue.common.jobs import periodic
 from smartqueue.privacy import operations, retention
 from smartqueue.support import operations as support_operations
+
+logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600
 
@@ -21,9 +25,21 @@ def make_export_task(export_id: str) -> None:
 @shared_task
 def carry_out_erasures_task() -> None:
     """Carry out what erasures are asked for, each in its own transaction."""
-    for erasure_id in operations.list_unfinished_erasures():
+
+    def carry_out(erasure_id: UUID) -> None:
         operations.carry_out_erasure(erasure_id=erasure_id, now=clock.now())
         _remove_files()
+
+    _each(operations.list_unfinished_erasures(now=clock.now()), carry_out)
+
+
+def _each(ids: Iterable[UUID], work: Callable[[UUID], object]) -> None:
+    """Do the work for each; one that fails is tried again by the next sweep and holds up no other."""
+    for one in ids:
+        try:
+            work(one)
+        except Exception:
+            logger.exception("a request of a person failed", extra={"request": str(one)})
 
 
 def _remove_files() -> None:
@@ -36,8 +52,10 @@ def _remove_files() -> None:
 def sweep_requests_task() -> None:
     """Find erasures and archives whose hint was lost."""
     carry_out_erasures_task()
-    for export_id in operations.list_requested_exports():
-        operations.make_export(export_id=export_id, now=clock.now())
+    _each(
+        operations.list_requested_exports(),
+        lambda export_id: operations.make_export(export_id=export_id, now=clock.now()),
+    )
 
 
 @periodic(every_seconds=3600)

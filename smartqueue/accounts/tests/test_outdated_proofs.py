@@ -36,15 +36,11 @@ def test_no_session_outlives_the_password_that_it_began_with(proven: User) -> No
 
 
 def test_no_second_factor_is_awaited_after_the_password_before(proven: User) -> None:
-    _, asked = before_commit(
-        lambda: reset_of(proven), lambda: _passwords._open_challenge(proven)
-    )
+    _, asked = before_commit(lambda: reset_of(proven), lambda: _passwords._open_challenge(proven))
     assert isinstance(asked.error, InvalidCredentials)
 
     again = User.objects.get(pk=proven.pk)
-    _, reset = before_commit(
-        lambda: _passwords._open_challenge(again), lambda: reset_of(again)
-    )
+    _, reset = before_commit(lambda: _passwords._open_challenge(again), lambda: reset_of(again))
     reset.get()
     assert not MfaChallenge.objects.filter(user=again).exists()
 
@@ -53,9 +49,7 @@ def test_nobody_is_signed_in_to_an_account_that_is_being_erased(proven: User) ->
     actor = make_signed_in(User.objects.get(pk=proven.pk))
     _, started = before_commit(
         lambda: operations.erase_user(actor=actor, user_id=proven.pk, now=now()),
-        lambda: operations.sign_in(
-            user=proven, device=Device(name="Telephone of Awa"), now=now()
-        ),
+        lambda: operations.sign_in(user=proven, device=Device(name="Telephone of Awa"), now=now()),
     )
     assert isinstance(started.error, InvalidCredentials)
     assert not Session.objects.filter(device_name="Telephone of Awa").exists()

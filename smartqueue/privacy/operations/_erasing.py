@@ -1,7 +1,9 @@
 """Taking a person out of every table, and leaving the history that others need."""
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +32,8 @@ from smartqueue.queues.models import Ticket
 from smartqueue.support import operations as support_operations
 
 MOST_WAITING: Final = 100
+# No request or handler that still knew the account is at work for as long.
+SETTLED_AFTER: Final = timedelta(minutes=2)
 
 
 def prepare_erasure(user: User, now: datetime) -> None:
@@ -109,32 +113,62 @@ def _words(tickets: Iterable[Ticket]) -> list[str]:
     return [text for t in tickets for text in (t.customer_name, t.phone, t.plate, t.note)]
 
 
-def list_unfinished_erasures() -> list[UUID]:
-    """Return the erasures that are still to be carried out, oldest first."""
-    waiting = Erasure.objects.filter(finished_at=None).order_by("requested_at")
+def list_unfinished_erasures(*, now: datetime) -> list[UUID]:
+    """Return the erasures that are to be carried out now, oldest first."""
+    waiting = Erasure.objects.filter(_due(now), finished_at=None).order_by("requested_at")
     return list(waiting.values_list("pk", flat=True)[:MOST_WAITING])
+
+
+def _due(now: datetime) -> Q:
+    """Say which were not begun, or begun and have settled by now."""
+    return Q(counts={}) | Q(requested_at__lte=now - SETTLED_AFTER)
 
 
 @operation
 def carry_out_erasure(*, erasure_id: UUID, now: datetime) -> bool:
-    """Go through every table for one erasure, once; False when it is done or somebody is at it."""
+    """
+    Go through every table for one erasure; False when there is nothing to do, or somebody is at it.
+
+    An account is looked for at once, and again after two minutes, by its id alone: a request that
+    came in before it was closed may have been answered after the first walk.
+    """
     erasure = (
         Erasure.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(pk=erasure_id, finished_at=None)
+        .filter(_due(now), pk=erasure_id, finished_at=None)
         .first()
     )
     if erasure is None:
         return False
-    subject = Subject.unsealed(erasure.sealed_subject)
+    subject = _as_of_now(Subject.unsealed(erasure.sealed_subject))
     keys = {erasure.pk, *_keys_of(subject)}
-    erasure.counts = erase(subject, now=now)
-    erasure.sealed_subject = ""
-    erasure.finished_at = now
+    found = Counter(erase(subject, now=now))
+    erasure.counts = dict(found | Counter(erasure.counts))
+    is_settled = erasure.requested_at <= now - SETTLED_AFTER
+    if subject.user_id is None or is_settled:
+        erasure.sealed_subject = ""
+        erasure.finished_at = now
+        outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
+    else:
+        erasure.sealed_subject = Subject(subject.user_id, ()).sealed()
     erasure.save(update_fields=["counts", "sealed_subject", "finished_at"])
-    outbox.publish(ErasureFinished(erasure_id=erasure.pk, occurred_at=now, actor=SYSTEM.label))
     # Last: what was changed on the way is sealed in the journal with the same keys.
     audit_operations.destroy_person_keys(keys)
     return True
+
+
+def _as_of_now(subject: Subject) -> Subject:
+    """
+    Return whom to look for by now: with the tickets that came since, and without an address or
+    phone with which somebody has opened another account.
+    """
+    if subject.user_id is None:
+        return subject
+    holders = User.objects.filter(Q(email__in=subject.contacts) | Q(phone__in=subject.contacts))
+    taken = {value for pair in holders.values_list("email", "phone") for value in pair}
+    mine = replace(subject, contacts=tuple(c for c in subject.contacts if c not in taken))
+    tickets = {*subject.tickets, *_ids(_tickets_of(mine))}
+    words = tuple(word for word in subject.words if word not in taken)
+    return replace(mine, tickets=tuple(sorted(tickets)), words=words)
 
 
 def _keys_of(subject: Subject) -> set[UUID]:
@@ -160,7 +194,8 @@ def erase(subject: Subject, *, now: datetime) -> dict[str, int]:
         queue_operations.forget_person(user_id=subject.user_id)
     with tenancy.restored():
         support_operations.forget_person(user_id=subject.user_id, tickets=subject.tickets, now=now)
-    for export in Export.objects.filter(user=subject.user_id):
+    # One that is being made is waited for, and with it the name of its file.
+    for export in Export.objects.select_for_update(of=("self",)).filter(user=subject.user_id):
         archive.delete(export.file)
     counts = {place.label: _take_out(place, subject) for place in places.PLACES}
     return {label: count for label, count in counts.items() if count}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.models import F
 
 from smartqueue.accounts.models import Session, User
 from smartqueue.audit.models import PersonKey, RowChange
@@ -19,8 +20,9 @@ from smartqueue.notifications.models import OutgoingMessage
 from smartqueue.privacy import places
 from smartqueue.privacy.enums import Fate
 from smartqueue.privacy.models import Erasure
-from smartqueue.privacy.operations._erasing import subject_of_user
+from smartqueue.privacy.operations._erasing import SETTLED_AFTER, subject_of_user
 from smartqueue.privacy.subject import Subject
+from smartqueue.privacy.tasks import carry_out_erasures_task
 from smartqueue.privacy.tests import marks
 from smartqueue.privacy.tests.marks import Api, carry_everything, code_for, live, marks_in
 from smartqueue.queues.models import Ticket, TicketPeriod
@@ -64,8 +66,11 @@ def test_nothing_is_left_of_an_erased_person(exports: Path, capfd: Any) -> None:
     assert rows.count() == tickets
     assert TicketPeriod.objects.with_scopes_disabled().count() == periods
     assert not Session.objects.filter(user=life.user_id).exists()
+    Erasure.objects.update(requested_at=F("requested_at") - SETTLED_AFTER)
+    carry_out_erasures_task()
     proof = Erasure.objects.get()
     assert proof.sealed_subject == ""
+    assert proof.finished_at is not None
     assert proof.counts["queues.Ticket"] == 5
     life.api.ask("GET", "accounts/users/me/", status=401)
     cases = SupportCase.objects.with_scopes_disabled().filter(pk__in=life.cases)

@@ -311,8 +311,7 @@ def test_an_erasure_that_nobody_was_told_of_is_found(person: User) -> None:
     assert "Awa" not in erasure.sealed_subject
     tasks.sweep_requests_task()
     erasure.refresh_from_db()
-    assert erasure.finished_at is not None
-    assert erasure.sealed_subject == ""
+    assert erasure.counts["accounts.User"] == 1
     assert not operations.carry_out_erasure(erasure_id=erasure.pk, now=clock.now())
 
 
