@@ -5,6 +5,7 @@ from uuid import UUID
 
 from smartqueue.accounts.actor import Actor
 from smartqueue.accounts.enums import Role
+from smartqueue.accounts.models import User
 from smartqueue.business.enums import ROLES_WITH, Ability
 from smartqueue.business.models import (
     Branch,
@@ -293,6 +294,15 @@ def access_invitation(actor: Actor, invitation_id: UUID) -> Invitation:
     if invitation.role == Role.OWNER and not right.is_owner:
         raise NotFound
     return invitation
+
+
+def open_account(user_id: UUID) -> User | None:
+    """
+    Return an account that is not closed, locked, so that it is not erased before what it is given
+    here is its own; None for one that is closed. Lock the organization first.
+    """
+    rows = User.objects.filter(pk=user_id, is_active=True)
+    return rows.select_for_update(of=("self",), no_key=True).first()
 
 
 def branches_of(row: Membership | Invitation) -> frozenset[UUID]:

@@ -111,7 +111,7 @@ def create_branch(
     :raises NotFound: unknown organization, or not the actor's to manage as a whole
     :raises InvalidInput: a wrong field, unknown commune or zone, overlapping hours
     """
-    organization = policies.access_organization(actor, organization_id, Ability.MANAGE)
+    organization = policies.access_organization(actor, organization_id, Ability.MANAGE, lock=True)
     _check_week(opening_hours)
     branch = Branch(
         organization=organization,
@@ -352,7 +352,7 @@ def create_counter(*, actor: Actor, branch_id: UUID, name: str, now: datetime) -
     :raises NotFound: unknown branch, or not the actor's to manage
     :raises InvalidInput: a wrong or taken name
     """
-    branch = policies.access_branch(actor, branch_id, Ability.MANAGE)
+    branch = policies.access_branch(actor, branch_id, Ability.MANAGE, lock=True)
     counter = Counter(
         organization_id=branch.organization_id, branch=branch, name=name.strip(), created_at=now
     )

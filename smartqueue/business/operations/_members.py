@@ -185,7 +185,8 @@ def add_member(
     known_as = identifiers.parse(identifier)
     right = policies.access_staff(actor, organization_id, lock=True)
     reached = _checked_branches(right, role, branches)
-    user = _account_of(known_as)
+    known = _account_of(known_as)
+    user = policies.open_account(known.pk) if known else None
     if user is None:
         return _invite(right, known_as.value, role, reached, actor, now)
     if Membership.objects.filter(user=user).exists():
@@ -232,6 +233,8 @@ def change_member(
     reached = _checked_branches(right, wanted_role, wanted)
     if wanted_role != Role.OWNER:
         _refuse_last_owner(membership)
+    elif policies.open_account(membership.user_id) is None:
+        raise NotFound
     if (wanted_role, reached) == (membership.role, present):
         return membership
     membership.role = wanted_role
@@ -339,7 +342,7 @@ def _accept(
         expires_at__gt=now,
         organization__closed_at=None,
     ).first()
-    if invitation is None:
+    if invitation is None or policies.open_account(user_id) is None:
         raise InvitationOver
     invitation.accepted_at = now
     invitation.save(update_fields=["accepted_at"])
@@ -371,7 +374,7 @@ def accept_invitation(*, actor: Actor, token: str, now: datetime) -> Membership:
     :raises NotSignedIn: nobody who could join
     :raises NotFound: not a token of an invitation
     :raises InvitationForAnother: the account has not proven the invited address or number
-    :raises InvitationOver: accepted, expired, or the organization has closed
+    :raises InvitationOver: accepted, expired, or the organization or the account has closed
     """
     if actor.user_id is None:
         raise NotSignedIn

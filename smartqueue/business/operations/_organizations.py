@@ -62,7 +62,7 @@ def create_organization(
     :raises NotSignedIn: nobody who could own it
     :raises InvalidInput: a wrong field
     """
-    if actor.user_id is None:
+    if actor.user_id is None or policies.open_account(actor.user_id) is None:
         raise NotSignedIn
     organization = Organization(
         name=name.strip(),

@@ -78,7 +78,7 @@ def create_service(
     :raises NotFound: unknown organization, or not the actor's to manage as a whole
     :raises InvalidInput: a wrong field, a negative price, an unknown currency
     """
-    organization = policies.access_organization(actor, organization_id, Ability.MANAGE)
+    organization = policies.access_organization(actor, organization_id, Ability.MANAGE, lock=True)
     if strange := set(texts) - set(TEXTS):
         raise ValueError(f"not texts of a service: {sorted(strange)}")
     service = Service(
