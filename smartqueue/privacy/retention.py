@@ -89,6 +89,30 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovalWithRole:
+    """
+    Delete invitations together with the branches that limit their role: one that is sent again
+    meanwhile keeps both, since without branches it would be a role everywhere.
+    """
+
+    label: str
+    over: str
+
+    def run(self, before: datetime, organizations: Iterable[UUID] | None) -> int:
+        table, limits = _table(self.label), _table(f"{self.label}_branches")
+        statement = f"""
+            WITH gone AS (
+                DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                    SELECT ctid FROM {table} AS row
+                    WHERE {_narrowed(self.over, organizations)} LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+                )) RETURNING id
+            ), limits AS (DELETE FROM {limits} WHERE invitation_id IN (SELECT id FROM gone))
+            SELECT NULL::uuid FROM gone
+        """  # noqa: S608  # constants of this module
+        return _in_batches(statement, {"before": before, "of": list(organizations or ())})
+
+
+@dataclass(frozen=True, slots=True)
 class Emptying:
     """
     Empty columns; `changes` is an SQL assignment that makes `over` untrue. `keys` is an expression
@@ -459,14 +483,7 @@ KINDS: Final[tuple[Kind, ...]] = (
         since=_("after its time was over"),
         at_end=DELETED,
         job=OWN_JOB,
-        rules=(
-            Removal(
-                "business.Invitation_branches",
-                "invitation_id IN"
-                " (SELECT id FROM business_invitation WHERE expires_at < %(before)s)",
-            ),
-            Removal("business.Invitation", "expires_at < %(before)s"),
-        ),
+        rules=(RemovalWithRole("business.Invitation", "expires_at < %(before)s"),),
     ),
     Kind(
         code="shown_wait",

@@ -1,5 +1,7 @@
 """Nothing begins in what is being closed, and nobody owns what they leave for good."""
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from smartqueue.accounts.device import Device
 from smartqueue.accounts.entrance import actor_of_user
 from smartqueue.accounts.enums import Role
 from smartqueue.accounts.models import User
-from smartqueue.business import operations
+from smartqueue.business import operations, policies
 from smartqueue.business.enums import Category
 from smartqueue.business.models import (
     Branch,
@@ -22,6 +24,7 @@ from smartqueue.business.models import (
 )
 from smartqueue.common.errors import NotFound, NotSignedIn
 from smartqueue.common.geo import point
+from smartqueue.privacy import retention
 from smartqueue.queues.tests.factories import NOW, Place, make_member, make_place
 from tests.concurrency.races import before_commit
 
@@ -41,7 +44,10 @@ def begin(what: type, place: Place) -> Any:
     acting = {"actor": place.owner, "now": NOW}
     if what is Branch:
         return operations.create_branch(
-            organization_id=place.organization.pk, name="Late", point=point(lat=14.7, lon=-17.4), **acting
+            organization_id=place.organization.pk,
+            name="Late",
+            point=point(lat=14.7, lon=-17.4),
+            **acting,
         )
     if what is Service:
         return operations.create_service(
@@ -141,3 +147,25 @@ def test_nobody_joins_who_is_being_erased() -> None:
     assert type(joined.error).__name__ == "InvitationOver"
     rows = Membership.objects.with_scopes_disabled().filter(organization=place.organization)
     assert not rows.filter(user=user).exists()
+
+
+def test_an_invitation_that_is_sent_again_while_old_ones_are_removed_keeps_its_branches() -> None:
+    place = make_place()
+    invitation = operations.add_member(
+        actor=place.owner,
+        organization_id=place.organization.pk,
+        identifier="limited@example.test",
+        role=Role.AGENT,
+        branches=[place.branch.pk],
+        now=NOW,
+    )
+    later = NOW + timedelta(days=40)
+    resend = partial(
+        operations.resend_invitation, actor=place.owner, invitation_id=invitation.pk, now=later
+    )
+
+    _, removed = before_commit(resend, lambda: retention.end_retention(later, ["invitation"]))
+
+    assert removed.get() == {"invitation": 0}
+    (kept,) = Invitation.objects.with_scopes_disabled().filter(pk=invitation.pk)
+    assert policies.branches_of(kept) == {place.branch.pk}
