@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.accounts.queries import get_person
 from smartqueue.common.db import operation
@@ -114,13 +116,21 @@ def download_export(*, actor: Actor, export_id: UUID, now: datetime) -> bytes:
 
 def remove_old_exports(*, now: datetime) -> int:
     """Delete archives whose time is over, and exports that nobody made; return how many."""
-    over = Export.objects.filter(expires_at__lte=now)
-    abandoned = Export.objects.filter(
-        state=ExportState.REQUESTED, requested_at__lte=now - GIVEN_UP_AFTER
-    )
-    removed = 0
-    for export in [*over, *abandoned]:
-        # The file first: a row without a file is tried again, a file without a row is forgotten.
-        archive.delete(export.file)
-        removed += Export.objects.filter(pk=export.pk).delete()[0]
-    return removed
+    return sum(_remove_if_over(pk, now) for pk in _over(now).values_list("pk", flat=True))
+
+
+def _over(now: datetime) -> "QuerySet[Export]":
+    abandoned = Q(state=ExportState.REQUESTED, requested_at__lte=now - GIVEN_UP_AFTER)
+    return Export.objects.filter(Q(expires_at__lte=now) | abandoned)
+
+
+@operation
+def _remove_if_over(export_id: UUID, now: datetime) -> int:
+    # One that was just being made after all is waited for, and stays.
+    export = _over(now).filter(pk=export_id).select_for_update(of=("self",)).first()
+    if export is None:
+        return 0
+    # The file first: a row without a file is tried again, a file without a row is forgotten.
+    archive.delete(export.file)
+    export.delete()
+    return 1

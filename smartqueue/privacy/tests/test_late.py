@@ -133,3 +133,20 @@ def test_an_archive_that_is_made_while_its_person_is_erased_leaves_no_file(expor
     erased.get()
     assert not Export.objects.exists()
     assert list(exports.iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.serial
+def test_an_archive_that_is_made_at_the_last_moment_is_not_given_up(exports: Path) -> None:
+    person = make_registered()
+    export = operations.request_export(actor=make_signed_in(person), now=clock.now())
+    Export.objects.update(requested_at=clock.now() - timedelta(days=1))
+
+    made, removed = before_commit(
+        lambda: operations.make_export(export_id=export.pk, now=clock.now()),
+        lambda: operations.remove_old_exports(now=clock.now()),
+    )
+
+    assert made
+    assert removed.get() == 0
+    assert Export.objects.get().state == "ready"
