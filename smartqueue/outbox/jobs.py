@@ -5,6 +5,9 @@ Beat asks at least once a minute whether a job is due; `JobRun` (job, due time) 
 it. A job that was missed or failed is asked for again within its period.
 """
 
+from datetime import datetime
+from typing import TypeAlias
+
 from django.db import connection
 
 from smartqueue.common.jobs import Job, job_named
@@ -19,10 +22,13 @@ _CLAIM = """
     ON CONFLICT (job, due_at) DO UPDATE SET started_at = now()
     WHERE run.finished_at IS NULL
       AND run.started_at < now() - make_interval(secs => %(lease)s)
-    RETURNING id
+    RETURNING id, started_at
 """
-_FINISH = "UPDATE outbox_jobrun SET finished_at = now() WHERE id = %s"
-_GIVE_BACK = "DELETE FROM outbox_jobrun WHERE id = %s"
+# Whoever outlived the lease finds another's start there, and leaves the run alone.
+_FINISH = "UPDATE outbox_jobrun SET finished_at = now() WHERE id = %s AND started_at = %s"
+_GIVE_BACK = "DELETE FROM outbox_jobrun WHERE id = %s AND started_at = %s"
+
+Claim: TypeAlias = tuple[int, datetime]
 
 
 def run_if_due(name: str) -> bool:
@@ -44,7 +50,7 @@ def run_if_due(name: str) -> bool:
     return True
 
 
-def _claim(job: Job) -> int | None:
+def _claim(job: Job) -> Claim | None:
     parameters: dict[str, str | int] = {
         "job": job.name,
         "every": job.every_seconds,
@@ -52,10 +58,10 @@ def _claim(job: Job) -> int | None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
-        row = cursor.fetchone()
-    return row[0] if row else None
+        row: Claim | None = cursor.fetchone()
+    return row
 
 
-def _execute(statement: str, run: int) -> None:
+def _execute(statement: str, run: Claim) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [run])
+        cursor.execute(statement, run)

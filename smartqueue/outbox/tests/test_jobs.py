@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,27 @@ def test_a_job_runs_once_in_a_period_however_many_ask() -> None:
         thread.join()
     assert len(runs) == 1
     assert JobRun.objects.get().finished_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_fails_after_its_lease_leaves_alone_who_took_it_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow() -> None:
+        JobRun.objects.update(started_at=timezone.now() - timedelta(minutes=2))
+        assert jobs.run_if_due(NAME)
+        raise RuntimeError("too late")
+
+    job = declared.job_named(NAME)
+    asked = iter([replace(job, work=slow)])
+    monkeypatch.setattr(jobs, "job_named", lambda _: next(asked, job))
+
+    with pytest.raises(RuntimeError):
+        jobs.run_if_due(NAME)
+
+    assert JobRun.objects.get().finished_at is not None
+    assert not jobs.run_if_due(NAME)
+    assert len(runs) == 1
 
 
 @pytest.mark.django_db
