@@ -119,7 +119,11 @@ def faults(since: date | None = None, until: date | None = None) -> Iterator[Fau
     if until:
         links = links.filter(day__lte=until)
     for link in links.iterator():
-        yield from _faults_of(link, before)
+        if next(_faults_of(link, before), None):
+            # Again, with the day as it is now: it may have been purged meanwhile, or its addresses
+            # forgotten, as its link says by then.
+            link.refresh_from_db()
+            yield from _faults_of(link, before)
         before = link
 
 
