@@ -26,7 +26,7 @@ from smartqueue.business.models import Branch, Membership, Service
 from smartqueue.business.policies import access_branch, access_service, can
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
-from smartqueue.common.db import RowOf, fetch_entering
+from smartqueue.common.db import RowOf, execute, fetch_entering
 from smartqueue.common.errors import NotFound
 from smartqueue.common.postgis.base import entering
 
@@ -55,12 +55,17 @@ def rules_of(service: Service) -> BookingRules:
     return found or BookingRules(organization_id=service.organization_id, service=service)
 
 
-def access_offer(actor: Actor, service_id: UUID, branch_id: UUID) -> Offer:
+def access_offer(
+    actor: Actor, service_id: UUID, branch_id: UUID, *, to_book: bool = False
+) -> Offer:
     """
-    Return what anybody may book, its organization entered.
+    Return what anybody may book, its organization entered. With `to_book` neither is retired before
+    the transaction ends.
 
     :raises NotFound: unknown, retired or closed, another organization's branch, a device elsewhere
     """
+    if to_book:
+        execute(_KEEP, [sorted((str(service_id), str(branch_id)))])
     _, rows = fetch_entering(_SELECT_OFFER, [branch_id, service_id])
     if not rows:
         raise NotFound
@@ -78,6 +83,16 @@ def access_offer(actor: Actor, service_id: UUID, branch_id: UUID) -> Offer:
     return Offer(branch, service, rules, is_staff)
 
 
+# A lock of its own: those of the rows are taken by whoever changes anything there. Who waited for
+# one who retires finds that in the statement that comes after.
+_KEEP = """
+    SELECT pg_advisory_xact_lock_shared(hashtextextended('offered ' || what, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (what, n) ORDER BY n
+"""
+_RETIRE = """
+    SELECT pg_advisory_xact_lock(hashtextextended('offered ' || what, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (what, n) ORDER BY n
+"""
 _BRANCH = RowOf(
     Branch, ("id", "organization_id", "name", "slug", "timezone", "country", "address", "closed_at")
 )
@@ -357,11 +372,20 @@ _HELD_UP: dict[Retirable, str] = {
 }
 
 
+def _offered_by(thing: Retirable, thing_id: UUID) -> list[UUID]:
+    """Return what somebody who books keeps, that is retired with a thing: every booking has a branch."""
+    if thing is not Retirable.ORGANIZATION:
+        return [thing_id]
+    live = Branch.objects.with_scopes_disabled().filter(organization=thing_id, closed_at=None)
+    return list(live.values_list("pk", flat=True))
+
+
 def people_held_up_by(thing: Retirable, thing_id: UUID) -> int:
     """Count the people with appointments ahead, if a thing were retired; none are added meanwhile."""
     column = _HELD_UP.get(thing)
     if column is None:
         return 0
+    execute(_RETIRE, [sorted(map(str, _offered_by(thing, thing_id)))])
     places = SlotPlaces.objects.with_scopes_disabled().filter(**{column: thing_id}, taken__gt=0)
     list(places.select_for_update(of=("self",), no_key=True).order_by("pk"))
     ahead = Appointment.objects.with_scopes_disabled().filter(**{column: thing_id})

@@ -65,7 +65,7 @@ def hold_appointment(
     :raises NotBookable, TooManyPeople, TooManyAppointments, TooManyNoShows: by the service's rules
     :raises AlreadyBooked: the person has an appointment at that time
     """
-    offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
+    offer = policies.access_offer(actor, wish.service_id, wish.branch_id, to_book=True)
     booking = Booking(actor, wish, person or Person(), now, channel, device=device)
     return take(offer, booking, is_held=True)
 
@@ -96,7 +96,7 @@ def add_to_visit(
     :raises NotBookable, TooManyPeople, TooManyAppointments, TooManyNoShows: by the service's rules
     """
     first = policies.access_appointment(holder, appointment_id)
-    offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
+    offer = policies.access_offer(actor, wish.service_id, wish.branch_id, to_book=True)
     if first.branch_id != wish.branch_id or first.booked_by_id != actor.user_id:
         raise NotFound
     if first.state != AppointmentState.HELD or is_over(first, now):
@@ -140,7 +140,7 @@ def book_appointment(
     :raises NotBookable, TooManyPeople, TooManyAppointments, TooManyNoShows: by the service's rules
     :raises AlreadyBooked: the person has an appointment at that time
     """
-    offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
+    offer = policies.access_offer(actor, wish.service_id, wish.branch_id, to_book=True)
     return take(offer, Booking(actor, wish, person, now, channel), is_held=False)
 
 
@@ -226,7 +226,7 @@ def _book_all(
     # In one order for everybody, so that two who book the same places do not wait for each other.
     in_order = sorted(wishes, key=lambda w: (w.starts_at, w.branch_id, w.service_id))
     for wish in in_order:
-        offer = policies.access_offer(actor, wish.service_id, wish.branch_id)
+        offer = policies.access_offer(actor, wish.service_id, wish.branch_id, to_book=True)
         booking = Booking(actor, wish, person, now, channel, visit_id, series_id)
         booked.append(take(offer, booking, is_held=False))
     return booked

@@ -62,6 +62,7 @@ def join_waitlist(
     if people > offer.rules.most_people and not offer.is_staff:
         raise TooManyPeople(most_people=offer.rules.most_people)
     bookable = queries.get_bookable(offer.service, offer.branch, from_date, until_date)
+    _waiting.lock_to_join(offer.service.pk, offer.branch.pk)
     if bookable is not None:
         openings = queries.Openings([bookable], from_date, until_date, now, people)
         free = [row.view() for row in openings if _suits(row, from_time, until_time)]
@@ -131,18 +132,45 @@ def leave_waitlist(*, actor: Actor, entry_id: UUID, now: datetime) -> WaitlistEn
     :raises NotFound: unknown, or not the actor's
     """
     entry = policies.access_entry(actor, entry_id)
-    made = _open_offer(entry)
-    if made is not None:
-        # The offer ends under the lock of its places, and with it who is next is found.
-        cancel_appointment(actor=SYSTEM, appointment_id=made.appointment_id, now=now)
+    while True:
+        made = _open_offer(entry)
+        if made is not None:
+            _give_up(made, now)
+        try:
+            with transaction.atomic():
+                return _leave(entry, actor, now)
+        except _OfferedMeanwhile:
+            # Its places are locked before the entry, whose lock is given up with the savepoint.
+            continue
+
+
+class _OfferedMeanwhile(Exception):
+    """A place was offered after somebody looked for an offer, and before they had the lock."""
+
+
+def _leave(entry: WaitlistEntry, actor: Actor, now: datetime) -> WaitlistEntry:
     locked: WaitlistEntry = (
         WaitlistEntry.objects.select_for_update(of=("self",), no_key=True)
         .select_related("branch", "service")
         .get(pk=entry.pk)
     )
+    if locked.state == WaitlistState.OFFERED:
+        raise _OfferedMeanwhile
     if locked.state == WaitlistState.WAITING:
         _waiting.end(locked, WaitlistState.LEFT, events.WaitlistLeft, actor, now)
     return locked
+
+
+def _give_up(made: WaitlistOffer, now: datetime) -> bool:
+    """
+    End an offer under the lock of its places, where who is next is found; False if it had ended
+    before. What was booked by it stays booked.
+    """
+    appointment, _locked = policies.access_appointment_locked(SYSTEM, made.appointment_id)
+    if _waiting.open_offer_of(appointment) is None:
+        return False
+    cancel_appointment(actor=SYSTEM, appointment_id=appointment.pk, now=now)
+    return True
 
 
 @operation
@@ -173,13 +201,12 @@ def decline_offer(*, actor: Actor, entry_id: UUID, now: datetime) -> WaitlistEnt
     Leave the offered place to the next in order, and wait on for another.
 
     :raises NotFound: unknown, or not the actor's
-    :raises OfferOver: there is none
+    :raises OfferOver: there is none, or it has ended meanwhile
     """
     entry = policies.access_entry(actor, entry_id)
     made = _open_offer(entry)
-    if made is None:
+    if made is None or not _give_up(made, now):
         raise OfferOver
-    cancel_appointment(actor=SYSTEM, appointment_id=made.appointment_id, now=now)
     found: WaitlistEntry = WaitlistEntry.objects.select_related("branch", "service").get(
         pk=entry.pk
     )

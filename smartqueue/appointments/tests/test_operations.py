@@ -698,8 +698,8 @@ def test_a_series_keeps_the_wall_clock_over_a_change_of_it():
     assert [fresh(row).state for row in booked] == ["confirmed", "cancelled", "cancelled"]
 
 
-# What begins and ends the unit within a test's own transaction, and nine.
-STATEMENTS = 2 + 9
+# What begins and ends the unit within a test's own transaction, and ten.
+STATEMENTS = 2 + 10
 
 
 def test_a_booking_and_a_hold_need_few_statements(django_assert_num_queries):

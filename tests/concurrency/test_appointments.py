@@ -1,0 +1,183 @@
+"""Two who decide about one appointment, place or offer at the same moment: it ends as one after the other."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from smartqueue.appointments import operations, policies, queries
+from smartqueue.appointments.errors import OfferOver
+from smartqueue.appointments.models import Appointment
+from smartqueue.appointments.operations import Person, confirming, waitlist
+from smartqueue.appointments.tests.factories import (
+    NINE,
+    TEN,
+    book,
+    hold,
+    make_slot,
+    wait_for_place,
+)
+from smartqueue.business import operations as business
+from smartqueue.business.operations import _branches
+from smartqueue.common.errors import NotFound, Problem
+from smartqueue.queues.tests.factories import NOW, Place, make_actor, make_place
+from tests.concurrency.races import PATIENCE_SECONDS
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
+
+_WAITS = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY(%s) AND wait_event_type = 'Lock')"
+)
+
+
+class Between:
+    """
+    Lets another call begin on a connection of its own when a function has returned for the first
+    time, and the caller go on once that call has ended or waits for a lock.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        self._monkeypatch, self._module, self._name = monkeypatch, module, name
+
+    def run(self, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+        """Return what both returned, or what they raised."""
+        kept, begun = getattr(self._module, self._name), list[Future[Any]]()
+        own = threading.get_ident()
+        with ThreadPoolExecutor(1) as pool, self._monkeypatch.context() as patched:
+
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                found = kept(*args, **kwargs)
+                if not begun and threading.get_ident() == own:
+                    pids: list[int] = []
+                    begun.append(pool.submit(self._alone, second, pids))
+                    self._wait(begun[0], pids)
+                return found
+
+            patched.setattr(self._module, self._name, wrapped)
+            one = self._outcome(first)
+            assert begun, f"{self._name} was not called"
+            return one, begun[0].result(PATIENCE_SECONDS)
+
+    def _alone(self, call: Callable[[], Any], pids: list[int]) -> Any:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                pids.append(cursor.fetchone()[0])
+            return self._outcome(call)
+        finally:
+            connection.close()
+
+    def _outcome(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Problem as error:
+            return error
+
+    def _wait(self, other: Future[Any], pids: list[int]) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self._watch, other, pids).result()
+
+    def _watch(self, other: Future[Any], pids: list[int]) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        try:
+            while not other.done() and time.monotonic() < until:
+                with connection.cursor() as cursor:
+                    cursor.execute(_WAITS, [pids])
+                    if cursor.fetchone()[0]:
+                        return
+                time.sleep(0.01)
+        finally:
+            connection.close()
+
+
+def state_of(row: Any) -> str:
+    found: str = type(row).objects.with_scopes_disabled().get(pk=row.pk).state
+    return found
+
+
+def give_up(place: Place, booked: Appointment) -> Appointment:
+    return operations.cancel_appointment(actor=place.agent, appointment_id=booked.pk, now=NOW)
+
+
+def test_an_offer_that_is_being_taken_is_left_booked_by_who_declines_or_leaves(monkeypatch):
+    for name in ("decline_offer", "leave_waitlist"):
+        place = make_place()
+        make_slot(place)
+        every = [book(place, NINE.replace(hour=hour)) for hour in range(9, 17)]
+        waiting = make_actor()
+        entry = wait_for_place(place, actor=waiting)
+        give_up(place, every[0])
+        held = Appointment.objects.with_scopes_disabled().get(
+            state="held", customer=waiting.user_id
+        )
+
+        ended, booked = Between(monkeypatch, waitlist, "_open_offer").run(
+            lambda name=name, entry=entry: getattr(operations, name)(
+                actor=waiting, entry_id=entry.pk, now=NOW
+            ),
+            lambda entry=entry: operations.accept_offer(
+                actor=waiting, entry_id=entry.pk, person=Person(), now=NOW
+            ),
+        )
+
+        assert booked.state == state_of(held) == "confirmed"
+        assert state_of(entry) == "booked"
+        assert isinstance(ended, OfferOver) == (name == "decline_offer")
+
+
+def test_who_leaves_while_a_place_is_offered_has_left_and_the_next_one_gets_it(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    every = [book(place, NINE.replace(hour=hour)) for hour in range(9, 17)]
+    waiting = make_actor()
+    entry = wait_for_place(place, actor=waiting)
+    following = wait_for_place(place)
+
+    Between(monkeypatch, waitlist, "_open_offer").run(
+        lambda: operations.leave_waitlist(actor=waiting, entry_id=entry.pk, now=NOW),
+        lambda: give_up(place, every[0]),
+    )
+
+    assert (state_of(entry), state_of(following)) == ("left", "offered")
+
+
+def test_who_joins_while_a_place_is_given_up_is_offered_it_or_told_of_it(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    every = [book(place, NINE.replace(hour=hour)) for hour in range(9, 17)]
+
+    joined, given_up = Between(monkeypatch, queries, "Openings").run(
+        lambda: wait_for_place(place),
+        lambda: give_up(place, every[0]),
+    )
+
+    assert given_up.state == "cancelled"
+    assert state_of(joined) == "offered"
+
+
+def test_who_books_while_a_branch_is_closed_is_in_the_way_of_it(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    for retire in (
+        lambda: business.retire_service(actor=place.owner, service_id=place.service.pk, now=NOW),
+        lambda: business.close_branch(actor=place.owner, branch_id=place.branch.pk, now=NOW),
+        lambda: business.close_organization(
+            actor=place.owner, organization_id=place.organization.pk, now=NOW
+        ),
+    ):
+        booked, retired = Between(monkeypatch, policies, "access_offer").run(
+            lambda: book(place), retire
+        )
+        assert booked.state == "confirmed"
+        assert type(retired).__name__ == "PeopleWaiting"
+        give_up(place, booked)
+
+    closed, refused = Between(monkeypatch, _branches, "refuse_if_held").run(
+        lambda: business.close_branch(actor=place.owner, branch_id=place.branch.pk, now=NOW),
+        lambda: book(place),
+    )
+    assert (closed, type(refused)) == (None, NotFound)
