@@ -1,6 +1,8 @@
 """What happens to appointments by the clock, in batches of one appointment a transaction."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from smartqueue.appointments import busy, operations, queries
 from smartqueue.appointments.enums import BusyFailure
 from smartqueue.appointments.models import BusyCalendar
 from smartqueue.common import clock, http
+from smartqueue.common.errors import Problem
 from smartqueue.common.jobs import periodic
 
 logger = logging.getLogger(__name__)
@@ -16,12 +19,22 @@ READ_ANEW = timedelta(days=1)
 """So long an unchanged calendar is taken for read; then the year ahead has moved on by a day."""
 
 
+@contextmanager
+def _alone(row_id: UUID) -> Iterator[None]:
+    """Leave to the next run what somebody else is changing; it keeps no other waiting."""
+    try:
+        yield
+    except Problem as problem:
+        logger.info("left to the next run", extra={"row": str(row_id), "code": problem.code})
+
+
 @periodic(every_seconds=60)
 def free_due_places_task() -> None:
     """Give back holds, offers and requests whose time is over, and offer them to the next in order."""
     now = clock.now()
     for appointment_id in queries.holds_that_are_over(now):
-        operations.expire_hold(appointment_id=appointment_id, now=now)
+        with _alone(appointment_id):
+            operations.expire_hold(appointment_id=appointment_id, now=now)
 
 
 @periodic(every_seconds=60)
@@ -29,7 +42,8 @@ def remind_task() -> None:
     """Publish the reminders that are due."""
     now = clock.now()
     for appointment_id in queries.reminders_due(now):
-        operations.remind_of_appointment(appointment_id=appointment_id, now=now)
+        with _alone(appointment_id):
+            operations.remind_of_appointment(appointment_id=appointment_id, now=now)
 
 
 @periodic(every_seconds=300)
@@ -37,9 +51,11 @@ def give_up_missed_task() -> None:
     """Mark who never came, and end wishes of waitlists whose dates are over."""
     now = clock.now()
     for appointment_id in queries.appointments_missed(now):
-        operations.give_up_missed(appointment_id=appointment_id, now=now)
+        with _alone(appointment_id):
+            operations.give_up_missed(appointment_id=appointment_id, now=now)
     for entry_id in queries.wishes_that_are_over(now):
-        operations.expire_entry(entry_id=entry_id, now=now)
+        with _alone(entry_id):
+            operations.expire_entry(entry_id=entry_id, now=now)
 
 
 @periodic(every_seconds=300, lease_seconds=3600)
@@ -67,7 +83,9 @@ def fetch_busy_calendar(
         # One calendar that cannot be read keeps no other waiting.
         logger.info("a busy calendar was not read", extra={"calendar": str(calendar_id)})
         answer = operations.Answer(failure=BusyFailure(error.code))
-    operations.keep_busy_times(calendar_id=calendar_id, answer=answer, now=now)
+    operations.keep_busy_times(
+        calendar_id=calendar_id, answer=answer, due=calendar.next_fetch_at, now=now
+    )
 
 
 def _ask(

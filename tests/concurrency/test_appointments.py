@@ -4,15 +4,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from smartqueue.appointments import operations, policies, queries
-from smartqueue.appointments.errors import OfferOver
+from smartqueue.appointments import operations, policies, queries, tasks
+from smartqueue.appointments.errors import HoldExpired, OfferOver
 from smartqueue.appointments.models import Appointment
-from smartqueue.appointments.operations import Person, confirming, waitlist
+from smartqueue.appointments.operations import Person, _people, waitlist
 from smartqueue.appointments.tests.factories import (
     NINE,
     TEN,
@@ -23,6 +24,7 @@ from smartqueue.appointments.tests.factories import (
 )
 from smartqueue.business import operations as business
 from smartqueue.business.operations import _branches
+from smartqueue.common import clock, db
 from smartqueue.common.errors import NotFound, Problem
 from smartqueue.queues.tests.factories import NOW, Place, make_actor, make_place
 from tests.concurrency.races import PATIENCE_SECONDS
@@ -116,10 +118,10 @@ def test_an_offer_that_is_being_taken_is_left_booked_by_who_declines_or_leaves(m
         )
 
         ended, booked = Between(monkeypatch, waitlist, "_open_offer").run(
-            lambda name=name, entry=entry: getattr(operations, name)(
+            lambda name=name, entry=entry, waiting=waiting: getattr(operations, name)(
                 actor=waiting, entry_id=entry.pk, now=NOW
             ),
-            lambda entry=entry: operations.accept_offer(
+            lambda entry=entry, waiting=waiting: operations.accept_offer(
                 actor=waiting, entry_id=entry.pk, person=Person(), now=NOW
             ),
         )
@@ -181,3 +183,52 @@ def test_who_books_while_a_branch_is_closed_is_in_the_way_of_it(monkeypatch):
         lambda: book(place),
     )
     assert (closed, type(refused)) == (None, NotFound)
+
+
+def test_who_finishes_a_form_while_they_begin_another_need_not_be_torn_apart(monkeypatch):
+    """Both wait for the person first, and for the places then."""
+    place = make_place()
+    make_slot(place)
+    person = make_actor()
+    held = hold(place, actor=person)
+
+    units: list[Any] = []
+    begin = db.unit_of_work
+    monkeypatch.setattr(db, "unit_of_work", lambda *how: (units.append(how), begin(*how))[1])
+    began, confirmed = Between(monkeypatch, _people, "wait_for_person").run(
+        lambda: hold(place, TEN, actor=person),
+        lambda: operations.confirm_appointment(
+            actor=person, appointment_id=held.pk, person=Person(), now=NOW
+        ),
+    )
+    assert (began.state, type(confirmed)) == ("held", HoldExpired)
+    assert len(units) == 2, "one of them had to begin anew"
+
+
+def test_what_is_written_of_somebody_who_is_forgotten_does_not_bring_them_back(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    person = make_actor()
+    booked = book(place, actor=person, person=Person(customer_name="Awa", phone="+221770000001"))
+
+    Between(monkeypatch, policies, "access_appointment_locked").run(
+        lambda: operations.confirm_attendance(actor=person, appointment_id=booked.pk, now=NOW),
+        lambda: operations.forget_person(user_id=person.user_id),
+    )
+
+    row = Appointment.objects.with_scopes_disabled().get(pk=booked.pk)
+    assert (row.customer_id, row.customer_name, row.phone) == (None, "", "")
+    assert row.attendance_at == NOW
+
+
+def test_somebody_called_off_while_they_are_given_up_keeps_no_other_waiting(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    first, second = book(place, NINE), book(place, TEN)
+    monkeypatch.setattr(clock, "now", lambda: TEN + timedelta(hours=3))
+
+    Between(monkeypatch, policies, "access_appointment").run(
+        tasks.give_up_missed_task, lambda: give_up(place, first)
+    )
+
+    assert (state_of(first), state_of(second)) == ("cancelled", "no_show")

@@ -1,7 +1,7 @@
 """Who books: told apart, counted against the service's limits, asked its questions."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -66,8 +66,15 @@ def wait_for_person(
     offer: Offer, customer_id: UUID | None, phone: str, device: bytes | None = None
 ) -> None:
     """Let one booking of a person, or a device, for a service be looked at and made at a time."""
+    wait_for_person_at([offer.service.pk], customer_id, phone, device)
+
+
+def wait_for_person_at(
+    services: Iterable[UUID], customer_id: UUID | None, phone: str, device: bytes | None = None
+) -> None:
+    """Do the same for several services at once."""
     known = (str(customer_id or ""), phone, device.hex() if device else "")
-    names = [f"appointments {offer.service.pk} {who}" for who in known if who]
+    names = [f"appointments {one} {who}" for one in sorted(services) for who in known if who]
     if names:
         fetch_all(_WAIT, [names])
 

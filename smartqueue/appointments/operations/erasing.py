@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from smartqueue.appointments.models import Appointment, WaitlistEntry
+from smartqueue.appointments.models import Appointment, SlotPlaces, WaitlistEntry
 from smartqueue.common.db import operation
 
 
@@ -13,7 +13,15 @@ def forget_person(*, user_id: UUID) -> None:
 
     The appointments stay, so that places and figures keep their sense.
     """
-    Appointment.objects.with_scopes_disabled().filter(customer=user_id).update(
+    rows = Appointment.objects.with_scopes_disabled().filter(customer=user_id)
+    # Who changes an appointment writes its row whole, under the lock of its places. Who is offered
+    # one meanwhile has it from the entry, which is therefore emptied first.
+    places = SlotPlaces.objects.with_scopes_disabled().filter(pk__in=rows.values("places"))
+    list(places.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk"))
+    WaitlistEntry.objects.with_scopes_disabled().filter(customer=user_id).update(
+        customer=None, customer_name="", phone=""
+    )
+    rows.update(
         customer=None,
         customer_name="",
         phone="",
@@ -22,7 +30,4 @@ def forget_person(*, user_id: UUID) -> None:
         note="",
         end_reason="",
         code_digest=None,
-    )
-    WaitlistEntry.objects.with_scopes_disabled().filter(customer=user_id).update(
-        customer=None, customer_name="", phone=""
     )
