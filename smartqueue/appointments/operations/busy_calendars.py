@@ -140,14 +140,16 @@ def refresh_busy_calendar(*, actor: Actor, calendar_id: UUID, now: datetime) -> 
 
 
 @operation
-def keep_busy_times(*, calendar_id: UUID, answer: Answer, now: datetime) -> None:
+def keep_busy_times(*, calendar_id: UUID, answer: Answer, due: datetime, now: datetime) -> None:
     """
     Store what came of asking for a calendar. After a failure the times known stay, and it is asked
-    again after ever longer pauses; one that was removed meanwhile is left alone.
+    again after ever longer pauses; one that was removed meanwhile is left alone. `due` is when it was
+    to be asked: where somebody has named another time meanwhile, that stands.
     """
     calendar = queries.get_busy_calendar(calendar_id, lock=True)
     if calendar is None:
         return
+    named = calendar.next_fetch_at if calendar.next_fetch_at != due else None
     calendar.fetched_at = now
     if answer.failure is not None:
         calendar.error = answer.failure
@@ -157,6 +159,7 @@ def keep_busy_times(*, calendar_id: UUID, answer: Answer, now: datetime) -> None
     else:
         calendar.error, calendar.failures = "", 0
         calendar.next_fetch_at = now + EVERY
+    calendar.next_fetch_at = named or calendar.next_fetch_at
     if answer.times is not None:
         calendar.read_at = now
         calendar.etag, calendar.last_modified = answer.etag, answer.last_modified

@@ -499,6 +499,15 @@ def test_the_busy_times_of_an_agent_are_not_offered_with_them():
     assert free_at(place)[0] == TEN
 
 
+def test_who_asks_anew_while_a_calendar_is_fetched_gets_it_anew(place):
+    busy = add_busy(place)
+    due = busy.next_fetch_at
+    operations.refresh_busy_calendar(actor=place.owner, calendar_id=busy.pk, now=LATER)
+    operations.keep_busy_times(calendar_id=busy.pk, answer=operations.Answer(), due=due, now=NOW)
+
+    assert queries.busy_calendars_due(LATER) == [busy.pk]
+
+
 def test_an_unchanged_calendar_is_not_read_again_but_once_a_day(place):
     asked = []
 

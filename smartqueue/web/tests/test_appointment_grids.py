@@ -257,11 +257,11 @@ def test_a_calendar_kept_elsewhere_is_added_shown_with_its_error_and_removed(
     page = client.get(path).content.decode()
     assert "calendar.example" in page
     assert "secret" not in page.split('data-testid="busy-calendars"')[1].split("</ul>")[0]
-    busy = BusyCalendar.objects.with_scopes_disabled().get().pk
+    busy = BusyCalendar.objects.with_scopes_disabled().get()
     answer = operations.Answer(failure=BusyFailure.TIMED_OUT)
-    operations.keep_busy_times(calendar_id=busy, answer=answer, now=NOW)
+    operations.keep_busy_times(calendar_id=busy.pk, answer=answer, due=busy.next_fetch_at, now=NOW)
     page = client.get(path).content.decode()
     assert "busy-error" in Page(page).test_ids
-    client.post(f"{path}{busy}/refresh/")
-    client.post(f"{path}{busy}/remove/")
+    client.post(f"{path}{busy.pk}/refresh/")
+    client.post(f"{path}{busy.pk}/remove/")
     assert "busy-calendar" not in Page(client.get(path).content.decode()).test_ids
