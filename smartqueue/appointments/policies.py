@@ -222,6 +222,27 @@ def access_appointment(actor: Actor, appointment_id: UUID) -> Appointment:
     return found
 
 
+def access_hold_of_visit(actor: Actor, appointment_id: UUID) -> Appointment:
+    """
+    Return an appointment that the actor holds or serves, to whose visit nobody else adds before the
+    transaction ends; alone it is a visit of its own.
+
+    :raises NotFound: unknown, or not the actor's
+    """
+    locked = None
+    while True:
+        found = access_appointment(actor, appointment_id)
+        visit = found.visit_id or found.pk
+        if visit == locked:
+            return found
+        # Whoever had the lock may have made a visit of it.
+        execute(_ADD_TO_VISIT, [f"visit {visit}"])
+        locked = visit
+
+
+_ADD_TO_VISIT = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
 def access_appointment_locked(
     actor: Actor,
     appointment_id: UUID,

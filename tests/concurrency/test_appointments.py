@@ -15,18 +15,26 @@ from smartqueue.appointments.errors import HoldExpired, OfferOver
 from smartqueue.appointments.models import Appointment
 from smartqueue.appointments.operations import Person, _people, waitlist
 from smartqueue.appointments.tests.factories import (
+    ELEVEN,
     NINE,
     TEN,
     book,
     hold,
     make_slot,
     wait_for_place,
+    wish,
 )
 from smartqueue.business import operations as business
 from smartqueue.business.operations import _branches
 from smartqueue.common import clock, db
 from smartqueue.common.errors import NotFound, Problem
-from smartqueue.queues.tests.factories import NOW, Place, make_actor, make_place
+from smartqueue.queues.tests.factories import (
+    NOW,
+    Place,
+    make_actor,
+    make_place,
+    make_service,
+)
 from tests.concurrency.races import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
@@ -232,3 +240,31 @@ def test_somebody_called_off_while_they_are_given_up_keeps_no_other_waiting(monk
     )
 
     assert (state_of(first), state_of(second)) == ("cancelled", "no_show")
+
+
+def test_two_services_added_to_a_visit_at_once_are_of_one_visit(monkeypatch):
+    place = make_place()
+    make_slot(place)
+    person = make_actor()
+    first = hold(place, actor=person)
+    others = [make_service(place.organization) for _ in range(2)]
+    for other in others:
+        make_slot(place, service_id=other.pk)
+
+    def add(other: Any, at: Any) -> Any:
+        return operations.add_to_visit(
+            actor=person,
+            holder=person,
+            appointment_id=first.pk,
+            wish=wish(place, at, service_id=other.pk),
+            now=NOW,
+        )
+
+    at_ten, at_eleven = Between(monkeypatch, policies, "access_offer").run(
+        lambda: add(others[0], TEN), lambda: add(others[1], ELEVEN)
+    )
+
+    held = Appointment.objects.with_scopes_disabled().filter(
+        pk__in=[first.pk, at_ten.pk, at_eleven.pk]
+    )
+    assert set(held.values_list("visit_id", "state")) == {(at_ten.visit_id, "held")}

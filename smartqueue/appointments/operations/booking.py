@@ -95,7 +95,7 @@ def add_to_visit(
     :raises NotOffered, InThePast, TooSoon, TooFarAhead, SlotFull, AgentBusy: with what is free next
     :raises NotBookable, TooManyPeople, TooManyAppointments, TooManyNoShows: by the service's rules
     """
-    first = policies.access_appointment(holder, appointment_id)
+    first = policies.access_hold_of_visit(holder, appointment_id)
     offer = policies.access_offer(actor, wish.service_id, wish.branch_id, to_book=True)
     if first.branch_id != wish.branch_id or first.booked_by_id != actor.user_id:
         raise NotFound
