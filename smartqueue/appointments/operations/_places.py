@@ -60,6 +60,10 @@ _RAISE = """
     SET ceiling = greatest(taken, %s), public_ceiling = greatest(public_taken, %s)
     WHERE id = %s
 """
+_STRETCH = """
+    UPDATE appointments_slotplaces SET ends_at = %s, busy_from = %s, busy_until = %s
+    WHERE id = %s AND taken = 0
+"""
 
 
 def bookable_on(offer: Offer, starts_at: datetime) -> Bookable | None:
@@ -181,7 +185,7 @@ _COLUMNS = (
 
 
 def _new_places(bookable: Bookable, slot: Slot) -> SlotPlaces:
-    calendar = bookable.calendar
+    ends_at, busy_from, busy_until = _times(bookable, slot)
     return SlotPlaces(
         id=new_id(),
         organization_id=bookable.branch.organization_id,
@@ -189,9 +193,9 @@ def _new_places(bookable: Bookable, slot: Slot) -> SlotPlaces:
         service_id=bookable.service.pk,
         agent_id=slot.agent,
         starts_at=slot.starts_at,
-        ends_at=slot.ends_at,
-        busy_from=slot.starts_at - timedelta(minutes=calendar.before),
-        busy_until=slot.ends_at + timedelta(minutes=calendar.after),
+        ends_at=ends_at,
+        busy_from=busy_from,
+        busy_until=busy_until,
         ceiling=slot.capacity,
         public_ceiling=slot.public_capacity,
     )
@@ -268,12 +272,25 @@ def slot_of_places(bookable: Bookable | None, places: SlotPlaces) -> Slot | None
     return next((slot for slot in here if slot.agent == places.agent_id), None)
 
 
-def raise_ceiling(places: SlotPlaces, slot: Slot) -> None:
-    """Let the constraint allow what the pattern allows today; who is booked beyond that stays."""
-    if (places.ceiling, places.public_ceiling) == (slot.capacity, slot.public_capacity):
-        return
-    places.ceiling, places.public_ceiling = slot.capacity, slot.public_capacity
-    execute(_RAISE, [slot.capacity, slot.public_capacity, places.pk])
+def follow_pattern(bookable: Bookable, places: SlotPlaces, slot: Slot) -> None:
+    """
+    Let the constraints allow what the pattern allows today; who is booked beyond that stays, and for
+    as long as they were promised.
+    """
+    if (places.ceiling, places.public_ceiling) != (slot.capacity, slot.public_capacity):
+        places.ceiling, places.public_ceiling = slot.capacity, slot.public_capacity
+        execute(_RAISE, [slot.capacity, slot.public_capacity, places.pk])
+    times = _times(bookable, slot)
+    if places.taken == 0 and (places.ends_at, places.busy_from, places.busy_until) != times:
+        places.ends_at, places.busy_from, places.busy_until = times
+        execute(_STRETCH, [*times, places.pk])
+
+
+def _times(bookable: Bookable, slot: Slot) -> tuple[datetime, datetime, datetime]:
+    """Return when a slot ends, and from when to when it keeps its agent."""
+    before = timedelta(minutes=bookable.calendar.before)
+    after = timedelta(minutes=bookable.calendar.after)
+    return slot.ends_at, slot.starts_at - before, slot.ends_at + after
 
 
 def check_room(
@@ -342,7 +359,7 @@ def pick(
             openings = _openings(bookable, slots[0], now, is_public=is_public)
         free = openings.left_at(bookable, slot)
         if free >= people:
-            raise_ceiling(row, slot)
+            follow_pattern(bookable, row, slot)
             return row, slot
         most = max(most, free)
     first = slots[0]
@@ -372,7 +389,7 @@ def offer_to_waitlist(bookable: Bookable | None, places: SlotPlaces, now: dateti
         entry = _waiting.next_in_order(bookable, places, free)
         if entry is None:
             return kept
-        raise_ceiling(places, slot)
+        follow_pattern(bookable, places, slot)
         _waiting.offer(bookable, places, entry, now)
         kept += entry.people
 

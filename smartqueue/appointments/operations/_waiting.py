@@ -24,11 +24,13 @@ from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 
 # Who has had an offer of these very places has declined it or let it lapse; who is booked there
-# already needs no other. The lock waits for who is being offered something elsewhere.
+# already needs no other; who was forgotten hears of none. The lock waits for who is being offered
+# something elsewhere.
 _NEXT = """
     SELECT entry.id FROM appointments_waitlistentry AS entry
     WHERE entry.service_id = %(service)s AND entry.branch_id = %(branch)s
       AND entry.state = 'waiting' AND entry.people <= %(free)s
+      AND (entry.customer_id IS NOT NULL OR entry.phone <> '')
       AND %(date)s BETWEEN entry.from_date AND entry.until_date
       AND (entry.from_time IS NULL OR entry.from_time <= %(time)s)
       AND (entry.until_time IS NULL OR entry.until_time > %(time)s)

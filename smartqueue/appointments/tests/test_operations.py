@@ -846,6 +846,28 @@ def test_a_declined_offer_goes_on_and_the_person_waits_on(small):
     assert free(small) == 1
 
 
+def test_who_was_forgotten_is_offered_no_place(small):
+    first, gone = make_actor(), make_actor()
+    appointment = book(small, actor=first)
+    wait_for_place(small, actor=gone)
+    following = wait_for_place(small, now=NOW + timedelta(minutes=1))
+    operations.forget_person(user_id=gone.user_id)
+    operations.cancel_appointment(actor=first, appointment_id=appointment.pk, now=NOW)
+    following.refresh_from_db()
+    assert following.state == "offered"
+
+
+def test_a_start_that_was_asked_for_before_lasts_as_long_as_it_does_today():
+    place = make_place()
+    slot = make_slot(place, agent_id=place.agent.user_id)
+    set_rules(place, most_per_day=9)
+    first = book(place, NINE)
+    operations.cancel_appointment(actor=place.agent, appointment_id=first.pk, now=NOW)
+    operations.update_slot(actor=place.owner, slot_id=slot.pk, interval_minutes=30, now=NOW)
+    every = [book(place, NINE), book(place, NINE + timedelta(minutes=30))]
+    assert [one.state for one in every] == ["confirmed"] * 2
+
+
 def test_a_group_that_does_not_fit_is_passed_over(small):
     set_rules(small, most_people=2)
     actor, booked = full(small)
