@@ -1,17 +1,15 @@
 """What happens to appointments by the clock, in batches of one appointment a transaction."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from smartqueue.appointments import busy, operations, queries
 from smartqueue.appointments.enums import BusyFailure
 from smartqueue.appointments.models import BusyCalendar
 from smartqueue.common import clock, http
-from smartqueue.common.errors import Problem
-from smartqueue.common.jobs import periodic
+from smartqueue.common.jobs import periodic, run_all
 
 logger = logging.getLogger(__name__)
 
@@ -19,43 +17,36 @@ READ_ANEW = timedelta(days=1)
 """So long an unchanged calendar is taken for read; then the year ahead has moved on by a day."""
 
 
-@contextmanager
-def _alone(row_id: UUID) -> Iterator[None]:
-    """Leave to the next run what somebody else is changing; it keeps no other waiting."""
-    try:
-        yield
-    except Problem as problem:
-        logger.info("left to the next run", extra={"row": str(row_id), "code": problem.code})
-
-
 @periodic(every_seconds=60)
 def free_due_places_task() -> None:
     """Give back holds, offers and requests whose time is over, and offer them to the next in order."""
     now = clock.now()
-    for appointment_id in queries.holds_that_are_over(now):
-        with _alone(appointment_id):
-            operations.expire_hold(appointment_id=appointment_id, now=now)
+    expire = operations.expire_hold
+    run_all(partial(expire, appointment_id=pk, now=now) for pk in queries.holds_that_are_over(now))
 
 
 @periodic(every_seconds=60)
 def remind_task() -> None:
     """Publish the reminders that are due."""
     now = clock.now()
-    for appointment_id in queries.reminders_due(now):
-        with _alone(appointment_id):
-            operations.remind_of_appointment(appointment_id=appointment_id, now=now)
+    remind = operations.remind_of_appointment
+    run_all(partial(remind, appointment_id=pk, now=now) for pk in queries.reminders_due(now))
 
 
 @periodic(every_seconds=300)
 def give_up_missed_task() -> None:
     """Mark who never came, and end wishes of waitlists whose dates are over."""
     now = clock.now()
-    for appointment_id in queries.appointments_missed(now):
-        with _alone(appointment_id):
-            operations.give_up_missed(appointment_id=appointment_id, now=now)
-    for entry_id in queries.wishes_that_are_over(now):
-        with _alone(entry_id):
-            operations.expire_entry(entry_id=entry_id, now=now)
+    give_up, expire = operations.give_up_missed, operations.expire_entry
+    run_all(
+        [
+            *(
+                partial(give_up, appointment_id=pk, now=now)
+                for pk in queries.appointments_missed(now)
+            ),
+            *(partial(expire, entry_id=pk, now=now) for pk in queries.wishes_that_are_over(now)),
+        ]
+    )
 
 
 @periodic(every_seconds=300, lease_seconds=3600)

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from django.db import InterfaceError, OperationalError
 
+from smartqueue.common.errors import Busy, Problem
+
 logger = logging.getLogger(__name__)
 
 ASK_SECONDS = 60
@@ -49,8 +51,9 @@ def periodic(*, every_seconds: int, lease_seconds: int = 600) -> Callable[[Work]
 
 def run_all(works: Iterable[Work]) -> None:
     """
-    Do a job's works, also those behind one that fails. The first failure is raised at the end, so
-    that the job is asked for again; where the database is away, at once.
+    Do a job's works, also those behind one that fails. One that is refused is left alone: what it
+    was about has changed since the job looked. The first failure is raised at the end, so that the
+    job is asked for again; where the database is away, at once.
     """
     failures: list[Exception] = []
     for work in works:
@@ -58,6 +61,10 @@ def run_all(works: Iterable[Work]) -> None:
             work()
         except (OperationalError, InterfaceError):
             raise
+        except Busy as busy:
+            failures.append(busy)
+        except Problem as problem:
+            logger.info("a part of a job is left alone", extra={"code": problem.code})
         except Exception as error:
             logger.exception("a part of a job failed; the others go on")
             failures.append(error)

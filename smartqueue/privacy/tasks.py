@@ -1,17 +1,14 @@
 """Work outside a request: making archives, walking tables, ending what is over."""
 
-import logging
-from collections.abc import Callable, Iterable
+from functools import partial
 from uuid import UUID
 
 from celery import shared_task
 
 from smartqueue.common import clock
-from smartqueue.common.jobs import periodic
+from smartqueue.common.jobs import Work, periodic, run_all
 from smartqueue.privacy import operations, retention
 from smartqueue.support import operations as support_operations
-
-logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600
 
@@ -25,21 +22,17 @@ def make_export_task(export_id: str) -> None:
 @shared_task
 def carry_out_erasures_task() -> None:
     """Carry out what erasures are asked for, each in its own transaction."""
-
-    def carry_out(erasure_id: UUID) -> None:
-        operations.carry_out_erasure(erasure_id=erasure_id, now=clock.now())
-        _remove_files()
-
-    _each(operations.list_unfinished_erasures(now=clock.now()), carry_out)
+    run_all(_erasures())
 
 
-def _each(ids: Iterable[UUID], work: Callable[[UUID], object]) -> None:
-    """Do the work for each; one that fails is tried again by the next sweep and holds up no other."""
-    for one in ids:
-        try:
-            work(one)
-        except Exception:
-            logger.exception("a request of a person failed", extra={"request": str(one)})
+def _erasures() -> list[Work]:
+    asked = operations.list_unfinished_erasures(now=clock.now())
+    return [partial(_carry_out, erasure_id) for erasure_id in asked]
+
+
+def _carry_out(erasure_id: UUID) -> None:
+    operations.carry_out_erasure(erasure_id=erasure_id, now=clock.now())
+    _remove_files()
 
 
 def _remove_files() -> None:
@@ -51,10 +44,10 @@ def _remove_files() -> None:
 @periodic(every_seconds=60)
 def sweep_requests_task() -> None:
     """Find erasures and archives whose hint was lost."""
-    carry_out_erasures_task()
-    _each(
-        operations.list_requested_exports(),
-        lambda export_id: operations.make_export(export_id=export_id, now=clock.now()),
+    exports = operations.list_requested_exports()
+    make = operations.make_export
+    run_all(
+        [*_erasures(), *(partial(make, export_id=pk, now=clock.now()) for pk in exports)],
     )
 
 

@@ -105,7 +105,8 @@ def test_what_cannot_be_done_holds_up_nobody_else(
 
     monkeypatch.setattr(archive, "make", make_of_second)
 
-    tasks.sweep_requests_task()
+    with pytest.raises(ValueError, match="not sealed"):
+        tasks.sweep_requests_task()
 
     erasure.refresh_from_db()
     assert erasure.counts
