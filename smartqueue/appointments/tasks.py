@@ -53,8 +53,7 @@ def give_up_missed_task() -> None:
 def fetch_busy_calendars_task() -> None:
     """Ask for the calendars kept elsewhere that are due."""
     now = clock.now()
-    for calendar_id in queries.busy_calendars_due(now):
-        fetch_busy_calendar(calendar_id, now)
+    run_all(partial(fetch_busy_calendar, pk, now) for pk in queries.busy_calendars_due(now))
 
 
 def fetch_busy_calendar(

@@ -51,25 +51,27 @@ def periodic(*, every_seconds: int, lease_seconds: int = 600) -> Callable[[Work]
 
 def run_all(works: Iterable[Work]) -> None:
     """
-    Do a job's works, also those behind one that fails. One that is refused is left alone: what it
-    was about has changed since the job looked. The first failure is raised at the end, so that the
-    job is asked for again; where the database is away, at once.
+    Do a job's works, also those behind one that fails, which is logged and has its turn again in the
+    job's next period.
+
+    :raises Busy: something was not free; the others are done, and the job is asked for again soon
+    :raises OperationalError, InterfaceError: the database is away; the rest is not begun
     """
-    failures: list[Exception] = []
+    not_free: Busy | None = None
     for work in works:
         try:
             work()
         except (OperationalError, InterfaceError):
             raise
         except Busy as busy:
-            failures.append(busy)
+            not_free = busy
         except Problem as problem:
+            # What it was about has changed since the job looked.
             logger.info("a part of a job is left alone", extra={"code": problem.code})
-        except Exception as error:
-            logger.exception("a part of a job failed; the others go on")
-            failures.append(error)
-    if failures:
-        raise failures[0]
+        except Exception:
+            logger.exception("a part of a job failed")
+    if not_free is not None:
+        raise not_free
 
 
 def job_named(name: str) -> Job:

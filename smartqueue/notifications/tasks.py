@@ -1,15 +1,16 @@
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from celery import shared_task
 
 from smartqueue.common import clock, tenancy
-from smartqueue.common.jobs import periodic
+from smartqueue.common.jobs import Work, periodic, run_all
 from smartqueue.notifications import operations
 from smartqueue.notifications.enums import Importance
 from smartqueue.notifications.providers.base import (
@@ -167,13 +168,22 @@ def settle_messages_task() -> None:
     Take what providers told too early, ask what became of messages that may have arrived, and give
     up those that nobody tells of.
     """
+    run_all(_what_settles())
+
+
+def _what_settles() -> Iterator[Work]:
+    apply = operations.apply_waiting_receipts
     for attempt_id in operations.list_crossed_attempts(SWEEP_SIZE):
-        operations.apply_waiting_receipts(attempt_id=attempt_id, now=clock.now())
+        yield partial(apply, attempt_id=attempt_id, now=clock.now())
     for unsettled in operations.list_unsettled_messages(SWEEP_SIZE):
-        receipt, is_asked = _look_up(unsettled)
-        operations.settle_message(
-            message_id=unsettled.message_id, receipt=receipt, is_asked=is_asked, now=clock.now()
-        )
+        yield partial(_settle, unsettled)
+
+
+def _settle(unsettled: operations.Unsettled) -> None:
+    receipt, is_asked = _look_up(unsettled)
+    operations.settle_message(
+        message_id=unsettled.message_id, receipt=receipt, is_asked=is_asked, now=clock.now()
+    )
 
 
 def _look_up(unsettled: operations.Unsettled) -> tuple[Receipt | None, bool]:
@@ -210,10 +220,14 @@ def answer_inbound_task(inbound_id: str) -> None:
 @periodic(every_seconds=5, lease_seconds=300)
 def process_callbacks_task() -> None:
     """Understand and answer what no worker was told of."""
+    run_all(_what_came())
+
+
+def _what_came() -> Iterator[Work]:
     for callback_id in operations.list_stored_callbacks(SWEEP_SIZE):
-        _process(callback_id)
+        yield partial(_process, callback_id)
     for inbound_id in operations.list_unanswered_messages(SWEEP_SIZE):
-        operations.answer_inbound(inbound_id=inbound_id, now=clock.now())
+        yield partial(operations.answer_inbound, inbound_id=inbound_id, now=clock.now())
 
 
 # --- Batches, balances, old rows ----------------------------------------------------------------
@@ -236,13 +250,8 @@ def _make_batch(batch_id: UUID) -> None:
 @periodic(every_seconds=30, lease_seconds=600)
 def look_after_batches_task() -> None:
     """Go on with batches whose worker died, and note those that are done."""
-    for batch_id in operations.list_unmade_batches(20):
-        try:
-            _make_batch(batch_id)
-        except Exception:
-            # The others go on.
-            logger.exception("a batch failed", extra={"batch_id": str(batch_id)})
-    operations.finish_batches()
+    unmade = operations.list_unmade_batches(20)
+    run_all([*(partial(_make_batch, pk) for pk in unmade), operations.finish_batches])
 
 
 @periodic(every_seconds=900)

@@ -60,5 +60,5 @@ def remove_old_exports_task() -> None:
 @periodic(every_seconds=DAY, lease_seconds=3 * 3600)
 def end_retention_task() -> None:
     """Delete or empty whatever the table of retention says is over."""
-    retention.end_retention(clock.now())
-    _remove_files()
+    end, now = retention.end_retention, clock.now()
+    run_all([*(partial(end, now, {kind.code}) for kind in retention.KINDS), _remove_files])

@@ -35,13 +35,17 @@ def notify(
     organization_id: UUID | None = None,
 ) -> Notification | None:
     """
-    Tell a person something once: the same `dedupe_key` again changes nothing and returns None.
+    Tell a person something once: the same `dedupe_key` again changes nothing and returns None, as for
+    somebody who was erased since it happened.
 
     `data` holds ids and facts that the words of `code` need; see `texts.register_text`.
 
     :raises UnknownText: no words under this code
     """
-    language = User.objects.values_list("language", flat=True).get(pk=user_id)
+    person = User.objects.filter(pk=user_id, erased_at=None)
+    language = person.values_list("language", flat=True).first()
+    if language is None:
+        return None
     version = _lock_inbox(user_id)
     is_known = Notification.objects.filter(
         dedupe_key=dedupe_key, user_id=user_id, channel=Channel.IN_APP

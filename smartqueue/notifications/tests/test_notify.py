@@ -102,6 +102,14 @@ def test_one_event_is_told_once(user: User) -> None:
 
 
 @pytest.mark.django_db
+def test_who_was_erased_since_is_told_nothing(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(erased_at=now())
+    assert tell(user) is None
+    assert not Notification.objects.exists()
+    assert not Inbox.objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_code_without_words_is_a_mistake(user: User) -> None:
     with pytest.raises(UnknownText):
         operations.notify(user_id=user.pk, code="nothing", data={}, dedupe_key="x", now=now())

@@ -152,6 +152,7 @@ EMPTIED_TWICE = {
     "account.EmailAddress",
     "accounts.Passkey",
     "accounts.Session",
+    "queues.TicketStep",
     "support.CaseMessage",
     "support.SupportCase",
 }
