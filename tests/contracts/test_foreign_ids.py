@@ -62,6 +62,7 @@ TIME: Final = re.compile(r"\d{4}-\d\d-\d\d")
 KINDS: Final[dict[str, Callable[[World], Any]]] = {
     "agent": lambda w: w.people["agent"].user_id,
     "assignee": lambda w: w.people["agent"].user_id,
+    "until": lambda w: w.ids["notifications"],
     "user": lambda w: w.people["agent"].user_id,
     "batch": lambda w: w.ids["batches"],
     "branch": lambda w: w.place.branch.pk,

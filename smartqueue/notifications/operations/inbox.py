@@ -116,11 +116,12 @@ def read_notification(*, actor: Actor, notification_id: UUID, now: datetime) -> 
 def read_notifications(*, actor: Actor, until: UUID, now: datetime) -> int:
     """
     Mark a person's notifications as read up to the newest that they have seen, and return how many
-    were not. What came after `until` stays unread.
+    were not. What came after `until`, one of theirs, stays unread.
 
     :raises NotSignedIn: nobody is signed in
+    :raises NotFound: unknown, or somebody else's
     """
-    user_id = actor.require_user()
+    user_id = policies.access_notification(actor, until).user_id
     version = _lock_inbox(user_id)
     unread = queries.list_notifications(user_id, unread=True).filter(pk__lte=until)
     count = unread.update(read_at=now)

@@ -166,6 +166,8 @@ def test_what_was_seen_is_read_at_once_and_what_came_since_is_not(user: User) ->
     assert told(user)[-1].type == "notification.all_read"
     with pytest.raises(NotSignedIn):
         operations.read_notifications(actor=ANONYMOUS, until=newer.pk, now=now())
+    with pytest.raises(NotFound):
+        operations.read_notifications(actor=actor_of(user), until=other.pk, now=now())
 
 
 @pytest.mark.django_db
