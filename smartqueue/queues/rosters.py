@@ -59,8 +59,9 @@ class Planned:
         """
         day = now.astimezone(ZoneInfo(self.zone)).date()
         kind, levels = self._levels(day)
-        step = QUARTER if kind == "roster" else HALF_HOUR
-        return kind, _from(levels, self._next(now, step))
+        start = self._next(now, QUARTER if kind == "roster" else HALF_HOUR)
+        is_over = epoch(start).astimezone(ZoneInfo(self.zone)).date() != day
+        return kind, () if is_over else _from(levels, start)
 
     def from_opening(self, now: datetime, opens_at: datetime | None, *, by_hand: bool) -> Plan:
         """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smartqueue.accounts.enums import Role
@@ -148,6 +148,7 @@ spans = st.lists(
 )
 
 
+@example(drawn=[(0, 96, 1)], minute=1425)
 @given(drawn=spans, minute=st.integers(0, 1439))
 def test_property_levels_are_those_of_the_ranges_and_in_order(drawn, minute):
     chosen: list[tuple[int, int, int]] = []
