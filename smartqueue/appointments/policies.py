@@ -26,7 +26,7 @@ from smartqueue.business.models import Branch, Membership, Service
 from smartqueue.business.policies import access_branch, access_service, can
 from smartqueue.business.ports import Retirable
 from smartqueue.common import tenancy
-from smartqueue.common.db import RowOf, execute, fetch_entering
+from smartqueue.common.db import RowOf, fetch_entering, hold_names
 from smartqueue.common.errors import NotFound
 from smartqueue.common.postgis.base import entering
 
@@ -65,7 +65,7 @@ def access_offer(
     :raises NotFound: unknown, retired or closed, another organization's branch, a device elsewhere
     """
     if to_book:
-        execute(_KEEP, [sorted((str(service_id), str(branch_id)))])
+        hold_names(_offered((service_id, branch_id)), shared=True)
     _, rows = fetch_entering(_SELECT_OFFER, [branch_id, service_id])
     if not rows:
         raise NotFound
@@ -83,16 +83,12 @@ def access_offer(
     return Offer(branch, service, rules, is_staff)
 
 
-# A lock of its own: those of the rows are taken by whoever changes anything there. Who waited for
-# one who retires finds that in the statement that comes after.
-_KEEP = """
-    SELECT pg_advisory_xact_lock_shared(hashtextextended('offered ' || what, 0))
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (what, n) ORDER BY n
-"""
-_RETIRE = """
-    SELECT pg_advisory_xact_lock(hashtextextended('offered ' || what, 0))
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (what, n) ORDER BY n
-"""
+def _offered(ids: Iterable[UUID]) -> list[str]:
+    # A lock of its own: those of the rows are taken by whoever changes anything there. Who waited
+    # for one who retires finds that in the statement that comes after.
+    return [f"offered {one}" for one in ids]
+
+
 _BRANCH = RowOf(
     Branch, ("id", "organization_id", "name", "slug", "timezone", "country", "address", "closed_at")
 )
@@ -236,11 +232,8 @@ def access_hold_of_visit(actor: Actor, appointment_id: UUID) -> Appointment:
         if visit == locked:
             return found
         # Whoever had the lock may have made a visit of it.
-        execute(_ADD_TO_VISIT, [f"visit {visit}"])
+        hold_names([f"visit {visit}"])
         locked = visit
-
-
-_ADD_TO_VISIT = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 def access_appointment_locked(
@@ -406,7 +399,7 @@ def people_held_up_by(thing: Retirable, thing_id: UUID) -> int:
     column = _HELD_UP.get(thing)
     if column is None:
         return 0
-    execute(_RETIRE, [sorted(map(str, _offered_by(thing, thing_id)))])
+    hold_names(_offered(_offered_by(thing, thing_id)))
     places = SlotPlaces.objects.with_scopes_disabled().filter(**{column: thing_id}, taken__gt=0)
     list(places.select_for_update(of=("self",), no_key=True).order_by("pk"))
     ahead = Appointment.objects.with_scopes_disabled().filter(**{column: thing_id})

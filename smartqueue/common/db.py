@@ -282,6 +282,25 @@ def execute(statement: str, parameters: Parameters) -> None:
     _run(statement, parameters)
 
 
+_HOLD = """
+    SELECT pg_advisory_xact_lock(hashtextextended(name, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, n) ORDER BY n
+"""
+_SHARE = """
+    SELECT pg_advisory_xact_lock_shared(hashtextextended(name, 0))
+    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, n) ORDER BY n
+"""
+
+
+def hold_names(names: Iterable[str], *, shared: bool = False) -> None:
+    """
+    Wait for whoever holds one of the names, and hold them until the transaction ends: for what has no
+    row to lock, or whose row would stop too many. Those who hold `shared` do not wait for each other.
+    All in one statement and one order, so that two who want the same do not wait for each other.
+    """
+    execute(_SHARE if shared else _HOLD, [sorted(names)])
+
+
 def fetch_one(statement: str, parameters: Parameters) -> Row | None:
     """Run a constant query and return its first row."""
     rows = _run(statement, parameters)

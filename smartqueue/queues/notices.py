@@ -16,7 +16,7 @@ from smartqueue.accounts.models import User
 from smartqueue.business.hours import next_opening
 from smartqueue.business.queries import managers_at, schedule_of
 from smartqueue.common import clock
-from smartqueue.common.db import fetch_all
+from smartqueue.common.db import hold_names
 from smartqueue.notifications import operations as notifications
 from smartqueue.notifications import queries as notification_queries
 from smartqueue.notifications.enums import Channel, Group, Importance
@@ -335,16 +335,11 @@ def _key(ticket_id: UUID, code: str, version: int) -> str:
 
 # --- What holds no more --------------------------------------------------------------------------
 
+
 # Who is told of a ticket, and who takes that back, do not look at the same time: without it a message
 # might be made of what was just withdrawn. The ticket's own row would stop those who call.
-_ONE_AT_A_TIME: Final = """
-    SELECT pg_advisory_xact_lock(hashtextextended('told:' || ticket, 0))
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (ticket, n) ORDER BY n
-"""
-
-
 def _one_at_a_time(ticket_ids: Iterable[UUID]) -> None:
-    fetch_all(_ONE_AT_A_TIME, [sorted(map(str, ticket_ids))])
+    hold_names(f"told:{one}" for one in ticket_ids)
 
 
 def _withdraw_older(event: TicketEvent) -> set[str]:

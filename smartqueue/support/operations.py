@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from smartqueue.accounts.actor import SYSTEM, Actor
 from smartqueue.common import tenancy, uploads
-from smartqueue.common.db import execute, operation, unit_of_work
+from smartqueue.common.db import hold_names, operation, unit_of_work
 from smartqueue.common.errors import InvalidInput, NotFound
 from smartqueue.outbox import operations as outbox
 from smartqueue.support import events, policies, queries
@@ -104,14 +103,8 @@ def _words(field: str, text: str, most: int) -> str:
     return text
 
 
-def _lock_name(name: str) -> None:
-    """Wait for whoever counts the same thing, until the transaction ends."""
-    key = int.from_bytes(sha256(f"support {name}".encode()).digest()[:8], signed=True)
-    execute("SELECT pg_advisory_xact_lock(%s)", [key])
-
-
 def _check_unsettled(actor: Actor, subject: policies.Subject) -> None:
-    _lock_name(actor.label)
+    hold_names([f"support {actor.label}"])
     ticket_id = subject.holder_ticket_id
     limit = MOST_UNSETTLED_OF_TICKET if ticket_id else MOST_UNSETTLED_OF_PERSON
     count = queries.count_unsettled(person_id=subject.person_id, holder_ticket_id=ticket_id)
@@ -150,7 +143,7 @@ def _attach(
         return []
     if had + len(files) > MOST_FILES:
         raise TooManyFiles(limit=MOST_FILES)
-    _lock_name(f"files of {case.organization_id}")
+    hold_names([f"support files of {case.organization_id}"])
     uploads.require_room(
         used=queries.bytes_kept(case.organization_id), adding=sum(file.size for file in files)
     )

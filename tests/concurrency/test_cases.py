@@ -153,7 +153,7 @@ def test_the_number_of_cases_is_kept_to_when_they_are_opened_at_once(place: Plac
 
 
 def test_control_without_the_lock_more_cases_are_opened(place: Place, monkeypatch: Any) -> None:
-    monkeypatch.setattr(operations, "_lock_name", lambda name: None)
+    monkeypatch.setattr(operations, "hold_names", lambda name: None)
     person_cases = MOST_UNSETTLED_OF_PERSON - 1
     real = operations.queries.count_unsettled
     counted = meeting(real, parties=4)

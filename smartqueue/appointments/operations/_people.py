@@ -25,7 +25,7 @@ from smartqueue.appointments.errors import (
 from smartqueue.appointments.models import Appointment, BookingRules
 from smartqueue.appointments.policies import Offer
 from smartqueue.common.crypto import keyed_digest
-from smartqueue.common.db import fetch_all
+from smartqueue.common.db import hold_names
 from smartqueue.common.errors import FieldError, InvalidInput
 
 # Without what is read one for the other.
@@ -33,11 +33,6 @@ ALPHABET: Final = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 REFERENCE_LENGTH: Final = 8
 KEY_LENGTH: Final = Appointment._meta.get_field("person_key").max_length
 LONGEST_ANSWER: Final = 500
-# In the order given, so that two who wait for the same do not wait for each other.
-_WAIT = """
-    SELECT pg_advisory_xact_lock(hashtextextended(who, 0))
-    FROM unnest(%s::text[]) WITH ORDINALITY AS asked (who, n) ORDER BY n
-"""
 
 
 def new_reference() -> str:
@@ -74,9 +69,9 @@ def wait_for_person_at(
 ) -> None:
     """Do the same for several services at once."""
     known = (str(customer_id or ""), phone, device.hex() if device else "")
-    names = [f"appointments {one} {who}" for one in sorted(services) for who in known if who]
+    names = [f"appointments {one} {who}" for one in services for who in known if who]
     if names:
-        fetch_all(_WAIT, [names])
+        hold_names(names)
 
 
 def digest_of_device(offer: Offer, device: str) -> bytes | None:

@@ -19,7 +19,7 @@ from smartqueue.appointments.models import Appointment, SlotPlaces, WaitlistEntr
 from smartqueue.appointments.operations import _lifecycle, _people
 from smartqueue.appointments.queries import Bookable
 from smartqueue.common import clock
-from smartqueue.common.db import execute, fetch_one
+from smartqueue.common.db import fetch_one, hold_names
 from smartqueue.common.ids import new_id
 from smartqueue.outbox import operations as outbox
 
@@ -48,25 +48,23 @@ _NEXT = """
     LIMIT 1
     FOR NO KEY UPDATE OF entry
 """
+
+
 # Who joins looks for free places, who gives places up for people that wait: neither sees what the
 # other has not committed. Those who give up do not wait for each other.
-_JOIN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-_LOOK = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
-
-
 def _line_of(service_id: UUID, branch_id: UUID) -> str:
     return f"waitlist {service_id} {branch_id}"
 
 
 def lock_to_join(service_id: UUID, branch_id: UUID) -> None:
     """Let nobody look for the next of a waitlist until who joins it can be found there."""
-    execute(_JOIN, [_line_of(service_id, branch_id)])
+    hold_names([_line_of(service_id, branch_id)])
 
 
 def next_in_order(bookable: Bookable, places: SlotPlaces, free: int) -> WaitlistEntry | None:
     """Return the first of the waitlist whom so many places serve, locked."""
     local = places.starts_at.astimezone(ZoneInfo(bookable.branch.timezone))
-    execute(_LOOK, [_line_of(bookable.service.pk, bookable.branch.pk)])
+    hold_names([_line_of(bookable.service.pk, bookable.branch.pk)], shared=True)
     row = fetch_one(
         _NEXT,
         {

@@ -631,13 +631,10 @@ def settle_abandoned_messages(*, now: datetime) -> int:
             _queue_again(message, "", timedelta())
             continue
         attempt.message = message
-        is_lost = False
-        if attempt.state == AttemptState.SENDING:
+        if is_untold := attempt.state == AttemptState.SENDING:
             attempt.error_code, attempt.is_fault = "worker_died", False
             _move(attempt, AttemptState.UNKNOWN)
-        else:
-            is_lost = _was_lost(attempt)
-        _derive(attempt, now, may_retry=is_lost)
+        _derive(attempt, now, may_retry=not is_untold and _was_lost(attempt))
         _apply_waiting(attempt, now)
     return len(rows)
 

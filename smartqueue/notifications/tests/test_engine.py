@@ -69,6 +69,15 @@ def work(message: OutgoingMessage) -> OutgoingMessage:
     return message
 
 
+def claim(message: OutgoingMessage) -> operations.ClaimedMessage:
+    """Take a message for the first provider of its choices, as a worker does before it calls."""
+    choices = operations.choices_for(message.pk)
+    assert choices is not None
+    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
+    assert claimed is not None
+    return claimed
+
+
 def made_due(message: OutgoingMessage) -> None:
     OutgoingMessage.objects.filter(pk=message.pk).update(next_attempt_at=Now())
 
@@ -115,10 +124,7 @@ def test_a_number_goes_by_the_operator_it_began_with_where_that_costs_little_mor
 
 def test_a_receipt_may_come_before_the_answer_is_recorded(two: list[Line]) -> None:
     message = queued()
-    choices = operations.choices_for(message.pk)
-    assert choices is not None
-    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
-    assert claimed is not None
+    claimed = claim(message)
     handed = claimed.provider.send(claimed.outgoing)
     early = Receipt(Delivery.FAILED, reference=handed.reference, code="absent")
     assert operations.record_receipt(provider="cheap", receipt=early, now=now())
@@ -136,10 +142,7 @@ def test_a_receipt_that_crosses_the_record_of_the_answer_is_taken_by_the_next_sw
     two: list[Line],
 ) -> None:
     message = queued()
-    choices = operations.choices_for(message.pk)
-    assert choices is not None
-    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
-    assert claimed is not None
+    claimed = claim(message)
     handed = claimed.provider.send(claimed.outgoing)
     receipt = Receipt(Delivery.FAILED, reference=handed.reference, code="absent")
     with transaction.atomic():
@@ -162,12 +165,7 @@ def test_what_its_provider_lost_before_its_answer_was_recorded_goes_by_another(
 ) -> None:
     for is_answered in (True, False):
         message = queued(str(is_answered), importance=Importance.VITAL)
-        choices = operations.choices_for(message.pk)
-        assert choices is not None
-        claimed = operations.claim_message(
-            message_id=message.pk, choice=choices.found[0], now=now()
-        )
-        assert claimed is not None
+        claimed = claim(message)
         early = Receipt(Delivery.FAILED, own_reference=str(claimed.attempt_id), code="network")
         assert operations.record_receipt(provider="cheap", receipt=early, now=now())
         if is_answered:
@@ -201,10 +199,7 @@ def test_a_message_whose_next_words_cannot_be_made_ends_without_them(two: list[L
 
 def test_what_arrived_before_its_answer_was_recorded_stays_delivered(two: list[Line]) -> None:
     message = queued()
-    choices = operations.choices_for(message.pk)
-    assert choices is not None
-    claimed = operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
-    assert claimed is not None
+    claimed = claim(message)
     handed = claimed.provider.send(claimed.outgoing)
     early = Receipt(Delivery.DELIVERED, own_reference=claimed.attempt_id.hex)
     assert operations.record_receipt(provider="cheap", receipt=early, now=now())
@@ -313,9 +308,7 @@ def test_a_timeout_is_asked_about_and_never_sent_again_blindly(two: list[Line]) 
 def test_what_its_provider_never_took_is_sent_again(two: list[Line]) -> None:
     two[0].carrier.tells = True
     message = queued("again")
-    choices = operations.choices_for(message.pk)
-    assert choices is not None
-    assert operations.claim_message(message_id=message.pk, choice=choices.found[0], now=now())
+    claim(message)
     OutgoingMessage.objects.update(claimed_at=Now() - timedelta(minutes=5))
     tasks.send_due_messages_task()
     message.refresh_from_db()
